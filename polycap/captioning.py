@@ -1,0 +1,147 @@
+"""Photos in, captions out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polycap.decoder.pack import Pack, load_pack
+from polycap.decoder.search import NEVER, Search
+from polycap.errors import PhotoError
+from polycap.features.encoder import Encoder
+from polycap.features.extract import decode_batches
+from polycap.features.images import Photograph
+from polycap.language import DecodingSettings, Language
+from polycap.registry import get_language
+
+__all__ = ["Candidate", "Captioner", "Result", "caption_photos"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A caption with its score (log-probability / length ** length_penalty) and log-probability, in nats."""
+
+    caption: str
+    score: float
+    log_prob: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a photo: its candidates by language code, best first, or why it could not be read."""
+
+    photo: Photograph
+    candidates: dict[str, tuple[Candidate, ...]]
+    error: PhotoError | None = None
+
+
+class Captioner:
+    """A language's trained decoder with the shared encoder.
+
+    >>> captioner = Captioner.load("en")                # doctest: +SKIP
+    >>> captioner.caption(["dog.jpg"])                  # doctest: +SKIP
+    ['a brown dog is running through the grass']
+    """
+
+    def __init__(self, language: Language, pack: Pack, encoder: Encoder, settings: DecodingSettings | None = None):
+        self.language, self.pack, self.encoder = language, pack, encoder
+        self._search = Search(pack.decoder, settings or language.decoding)
+
+    @classmethod
+    def load(
+        cls,
+        code: str,
+        *,
+        pack: Path | None = None,
+        encoder: Encoder | None = None,
+        weights: Path | None = None,
+        settings: DecodingSettings | None = None,
+    ) -> "Captioner":
+        """The captioner of a language.
+
+        Args:
+            code: the language, such as "en".
+            pack: a pack other than the language's own, such as a run's.
+            encoder: an encoder that is loaded already, to share it between languages.
+            weights: the encoder's weights, if it is not and they are not where `find_weights` looks.
+            settings: how to search, if not as the language's folder says.
+
+        Raises:
+            LanguageError: no such language.
+            PackError: it has no trained pack, or the pack is broken or of another encoder.
+            EncoderError: the encoder's weights can't be had.
+        """
+        language = get_language(code)
+        folder = pack or language.pack_folder
+        loaded = load_pack(folder)  # before the encoder: a missing pack is known at once
+        encoder = encoder or Encoder.load(weights)
+        loaded.require_encoder(encoder.identity)
+        return cls(language, loaded, encoder, settings)
+
+    def caption(self, photos: Iterable[Photograph]) -> list[str]:
+        """The best caption of each photo: paths, Pillow images or `(height, width, 3) uint8` arrays.
+
+        Raises:
+            PhotoError: a photo can't be read. `caption_photos` goes on instead.
+        """
+        captions = []
+        for result in caption_photos(list(photos), [self]):
+            if result.error is not None:
+                raise result.error
+            captions.append(result.candidates[self.language.code][0].caption)
+        return captions
+
+    def decode(self, grid: NDArray[np.float32], n_best: int = 1) -> list[tuple[Candidate, ...]]:
+        """Captions from the encoder's output, `(photos, 100, 2048) float32`."""
+        return self.decode_reduced(self.pack.pca(grid) if self.pack.pca else grid, n_best)
+
+    def decode_reduced(self, features: NDArray[Any], n_best: int = 1) -> list[tuple[Candidate, ...]]:
+        """Captions from features that the pack's PCA has reduced, `(photos, cells, channels)`."""
+        found = self._search.find(features)
+        return [
+            self._candidates(*beams, n_best)
+            for beams in zip(found.token_ids, found.scores, found.log_probs, strict=True)
+        ]
+
+    def _candidates(
+        self,
+        token_ids: NDArray[np.int32],
+        scores: NDArray[np.float32],
+        log_probs: NDArray[np.float32],
+        n_best: int,
+    ) -> tuple[Candidate, ...]:
+        """Different pieces may spell the same text: each text once, with its best score."""
+        unique: dict[str, Candidate] = {}
+        for ids, score, log_prob in zip(token_ids, scores, log_probs, strict=True):
+            if score > NEVER / 2:
+                text = self.pack.tokenizer.decode(ids)
+                unique.setdefault(text, Candidate(text, float(score), float(log_prob)))
+        return tuple(unique.values())[:n_best]
+
+
+def caption_photos(
+    photos: Sequence[Photograph], captioners: Sequence[Captioner], *, n_best: int = 1
+) -> Iterator[Result]:
+    """Caption photos in one or more languages, encoding each photo once; results come in order, as they are ready.
+
+    Args:
+        photos: paths, Pillow images or arrays; of paths any number, since only two batches are in memory.
+        captioners: they must share an encoder.
+        n_best: candidates per language, at most the beam width.
+
+    Yields:
+        A result per photo. One that can't be read has `error` and stops nothing.
+    """
+    encoder = captioners[0].encoder
+    for batch in decode_batches([(photo, photo) for photo in photos], encoder.size):
+        pixels = [decoded for _, decoded in batch if not isinstance(decoded, PhotoError)]
+        grid = encoder.grid(np.stack(pixels)) if pixels else None
+        found = {c.language.code: iter(c.decode(grid, n_best)) for c in captioners} if grid is not None else {}
+        for photo, decoded in batch:
+            if isinstance(decoded, PhotoError):
+                yield Result(photo, {}, decoded)
+            else:
+                yield Result(photo, {code: next(candidates) for code, candidates in found.items()})

@@ -1,0 +1,128 @@
+"""What `polycap caption` does between parsing and exit: choosing languages, streaming, writing the page."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from polycap.captioning import Captioner, Result, caption_photos
+from polycap.errors import LanguageError, PhotoError
+from polycap.features.encoder import Encoder
+from polycap.features.images import find_photos
+from polycap.page import PageCaption, PageRow, write_page
+from polycap.registry import Registry
+from polycap.samples import credit_of
+
+__all__ = ["caption_command", "load_captioners"]
+
+
+def load_captioners(
+    languages: str, *, beam: int | None = None, pack: Path | None = None, weights: Path | None = None
+) -> list[Captioner]:
+    """The captioners of "en", "de,fr" or "all", with one encoder between them.
+
+    Raises:
+        LanguageError: an unknown language, `all` where none is trained, or one pack for several languages.
+        PackError: a language has no usable pack.
+    """
+    registry = Registry.discover()
+    if languages == "all":
+        codes = [language.code for language in registry.languages if language.status == "trained"]
+    else:
+        codes = list(dict.fromkeys(code.strip() for code in languages.split(",") if code.strip()))
+    if not codes:
+        raise LanguageError(f"--language {languages}: no language has a trained pack; train one with `polycap train`")
+    if pack is not None and len(codes) > 1:
+        raise LanguageError(f"--pack is one language's, but --language names {len(codes)}: {', '.join(codes)}")
+    captioners: list[Captioner] = []
+    encoder: Encoder | None = None
+    for code in codes:
+        settings = registry.get(code).decoding
+        if beam is not None:
+            settings = settings.model_copy(update={"beam_width": beam})
+        captioner = Captioner.load(code, pack=pack, encoder=encoder, weights=weights, settings=settings)
+        encoder = captioner.encoder
+        captioners.append(captioner)
+    return captioners
+
+
+def caption_command(
+    paths: Sequence[Path],
+    languages: str,
+    *,
+    beam: int | None,
+    n_best: int,
+    as_json: bool,
+    html: Path | None,
+    pack: Path | None,
+    weights: Path | None,
+) -> list[str]:
+    """Print captions as they are ready; returns what went wrong, a line each."""
+    photos, errors = _find_all(paths)
+    if not photos:
+        return errors
+    if beam is not None:
+        n_best = min(n_best, beam)
+    captioners = load_captioners(languages, beam=max(beam or 0, n_best) or None, pack=pack, weights=weights)
+    rows: list[PageRow] = []
+    results = caption_photos(photos, captioners, n_best=n_best)
+    for result in tqdm(results, total=len(photos), unit="photo", disable=len(photos) < 8 or not sys.stderr.isatty()):
+        if result.error is not None:
+            errors.append(str(result.error))
+        lines = _json_lines(result) if as_json else _text_lines(result, len(captioners) > 1)
+        for line in lines:
+            tqdm.write(line, file=sys.stdout)
+        if html is not None:
+            rows.append(_page_row(result, captioners))
+    if html is not None:
+        write_page(html, "Captions by polycap", rows)
+    return errors
+
+
+def _find_all(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    photos: list[Path] = []
+    errors: list[str] = []
+    for path in paths:
+        try:
+            photos += find_photos(path)
+        except PhotoError as error:
+            errors.append(str(error))
+    return photos, errors
+
+
+def _json_lines(result: Result) -> list[str]:
+    photo = str(result.photo)
+    if result.error is not None:
+        return [json.dumps({"photo": photo, "error": str(result.error)}, ensure_ascii=False)]
+    lines = []
+    for code, candidates in result.candidates.items():
+        row: dict[str, Any] = {"photo": photo, "language": code}
+        row |= {"caption": candidates[0].caption, "score": round(candidates[0].score, 4)}
+        row["candidates"] = [
+            {"caption": c.caption, "score": round(c.score, 4), "log_prob": round(c.log_prob, 4)} for c in candidates
+        ]
+        lines.append(json.dumps(row, ensure_ascii=False))
+    return lines
+
+
+def _text_lines(result: Result, name_language: bool) -> list[str]:
+    return [
+        "\t".join([str(result.photo), *([code] if name_language else []), candidate.caption])
+        for code, candidates in result.candidates.items()
+        for candidate in candidates
+    ]
+
+
+def _page_row(result: Result, captioners: Sequence[Captioner]) -> PageRow:
+    path = Path(str(result.photo))
+    if result.error is not None:
+        return PageRow(path.name, path, error=str(result.error), credit=credit_of(path))
+    captions = [
+        PageCaption(c.language.code, c.language.native_name, c.language.direction, candidate.caption, candidate.score)
+        for c in captioners
+        for candidate in result.candidates[c.language.code]
+    ]
+    return PageRow(path.name, path, captions, credit=credit_of(path))

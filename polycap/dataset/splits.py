@@ -1,0 +1,84 @@
+"""Which photo is in which split: a photo is in one, and never in train when it is in test."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from polycap.dataset.model import Fault
+from polycap.dataset.readers import photo_key, read_text_file
+
+__all__ = ["HASH_SOURCE", "OFFICIAL_FILES", "Assignment", "hash_split", "read_official", "resolve"]
+
+Assignment = tuple[str, str, str]
+"""A photo's name, its split as written, and where that is written."""
+
+OFFICIAL_FILES = {
+    "test": "Flickr_8k.testImages.txt",
+    "dev": "Flickr_8k.devImages.txt",
+    "train": "Flickr_8k.trainImages.txt",
+}
+HASH_SOURCE = "hash of the photo's name"
+
+_SPELLINGS = {
+    "": "",
+    "train": "train",
+    "training": "train",
+    "restval": "train",  # Karpathy's: validation photos that papers train on
+    "dev": "dev",
+    "val": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "test": "test",
+    "testing": "test",
+}
+# A photo listed twice goes to the first of these, so that no test photo is ever trained on.
+_PRECEDENCE = ("test", "dev", "train", "")
+
+
+def hash_split(name: str) -> str:
+    """A split from nothing but the photo's name: 80% train, 10% dev, 10% test, the same on every machine."""
+    share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+    return "train" if share < 0.8 else "dev" if share < 0.9 else "test"
+
+
+def resolve(assignments: Iterable[Assignment]) -> tuple[dict[str, str], list[Fault]]:
+    """One split for each photo, and a fault for each contradiction or unknown split."""
+    splits: dict[str, str] = {}
+    faults: list[Fault] = []
+    for name, written, where in assignments:
+        split = _SPELLINGS.get(written.strip().lower())
+        if split is None:
+            faults.append(Fault(where, f"unknown split {written!r} of {name!r}; expected train, dev or test"))
+            continue
+        before = splits.setdefault(name, split)
+        if before != split:
+            splits[name] = min(before, split, key=_PRECEDENCE.index)
+            both = f"{before or 'no split'} and {split or 'no split'}"
+            faults.append(Fault(where, f"{name!r} is in {both}; kept in {splits[name]} only"))
+    return splits, faults
+
+
+def read_official(folders: Iterable[Path]) -> tuple[list[Assignment], list[Fault]] | None:
+    """The official split files of the first folder that has one of them; None when none has.
+
+    Raises:
+        DatasetError: a split file is not UTF-8 text.
+    """
+    for folder in folders:
+        paths = {split: folder / name for split, name in OFFICIAL_FILES.items()}
+        present = {split: path for split, path in paths.items() if path.is_file()}
+        if present:
+            break
+    else:
+        return None
+    faults = [
+        Fault(name, f"missing, though other split files are here; the {split} split is empty")
+        for split, name in OFFICIAL_FILES.items()
+        if split not in present
+    ]
+    return [item for split, path in present.items() for item in _read_split_file(split, path)], faults
+
+
+def _read_split_file(split: str, path: Path) -> list[Assignment]:
+    lines = enumerate(read_text_file(path).split("\n"), 1)
+    return [(photo_key(line), split, f"{path.name}:{number}") for number, line in lines if line.strip()]

@@ -1,0 +1,77 @@
+"""The main decoder: an LSTM that looks at the photo's cells before each token."""
+
+from polycap.backend import keras
+from polycap.decoder.base import Decoder, State, Tensor, lstm_gates
+from polycap.decoder.settings import DecoderSettings
+
+__all__ = ["AttentionDecoder"]
+
+ops = keras.ops
+
+
+class AttentionDecoder(Decoder):
+    """An attention LSTM with input feeding and tied embeddings.
+
+    At each step the LSTM reads the token and what was looked at last; its output asks the cells (multiplicative
+    attention), and output and answer together choose the next token. The answer is the next step's input.
+
+    References: Xu et al. (2015), "Show, Attend and Tell", arXiv:1502.03044 (soft attention over a CNN's grid);
+    Luong et al. (2015), arXiv:1508.04025 (multiplicative attention, input feeding); Press and Wolf (2017),
+    arXiv:1608.05859 (tied embeddings).
+    """
+
+    def __init__(self, settings: DecoderSettings) -> None:
+        super().__init__(settings)
+        units, embedding = settings.units, settings.embedding
+        dense = keras.layers.Dense
+        self.feature_dropout = keras.layers.Dropout(settings.feature_dropout)
+        self.cell_projection = dense(units, activation="relu", name="cell_projection")
+        self.place = self.add_weight(
+            shape=(settings.cells, units), initializer="zeros", name="place"
+        )  # where a cell lies in the photo
+        self.initial_output = dense(units, activation="tanh", name="initial_output")
+        self.embedding = keras.layers.Embedding(
+            settings.vocab_size,
+            embedding,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.05),
+            name="embedding",
+        )
+        self.embedding_dropout = keras.layers.Dropout(settings.embedding_dropout)
+        self.token_gates = dense(4 * units, name="token_gates")
+        self.state_gates = dense(4 * units, use_bias=False, name="state_gates")
+        self.query = dense(units, use_bias=False, name="query")
+        self.readout = dense(embedding, activation="tanh", name="readout")
+        self.output_dropout = keras.layers.Dropout(settings.output_dropout)
+        self.output_bias = self.add_weight(shape=(settings.vocab_size,), initializer="zeros", name="output_bias")
+
+    def prepare(self, features: Tensor, training: bool = False) -> tuple[State, State]:
+        features = self.feature_dropout(ops.cast(features, "float32"), training=training)
+        cells = self.cell_projection(features) + self.place  # (photos, cells, units)
+        mean = ops.mean(cells, axis=1, keepdims=True)  # (photos, 1, units)
+        output = self.initial_output(mean)
+        return (cells,), (output, ops.zeros_like(output), mean)
+
+    def embed(self, token_ids: Tensor, training: bool = False) -> Tensor:
+        embedded = self.embedding_dropout(self.embedding(token_ids), training=training)
+        return self.token_gates(embedded)
+
+    def attend(self, output: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """`(photos, captions, units)` → the answer, same shape, and the weights `(photos, captions, cells)`."""
+        scale = self.settings.units**-0.5
+        scores = ops.matmul(self.query(output), ops.transpose(cells, (0, 2, 1))) * scale
+        weights = ops.softmax(scores)  # (photos, captions, cells)
+        return ops.matmul(weights, cells), weights
+
+    def advance(self, inputs: Tensor, state: State, memory: State) -> State:
+        output, cell, context = state
+        gates = inputs + self.state_gates(ops.concatenate([output, context], axis=-1))
+        output, cell = lstm_gates(gates, cell)
+        context, _ = self.attend(output, memory[0])
+        return output, cell, context
+
+    def read(self, state: State, memory: State) -> Tensor:  # noqa: ARG002
+        return ops.concatenate([state[0], state[2]], axis=-1)
+
+    def logits(self, outputs: Tensor, training: bool = False) -> Tensor:
+        read = self.output_dropout(self.readout(outputs), training=training)
+        return ops.matmul(read, ops.transpose(self.embedding.embeddings)) + self.output_bias

@@ -1,0 +1,98 @@
+"""What every decoder kind shares: teacher forcing over whole captions, and the single step that search takes.
+
+Layout: `(photos, captions, …)`. A photo's captions (in training) or beams (in search) sit side by side, so that what
+depends on the photo alone is computed once per photo.
+"""
+
+from abc import abstractmethod
+from typing import Any
+
+from polycap.backend import keras
+from polycap.decoder.settings import DecoderSettings
+
+__all__ = ["Decoder", "State", "Tensor", "lstm_gates"]
+
+ops = keras.ops
+Tensor = Any
+"""A tensor of the Keras backend in use."""
+State = tuple[Tensor, ...]
+"""What a step hands to the next, or what stays the same at each step."""
+
+
+class Decoder(keras.Model):  # type: ignore[misc]
+    """A recurrent caption decoder. A kind defines `prepare`, `embed`, `advance`, `read` and `logits`."""
+
+    def __init__(self, settings: DecoderSettings) -> None:
+        super().__init__(name=settings.kind)
+        self.settings = settings
+
+    @abstractmethod
+    def prepare(self, features: Tensor, training: bool = False) -> tuple[State, State]:
+        """Compute what depends on the photo alone.
+
+        Args:
+            features: `(photos, cells, channels) float32`.
+
+        Returns:
+            Memory, tensors `(photos, …)` that stay the same at each step; and the initial state, tensors
+            `(photos, 1, units)`.
+        """
+
+    @abstractmethod
+    def embed(self, token_ids: Tensor, training: bool = False) -> Tensor:
+        """`(…,) int32` → each token's share of the recurrent cell's input, `(…, width) float32`."""
+
+    @abstractmethod
+    def advance(self, inputs: Tensor, state: State, memory: State) -> State:
+        """One step: inputs `(photos, captions, width)` and a state → the next state."""
+
+    @abstractmethod
+    def read(self, state: State, memory: State) -> Tensor:
+        """What chooses the next token: states `(photos, captions, length, units)` → `(…, length, size)`."""
+
+    @abstractmethod
+    def logits(self, outputs: Tensor, training: bool = False) -> Tensor:
+        """`(…, size)` → `(…, vocab_size) float32`."""
+
+    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
+        """Teacher forcing: all steps of all captions in one pass.
+
+        Args:
+            inputs: features `(photos, cells, channels) float32` and token ids `(photos, captions, length) int32`
+                that begin with `<s>`.
+
+        Returns:
+            Logits of the next token, `(photos, captions, length, vocab_size) float32`.
+        """
+        features, token_ids = inputs
+        captions = token_ids.shape[1]
+        memory, start = self.prepare(features, training=training)
+        start = tuple(ops.repeat(tensor, captions, axis=1) for tensor in start)  # (photos, captions, units)
+        embedded = self.embed(token_ids, training=training)  # (photos, captions, length, width)
+
+        def advance(state: State, inputs: Tensor) -> tuple[State, State]:
+            state = self.advance(inputs, state, memory)
+            return state, state
+
+        _, states = ops.scan(advance, start, ops.transpose(embedded, (2, 0, 1, 3)))
+        states = tuple(ops.transpose(tensor, (1, 2, 0, 3)) for tensor in states)  # (photos, captions, length, units)
+        return self.logits(self.read(states, memory), training=training)
+
+    def step(self, token_ids: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
+        """One step of search: `(photos, beams) int32` → log-probabilities `(photos, beams, vocab_size)`, next state."""
+        state = self.advance(self.embed(token_ids), state, memory)
+        outputs = self.read(tuple(tensor[:, :, None] for tensor in state), memory)  # (photos, beams, 1, size)
+        return ops.log_softmax(self.logits(outputs)[:, :, 0]), state
+
+    def build_weights(self) -> None:
+        """Make all weights, by one pass over zeros."""
+        features = ops.zeros((1, self.settings.cells, self.settings.channels))
+        self((features, ops.zeros((1, 1, 1), dtype="int32")))
+
+
+def lstm_gates(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Hochreiter and Schmidhuber's cell (1997), with a forget gate: `(…, 4·units)`, `(…, units)` → output, cell."""
+    entry, forget, candidate, exit_ = ops.split(gates, 4, axis=-1)
+    # +1: a new cell remembers by default (Jozefowicz et al., 2015)
+    cell = ops.sigmoid(forget + 1.0) * cell + ops.sigmoid(entry) * ops.tanh(candidate)
+    return ops.sigmoid(exit_) * ops.tanh(cell), cell

@@ -1,0 +1,54 @@
+"""`CARD.md`: a model card for people, written from `card.json`."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polycap.decoder.pack import Card
+
+__all__ = ["card_text"]
+
+
+def card_text(card: "Card") -> str:
+    """The card as Markdown."""
+    size = sum(entry.size for entry in card.files.values()) / 1e6
+    sections = [
+        f"# polycap pack: {card.language}",
+        f"An image caption decoder for polycap, kind `{card.decoder.kind}`, {size:.1f} MB, made {card.created}. "
+        "It reads the features of polycap's shared Xception encoder; see polycap's README for its use.",
+        "## Scores",
+        _scores(card),
+        "## Data and terms",
+        _listing(card.data),
+        "\n".join(f"- {term}" for term in card.terms),
+        "## Identity",
+        _listing({"encoder": card.encoder, "PCA": card.pca or "none", "tokenizer": card.tokenizer}),
+        "## Training",
+        _listing(card.training),
+        "## Decoder",
+        _listing(card.decoder.model_dump()),
+        "## Versions",
+        _listing(card.versions),
+        "## Known limits",
+        "Trained on Flickr8k's photos of people and dogs in action: other subjects are often described as one of "
+        "these. Counts, colours and genders are often wrong. Do not rely on it where a wrong caption does harm.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _scores(card: "Card") -> str:
+    if not card.scores:
+        return "None recorded yet: `polycap evaluate --record` adds them."
+    lines = [
+        "| split | references | photos | BLEU-1 | BLEU-2 | BLEU-3 | BLEU-4 | chrF++ |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for score in card.scores:
+        figures = " | ".join(f"{score[key]:.1f}" for key in ("bleu1", "bleu2", "bleu3", "bleu4", "chrf"))
+        lines.append(f"| {score['split']} | {score['references_origin']} | {score['photos']} | {figures} |")
+    signatures = "\n".join(f"- {score['split']}: `{score['signature']}`" for score in card.scores)
+    return "\n".join(lines) + "\n\n" + signatures
+
+
+def _listing(values: Mapping[str, object]) -> str:
+    return "\n".join(f"- {name}: {value}" for name, value in values.items())

@@ -1,0 +1,22 @@
+"""The decoder kinds, by name."""
+
+from polycap.decoder.attention import AttentionDecoder
+from polycap.decoder.base import Decoder
+from polycap.decoder.merge import MergeDecoder
+from polycap.decoder.parallel import ParallelDecoder
+from polycap.decoder.settings import DecoderSettings
+
+__all__ = ["DECODERS", "build_decoder"]
+
+DECODERS: dict[str, type[Decoder]] = {
+    "attention": AttentionDecoder,
+    "merge": MergeDecoder,
+    "parallel": ParallelDecoder,
+}
+
+
+def build_decoder(settings: DecoderSettings) -> Decoder:
+    """A decoder with random weights."""
+    decoder = DECODERS[settings.kind](settings)
+    decoder.build_weights()
+    return decoder

@@ -1,0 +1,25 @@
+"""What a decoder is built from: its sizes, validated, with each default in one place."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["DecoderSettings"]
+
+Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class DecoderSettings(BaseModel):
+    """Sizes of a decoder; they travel in the pack and suffice to build it again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["attention", "merge", "parallel"] = "attention"
+    vocab_size: int = Field(ge=5)
+    cells: int = Field(default=100, ge=1)
+    channels: int = Field(default=512, ge=1)
+    units: int = Field(default=512, ge=1)
+    embedding: int = Field(default=256, ge=1)
+    feature_dropout: Dropout = 0.3
+    embedding_dropout: Dropout = 0.3
+    output_dropout: Dropout = 0.5

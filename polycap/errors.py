@@ -1,0 +1,77 @@
+"""Every error that polycap raises on purpose.
+
+::
+
+    PolycapError                 the root: catch this
+    ├── DatasetError             a caption file, split file or photo folder that can't be used
+    ├── PhotoError               one photo that can't be read
+    ├── DownloadError            a download that failed, or whose bytes are not the expected ones
+    ├── LanguageError            an unknown language, or a broken language folder
+    ├── TokenizerError           a tokenizer that can't be trained or loaded
+    ├── EncoderError             encoder weights that are missing or are not Xception's
+    ├── FeatureStoreError        a feature store that is broken, incomplete or of another encoder
+    ├── PackError                a trained pack that is broken, truncated or of another encoder
+    ├── TrainingError            a run that can't be started or resumed
+    └── EvaluationError          references and captions that can't be scored
+
+A message says what is wrong, where, what was received, what is allowed, and the fix. The command line prints
+it on one line and exits with 1; it never shows a traceback for a user's mistake.
+"""
+
+__all__ = [
+    "DatasetError",
+    "DownloadError",
+    "EncoderError",
+    "EvaluationError",
+    "FeatureStoreError",
+    "LanguageError",
+    "PackError",
+    "PhotoError",
+    "PolycapError",
+    "TokenizerError",
+    "TrainingError",
+]
+
+
+class PolycapError(Exception):
+    """The root of polycap's own errors."""
+
+
+class DatasetError(PolycapError):
+    """A caption file, split file or photo folder can't be used."""
+
+
+class PhotoError(PolycapError):
+    """One photo can't be read. The rest of a batch goes on."""
+
+
+class DownloadError(PolycapError):
+    """A download failed, or its bytes are not the expected ones."""
+
+
+class LanguageError(PolycapError):
+    """A language is unknown, or its folder is broken."""
+
+
+class TokenizerError(PolycapError):
+    """A tokenizer can't be trained or loaded."""
+
+
+class EncoderError(PolycapError):
+    """Encoder weights are missing, unreadable, or not Xception's."""
+
+
+class FeatureStoreError(PolycapError):
+    """A feature store is broken, incomplete, or of another encoder."""
+
+
+class PackError(PolycapError):
+    """A trained pack is broken, truncated, or of another encoder."""
+
+
+class TrainingError(PolycapError):
+    """A training run can't be started or resumed."""
+
+
+class EvaluationError(PolycapError):
+    """References and captions can't be scored against each other."""

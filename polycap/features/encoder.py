@@ -1,0 +1,70 @@
+"""The shared photo encoder."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from polycap.features.architecture import CELLS, CHANNELS, SIZE, build_xception
+from polycap.features.weights import Tensors, find_weights, tensors_hash
+from polycap.files import digest
+
+__all__ = ["PREPROCESSING", "Encoder"]
+
+PREPROCESSING = {
+    "architecture": "keras.applications.Xception, include_top=False",
+    "size": SIZE,
+    "aspect": "squashed",
+    "resample": "bicubic",
+    "background": "white",
+    "range": [-1, 1],
+}
+
+
+class Encoder:
+    """Xception without its top: a photo becomes 10 × 10 cells of 2048 channels.
+
+    Reference: Chollet (2017), "Xception: Deep Learning with Depthwise Separable Convolutions", arXiv:1610.02357.
+
+    Attributes:
+        identity: a hash of the tensors and the preprocessing, not of the file they came in. Feature stores and packs
+            carry it and refuse another's.
+    """
+
+    size = SIZE
+    cells = CELLS
+    channels = CHANNELS
+
+    def __init__(self, tensors: Tensors) -> None:
+        self.identity = digest({"tensors": tensors_hash(tensors), **PREPROCESSING})
+        self._network = _freeze(tensors)
+
+    @classmethod
+    def load(cls, weights: Path | None = None) -> "Encoder":
+        """The encoder with weights from `weights`, or from the first source that `find_weights` finds.
+
+        Raises:
+            EncoderError: no usable weights.
+        """
+        return cls(find_weights(weights))
+
+    def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2048) float32`; the pooled vector is its mean over cells."""
+        output = self._network(tf.constant(photos))[0].numpy()
+        return np.asarray(output, dtype=np.float32)
+
+
+def _freeze(tensors: Tensors) -> Any:
+    """The network as a graph of constants, in which TensorFlow folds batch normalisation: 25% faster than the model."""
+    model = build_xception()
+    model.set_weights(tensors)
+
+    def network(photos: Any) -> Any:
+        pixels = tf.cast(photos, tf.float32) / 127.5 - 1.0
+        return tf.reshape(model(pixels, training=False), (-1, CELLS, CHANNELS))
+
+    signature = tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8)
+    return convert_variables_to_constants_v2(tf.function(network).get_concrete_function(signature))

@@ -1,0 +1,126 @@
+"""Fewer channels per cell: a principal component analysis fitted on train photos."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from tqdm import tqdm
+
+from polycap.errors import FeatureStoreError
+from polycap.features.store import FeatureStore, StoreWriter
+from polycap.files import atomic_path
+
+__all__ = ["FeaturePCA", "fit_pca", "reduce_store"]
+
+
+class FeaturePCA:
+    """An affine map of cells: `(…, channels) → (…, components) float32`, centred, of mean square 1.
+
+    Attributes:
+        mean: `(channels,) float32`.
+        basis: `(channels, components) float32`, principal axes times one common scale.
+        variance: the share of the variance that the components keep, 0–1.
+    """
+
+    def __init__(self, mean: NDArray[np.float32], basis: NDArray[np.float32], variance: float) -> None:
+        # Kept at the precision in which a pack stores it, so that stored and freshly fitted maps agree to the bit.
+        self.mean = mean.astype(np.float16).astype(np.float32)
+        self.basis = basis.astype(np.float16).astype(np.float32)
+        self.variance = variance
+        self._offset = self.mean @ self.basis  # (components,)
+
+    @property
+    def components(self) -> int:
+        """Channels after the map."""
+        return int(self.basis.shape[1])
+
+    @property
+    def identity(self) -> str:
+        """A hash of the map's numbers."""
+        content = self.mean.astype("<f2").tobytes() + self.basis.astype("<f2").tobytes()
+        return hashlib.sha256(content).hexdigest()[:16]
+
+    def __call__(self, grid: NDArray[np.float32] | NDArray[np.float16]) -> NDArray[np.float32]:
+        """Map `(…, channels)` to `(…, components) float32`."""
+        flat = np.asarray(grid, dtype=np.float32).reshape(-1, self.mean.size)
+        return (flat @ self.basis - self._offset).reshape(*grid.shape[:-1], self.components)
+
+    def save(self, path: Path) -> None:
+        """Write the map as float16 safetensors, atomically."""
+        tensors = {"mean": self.mean.astype(np.float16), "basis": self.basis.astype(np.float16)}
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata={"variance": repr(self.variance)})
+
+    @classmethod
+    def load(cls, path: Path) -> "FeaturePCA":
+        """Read what `save` wrote.
+
+        Raises:
+            FeatureStoreError: the file is missing or broken.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                variance = float((file.metadata() or {}).get("variance", "nan"))
+                return cls(file.get_tensor("mean"), file.get_tensor("basis"), variance)
+        except (OSError, SafetensorError, ValueError) as error:
+            raise FeatureStoreError(f"{path}: is no PCA of polycap's ({error}); make it again") from error
+
+
+def fit_pca(
+    store: FeatureStore, names: Sequence[str], components: int, *, cells_per_photo: int = 10, seed: int = 0
+) -> FeaturePCA:
+    """Fit on randomly chosen cells of the given photos: train photos, so that nothing of dev or test leaks in.
+
+    Args:
+        store: an unreduced store that has the photos.
+        names: the photos to fit on.
+        components: channels to keep.
+        cells_per_photo: how many of a photo's cells take part; neighbouring cells are alike.
+        seed: chooses the cells.
+
+    Raises:
+        FeatureStoreError: more components than channels or than cells to fit on.
+    """
+    from sklearn.decomposition import PCA
+
+    generator = np.random.default_rng(seed)
+    cells, channels = store.shape
+    take = min(cells_per_photo, cells)
+    if components > min(channels, len(names) * take):
+        raise FeatureStoreError(
+            f"{components} components are more than the {channels} channels or the {len(names) * take} cells to fit on"
+        )
+    sample = np.empty((len(names) * take, channels), dtype=np.float32)
+    for position, row in enumerate(store.rows(names)):
+        chosen = np.sort(generator.choice(cells, take, replace=False))
+        sample[position * take : (position + 1) * take] = store.features[row][chosen]
+    pca = PCA(components, svd_solver="covariance_eigh").fit(sample)
+    scale = np.sqrt(components / pca.explained_variance_.sum())
+    return FeaturePCA(pca.mean_, (pca.components_.T * scale), float(pca.explained_variance_ratio_.sum()))
+
+
+def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress: bool = True) -> FeatureStore:
+    """Write a store of the same photos with reduced channels; resumable as extraction is.
+
+    Raises:
+        FeatureStoreError: `store` is reduced already, or `folder` holds another store.
+    """
+    if store.pca is not None:
+        raise FeatureStoreError(f"{store.folder}: is reduced already (PCA {store.pca}); give the unreduced store")
+    shape = (store.shape[0], pca.components)
+    writer = StoreWriter(folder, store.names, shape, encoder=store.encoder, pca=pca.identity, mirrored=store.mirrored)
+    total = len(store.names)
+    with tqdm(
+        total=total, initial=total - len(writer.todo), unit="photo", desc=folder.name, disable=not progress
+    ) as bar:
+        for start in range(0, len(writer.todo), 64):
+            rows = writer.todo[start : start + 64]
+            good = [row for row in rows if store.names[row] in store]
+            faults = {row: store.faults.get(store.names[row], "not extracted") for row in rows if row not in good}
+            writer.write(dict(zip(good, pca(store.features[good]), strict=True)), faults)
+            bar.update(len(rows))
+    return FeatureStore(folder)

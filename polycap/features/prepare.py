@@ -1,0 +1,100 @@
+"""All the features that training needs, in one folder.
+
+::
+
+    pca.safetensors    the PCA, fitted on train photos
+    plain/             the reduced store
+    mirrored/          the same of the photos flipped left to right, if asked for
+    full-plain/ …      the unreduced stores, 2.5 times the size and more; removed once reduced, unless kept
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from polycap.dataset import Dataset
+from polycap.errors import FeatureStoreError
+from polycap.features.encoder import Encoder
+from polycap.features.extract import extract_features
+from polycap.features.pca import FeaturePCA, fit_pca, reduce_store
+from polycap.features.store import FeatureStore
+
+__all__ = ["Features", "open_features", "prepare_features"]
+
+PCA_FILE = "pca.safetensors"
+PLAIN, MIRRORED = "plain", "mirrored"
+
+
+@dataclass(frozen=True)
+class Features:
+    """The views of a dataset's photos, the plain one first, and the PCA that reduced them."""
+
+    stores: tuple[FeatureStore, ...]
+    pca: FeaturePCA
+
+
+def prepare_features(
+    dataset: Dataset,
+    encoder: Encoder,
+    folder: Path,
+    *,
+    components: int = 512,
+    mirrored: bool = False,
+    keep_full: bool = False,
+    progress: bool = True,
+) -> Features:
+    """Extract, fit the PCA, reduce; each step resumes where it was stopped and is skipped once it is done.
+
+    Args:
+        dataset: its photos of all splits are encoded; the PCA sees the train split only.
+        encoder: the shared encoder.
+        folder: where the stores go.
+        components: channels after the PCA; 512 of Xception's 2048 keep about 85% of the variance.
+        mirrored: make the mirrored view too.
+        keep_full: keep the unreduced stores.
+
+    Raises:
+        FeatureStoreError: the folder holds features of other photos, of another encoder, or of another PCA.
+    """
+    photos = [(photo.name, photo.path) for photo in dataset.photos]
+    for view in (PLAIN, MIRRORED) if mirrored else (PLAIN,):
+        if _complete(folder / view, encoder, [name for name, _ in photos]):
+            continue
+        full = extract_features(photos, encoder, folder / f"full-{view}", mirrored=view == MIRRORED, progress=progress)
+        pca = _pca(folder, dataset, full, components)
+        reduce_store(full, pca, folder / view, progress=progress)
+        if not keep_full:
+            shutil.rmtree(full.folder)
+    return open_features(folder)
+
+
+def open_features(folder: Path) -> Features:
+    """Open what `prepare_features` made.
+
+    Raises:
+        FeatureStoreError: nothing is there, or it is broken.
+    """
+    if not (folder / PLAIN).is_dir():
+        raise FeatureStoreError(f"{folder}: no features here; make them with `polycap features`")
+    views = [folder / view for view in (PLAIN, MIRRORED) if (folder / view).is_dir()]
+    return Features(tuple(FeatureStore(view) for view in views), FeaturePCA.load(folder / PCA_FILE))
+
+
+def _complete(folder: Path, encoder: Encoder, names: list[str]) -> bool:
+    """Whether the reduced store is finished; a store of something else is left for the writer to refuse."""
+    if not folder.is_dir():
+        return False
+    store = FeatureStore(folder)
+    done = all(name in store or name in store.faults for name in store.names)
+    return done and store.encoder == encoder.identity and store.names == names
+
+
+def _pca(folder: Path, dataset: Dataset, full: FeatureStore, components: int) -> FeaturePCA:
+    path = folder / PCA_FILE
+    if not path.is_file():
+        names = [photo.name for photo in dataset.split("train") if photo.name in full]
+        fit_pca(full, names, components).save(path)
+    pca = FeaturePCA.load(path)
+    if pca.components != components:
+        raise FeatureStoreError(f"{path}: has {pca.components} components, not {components}; choose another folder")
+    return pca

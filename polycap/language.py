@@ -1,0 +1,162 @@
+"""A language: the facts of one folder, each with what it allows, and the normalisation of its text."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from polycap.errors import LanguageError
+from polycap.text import TextSettings, normalize_text
+
+__all__ = [
+    "DecodingSettings",
+    "EvaluationSettings",
+    "Language",
+    "TokenizerSettings",
+    "TranslationSettings",
+]
+
+# The shape of a BCP 47 tag in its usual spelling: language, script, region, variants, private use.
+CODE_PATTERN = (
+    r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?"
+    r"(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*(-x(-[a-z0-9]{1,8})+)?$"
+)
+
+
+class _Table(BaseModel):
+    """One table of `language.toml`: immutable, typed strictly, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class TranslationSettings(_Table):
+    """The `[translation]` table: how English captions become this language's, if they must."""
+
+    engine: str = Field(
+        default="none",
+        pattern=r"^[a-z][a-z0-9_-]*$",
+        description='an engine\'s name in small letters, or "none"',
+    )
+    target: str | None = Field(default=None, min_length=1, description="the engine's own code for the language")
+
+
+class TokenizerSettings(_Table):
+    """The `[tokenizer]` table: what SentencePiece is trained with."""
+
+    model_type: Literal["unigram", "bpe", "char", "word"] = Field(
+        default="unigram", description='"unigram", "bpe", "char" or "word"'
+    )
+    vocab_size: int = Field(default=4000, ge=16, le=64000, description="a whole number of pieces, 16 to 64000")
+    character_coverage: float = Field(
+        default=1.0, ge=0.9, le=1.0, allow_inf_nan=False, description="a share of the characters, 0.9 to 1.0"
+    )
+
+
+class EvaluationSettings(_Table):
+    """The `[evaluation]` table. The tokenizer decides the score, so the folder pins it."""
+
+    sacrebleu_tokenizer: str = Field(
+        default="13a",
+        pattern=r"^[a-z0-9][a-z0-9_-]*$",
+        description='a tokenizer of sacreBLEU, such as "13a" or "zh"',
+    )
+
+
+class DecodingSettings(_Table):
+    """The `[decoding]` table: the search's defaults. Lengths are in tokens."""
+
+    beam_width: int = Field(default=4, ge=1, le=64, description="a whole number of hypotheses, 1 to 64")
+    length_penalty: float = Field(
+        default=0.7, ge=0.0, le=5.0, allow_inf_nan=False, description="the exponent of the length, 0 to 5"
+    )
+    max_length: int = Field(default=24, ge=1, le=512, description="a whole number of tokens, 1 to 512")
+    min_length: int = Field(default=3, ge=0, le=511, description="a whole number of tokens, 0 to 511")
+    no_repeat_ngram: int = Field(default=3, ge=0, le=16, description="a whole number of tokens, 0 (off) to 16")
+
+
+class Language(_Table):
+    """One language, as its folder describes it. Made by `polycap.language_folder.load_language`."""
+
+    # pydantic keeps the name `schema` for itself, so only the TOML key has it
+    schema_version: Literal[1] = Field(alias="schema", description="1")
+    code: str = Field(pattern=CODE_PATTERN, description='a BCP 47 tag, such as "de", "pt-BR" or "zh-Hant"')
+    name: str = Field(min_length=1, pattern=r"^\S", description="the language's English name")
+    native_name: str = Field(min_length=1, pattern=r"^\S", description="the language's name in itself")
+    script: str = Field(pattern=r"^[A-Z][a-z]{3}$", description='an ISO 15924 code, such as "Latn" or "Deva"')
+    direction: Literal["ltr", "rtl"] = Field(description='"ltr" or "rtl"')
+    translation: TranslationSettings = Field(default_factory=TranslationSettings, description="a table")
+    text: TextSettings = Field(default_factory=TextSettings, description="a table")
+    tokenizer: TokenizerSettings = Field(default_factory=TokenizerSettings, description="a table")
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="a table")
+    decoding: DecodingSettings = Field(default_factory=DecodingSettings, description="a table")
+
+    _folder: Path = PrivateAttr(default=Path())
+    _samples: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def folder(self) -> Path:
+        """The folder that was read."""
+        return self._folder
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Captions in this language, from `samples.toml`; empty if the folder has none."""
+        return self._samples
+
+    @property
+    def pack_folder(self) -> Path:
+        """Where the trained pack lies, if there is one."""
+        return self._folder / "pack"
+
+    @property
+    def status(self) -> Literal["trained", "untrained"]:
+        """Whether the folder has a trained pack."""
+        return "trained" if (self.pack_folder / "card.json").is_file() else "untrained"
+
+    def normalize(self, text: str, *, raw: bool = False) -> str:
+        """`text` as this language is learned and scored: its `[text]` settings, then its `hooks.py`, if any.
+
+        The settings are applied to what the hook returns as well, so that their promises hold.
+
+        Args:
+            text: any text.
+            raw: keep case and punctuation; the hook is not asked.
+
+        Raises:
+            LanguageError: the folder's `hooks.py` can't be loaded or fails.
+        """
+        normal = normalize_text(text, self.text, raw=raw)
+        hook = None if raw else _load_hook(self._folder)
+        return normal if hook is None else normalize_text(hook(normal), self.text)
+
+
+@lru_cache(maxsize=256)
+def _load_hook(folder: Path) -> Callable[[str], str] | None:
+    """The `normalize` of a `hooks.py`, its failures made LanguageErrors; None without the file."""
+    path = folder / "hooks.py"
+    if not path.is_file():
+        return None
+    module = ModuleType(f"polycap_hooks_{folder.name}")
+    module.__file__ = str(path)
+    try:  # run from source rather than imported: leaves no __pycache__ in a folder that is not ours
+        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
+    except Exception as error:  # whatever the folder's author wrote
+        raise LanguageError(f"{path}: can't be loaded ({type(error).__name__}: {error})") from error
+    hook = getattr(module, "normalize", None)
+    if not callable(hook):
+        raise LanguageError(f"{path}: has no function normalize(text); write one, or remove the file")
+
+    def normalize(text: str) -> str:
+        try:
+            result = hook(text)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise LanguageError(f"{path}: normalize({text!r}) failed ({reason})") from error
+        if not isinstance(result, str):
+            raise LanguageError(f"{path}: normalize(text) returned a {type(result).__name__}; it must return a str")
+        return result
+
+    return normalize

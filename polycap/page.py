@@ -1,0 +1,128 @@
+"""Photos beside their captions, as one HTML file that needs nothing else: no network, no other file."""
+
+import base64
+import io
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from polycap.errors import PhotoError
+from polycap.files import write_text
+
+__all__ = ["PageCaption", "PageRow", "write_page"]
+
+MAX_SIDE = 640
+"""The longer side of an embedded photo, in pixels, at most."""
+
+
+@dataclass(frozen=True)
+class PageCaption:
+    """One caption in one language.
+
+    Attributes:
+        language_code: BCP 47, for the `lang` attribute: it decides the font and a screen reader's voice.
+        native_name: the language's own name for itself.
+        direction: "ltr" or "rtl".
+        text: the caption.
+        score: the caption's log-probability, if known.
+    """
+
+    language_code: str
+    native_name: str
+    direction: Literal["ltr", "rtl"]
+    text: str
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class PageRow:
+    """One photo with its captions, or with what went wrong.
+
+    Attributes:
+        name: the photo's name, as shown.
+        photo: a path, or the bytes of an image file.
+        captions: in the order in which they are shown; the first is the photo's alternative text.
+        error: why there are no captions; shown in their place.
+        credit: who made the photo, and under which licence.
+    """
+
+    name: str
+    photo: Path | bytes
+    captions: Sequence[PageCaption] = ()
+    error: str = ""
+    credit: str = ""
+
+
+@dataclass(frozen=True)
+class _Card:
+    """A row as the template takes it; `source` is a data URI, empty if the photo can't be shown."""
+
+    name: str
+    source: str
+    width: int
+    height: int
+    captions: Sequence[PageCaption]
+    error: str
+    credit: str
+
+
+def write_page(path: Path, title: str, rows: Sequence[PageRow]) -> None:
+    """Write the page to `path`, atomically. A photo that can't be read shows its error and stops nothing.
+
+    Raises:
+        PolycapError: `path` can't be written.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("polycap"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    cards = [_card(row) for row in rows]
+    languages = {caption.language_code: caption for row in rows for caption in row.captions}
+    template = environment.get_template("demo.html")
+    write_text(path, template.render(title=title, cards=cards, languages=languages.values()) + "\n")
+
+
+def _card(row: PageRow) -> _Card:
+    try:
+        jpeg, width, height = _thumbnail(row)
+    except PhotoError as error:
+        return _Card(row.name, "", 0, 0, row.captions, row.error or str(error), row.credit)
+    source = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    return _Card(row.name, source, width, height, row.captions, row.error, row.credit)
+
+
+def _thumbnail(row: PageRow) -> tuple[bytes, int, int]:
+    """The photo as a small upright JPEG without metadata (which may hold a place); its width and height."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata; what can't be decoded raises
+            with Image.open(io.BytesIO(row.photo) if isinstance(row.photo, bytes) else row.photo) as image:
+                image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # decodes a large JPEG at a fraction of its size
+                small = _rgb(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError as error:
+        raise PhotoError(f"{row.name}: is not an image") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise PhotoError(f"{row.name}: can't be shown ({error})") from error
+    small.thumbnail((MAX_SIDE, MAX_SIDE))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=82, optimize=True)
+    return buffer.getvalue(), small.width, small.height
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """`image` as RGB, transparency laid on white; 16-bit greys are scaled, not clipped."""
+    if image.mode.startswith("I"):
+        return image.convert("I").point(lambda value: value / 256).convert("L").convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")

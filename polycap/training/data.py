@@ -1,0 +1,110 @@
+"""Batches for teacher forcing: some photos, each with its captions side by side."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polycap.backend import keras
+from polycap.features.store import FeatureStore
+from polycap.tokenizer import BOS, EOS, PAD
+
+__all__ = ["Batches", "Example"]
+
+Example = tuple[str, list[list[int]]]
+"""A photo's name and the token ids of its captions."""
+
+LENGTH_STEP = 4
+"""Lengths are rounded up to a multiple of this, so that a backend that compiles per shape sees few shapes."""
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Photo-major batches, drawn anew each epoch from `(seed, epoch)` alone: a resumed run sees the same ones.
+
+    Photos whose longest captions are alike in length share a batch, which halves the padding.
+
+    A batch is `(features (photos, cells, channels) float16, inputs (photos, captions, length) int32)` and the targets
+    `(photos, captions, length) int32`: the inputs moved by one, `</s>` at the end, `<pad>` after it.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        stores: Sequence[FeatureStore],
+        *,
+        photos_per_batch: int,
+        captions_per_photo: int,
+        max_tokens: int,
+        seed: int,
+    ) -> None:
+        """Prepare the first epoch.
+
+        Args:
+            examples: photos with at least one caption each.
+            stores: one or more views of each photo, as it is and mirrored; each epoch draws one for each photo.
+            photos_per_batch: fewer only where there are fewer photos; what is left over waits for another epoch.
+            captions_per_photo: of more captions, this many are drawn.
+            max_tokens: longer captions are cut.
+            seed: with the epoch, decides every draw.
+        """
+        super().__init__(workers=1, max_queue_size=4)
+        self._captions = [[ids[:max_tokens] for ids in captions] for _, captions in examples]
+        self._rows = [store.rows(name for name, _ in examples) for store in stores]
+        self._stores = list(stores)
+        self._size = min(photos_per_batch, len(examples))
+        self._width = min(captions_per_photo, max(len(captions) for captions in self._captions))
+        self._seed = seed
+        self.start(0)
+
+    def __len__(self) -> int:
+        return len(self._captions) // self._size
+
+    def start(self, epoch: int) -> None:
+        """Draw the batches of an epoch, counted from 0."""
+        self.epoch = epoch
+        self._draw()
+
+    def on_epoch_end(self) -> None:
+        self.start(self.epoch + 1)
+
+    def __getitem__(self, index: int) -> tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any]]:
+        chosen = self._order[index]
+        features = np.stack([self._stores[self._views[i]].features[self._rows[self._views[i]][i]] for i in chosen])
+        token_ids = self._pack([self._drawn[i] for i in chosen])
+        return (features, token_ids[:, :, :-1]), token_ids[:, :, 1:]
+
+    def tokens(self, index: int) -> int:
+        """Target tokens of a batch, `</s>` included."""
+        return sum(len(ids) + 1 for i in self._order[index] for ids in self._drawn[i])
+
+    def _draw(self) -> None:
+        """This epoch's captions, views and batches."""
+        generator = np.random.default_rng((self._seed, self.epoch))
+        count = len(self._captions)
+        self._views = generator.integers(len(self._stores), size=count)
+        self._drawn = [
+            captions
+            if len(captions) <= self._width
+            else [captions[k] for k in np.sort(generator.choice(len(captions), self._width, replace=False))]
+            for captions in self._captions
+        ]
+        order = generator.permutation(count)
+        pool = self._size * 32  # photos are sorted by length within a pool, not over all: batches stay varied
+        batches = []
+        for start in range(0, count, pool):
+            part = sorted(order[start : start + pool], key=lambda i: max(map(len, self._drawn[i])))
+            batches += [part[k : k + self._size] for k in range(0, len(part), self._size)]
+        batches = [batch for batch in batches if len(batch) == self._size]
+        generator.shuffle(batches)
+        self._order = batches
+
+    def _pack(self, photos: list[list[list[int]]]) -> NDArray[np.int32]:
+        """`<s>` ids `</s>`, padded: `(photos, captions, length + 1) int32`."""
+        longest = 1 + max(len(ids) for captions in photos for ids in captions)
+        length = -(-longest // LENGTH_STEP) * LENGTH_STEP
+        packed = np.full((len(photos), self._width, length + 1), PAD, dtype=np.int32)
+        for photo, captions in enumerate(photos):
+            for place, ids in enumerate(captions):
+                packed[photo, place, : len(ids) + 2] = [BOS, *ids, EOS]
+        return packed

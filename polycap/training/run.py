@@ -1,0 +1,294 @@
+"""A training run: from a dataset and features to a pack, in a folder that can be taken up again at any point.
+
+::
+
+    config.json      what the run was started with: settings, seed, hashes of all inputs, versions
+    tokenizer.model  SentencePiece, trained on the train split's captions
+    checkpoint.npz   the state after the last finished epoch
+    best.npz         the averaged weights of the best epoch
+    log.csv          a row per epoch; tensorboard/ holds the same
+    pack/            the result
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polycap.backend import keras
+from polycap.dataset import Dataset, Photo
+from polycap.decoder.base import Decoder
+from polycap.decoder.model import build_decoder
+from polycap.decoder.pack import Card, named_weights, save_pack
+from polycap.decoder.search import Search
+from polycap.decoder.settings import DecoderSettings
+from polycap.errors import TrainingError
+from polycap.features.pca import FeaturePCA
+from polycap.features.store import FeatureStore
+from polycap.files import make_folder, read_json, write_json
+from polycap.language import Language
+from polycap.metrics import bleu
+from polycap.tokenizer import Tokenizer
+from polycap.training.callbacks import Average, Bar, Checkpoint, Evaluate, Report
+from polycap.training.data import Batches, Example
+from polycap.training.loss import TokenLoss
+from polycap.training.settings import TrainingSettings
+
+__all__ = ["TrainingInputs", "train_decoder"]
+
+logger = logging.getLogger(__name__)
+
+FLICKR8K_TERMS = [
+    "Flickr8k is for non-commercial research and education; cite Hodosh, Young and Hockenmaier (2013), "
+    "JAIR 47:853–899. What is trained on it carries these terms.",
+    "The encoder's weights are Keras' ImageNet Xception; ImageNet is for non-commercial research and education.",
+]
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What a run learns from.
+
+    Attributes:
+        language: decides normalisation, tokenizer and search.
+        dataset: photos, splits and captions in the language.
+        stores: views of the photos, the plain one first; all of one encoder and PCA.
+        pca: the map that reduced the stores, or None.
+    """
+
+    language: Language
+    dataset: Dataset
+    stores: Sequence[FeatureStore]
+    pca: FeaturePCA | None
+
+    def check(self) -> None:
+        """Raise TrainingError or FeatureStoreError where the parts don't belong together."""
+        first = self.stores[0]
+        for store in self.stores:
+            store.require(first.encoder, self.pca.identity if self.pca else None)
+        for split in ("train", "dev"):
+            if not self.dataset.split(split):
+                raise TrainingError(f"{self.dataset.folder}: no photo with captions in the {split} split")
+
+
+def train_decoder(
+    inputs: TrainingInputs, folder: Path, settings: TrainingSettings | None = None, *, progress: bool = True
+) -> Path:
+    """Train a decoder, or go on where a run in `folder` stopped, and write its pack.
+
+    The weights are judged after each epoch by BLEU-4 of captions searched for freely on the dev split; the best are
+    kept.
+
+    Returns:
+        The pack's folder.
+
+    Raises:
+        TrainingError: a split is empty, or `folder` holds a run of other inputs or settings.
+        FeatureStoreError: a photo has no features, or the stores don't belong together.
+    """
+    settings = settings or TrainingSettings()
+    inputs.check()
+    make_folder(folder)
+    keras.utils.set_random_seed(settings.seed)
+    tokenizer = _tokenizer(inputs, folder)
+    config = _config(inputs, settings, tokenizer)
+    _claim(folder, config)
+    decoder = build_decoder(_decoder_settings(inputs, settings, tokenizer))
+    best = _fit(inputs, settings, decoder, tokenizer, folder, progress=progress)
+    with np.load(folder / "best.npz") as weights:
+        save_pack(folder / "pack", _card(inputs, config, decoder, best), dict(weights), tokenizer, inputs.pca)
+    return folder / "pack"
+
+
+def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
+    path = folder / "tokenizer.model"
+    if not path.is_file():
+        normalize = inputs.language.normalize
+        texts = [normalize(c.text) for photo in inputs.dataset.split("train") for c in photo.captions]
+        Tokenizer.train(texts, inputs.language.tokenizer).save(path)
+    return Tokenizer.load(path)
+
+
+def _config(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> dict[str, Any]:
+    packages = ("polycap", "keras", "numpy", "sentencepiece", "sacrebleu", keras.backend.backend())
+    return {
+        "language": inputs.language.code,
+        "settings": settings.model_dump(),
+        "dataset": inputs.dataset.fingerprint(),
+        "encoder": inputs.stores[0].encoder,
+        "pca": inputs.pca.identity if inputs.pca else None,
+        "views": ["mirrored" if store.mirrored else "plain" for store in inputs.stores],
+        "tokenizer": tokenizer.identity,
+        "text": inputs.language.text.model_dump(),
+        "decoding": inputs.language.decoding.model_dump(),
+        "versions": {name: _version(name) for name in packages},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _claim(folder: Path, config: dict[str, Any]) -> None:
+    """Write the run's config, or check that the run there is this one."""
+    path = folder / "config.json"
+    if not path.is_file():
+        write_json(path, config)
+        return
+    before = read_json(path, TrainingError)
+    for key, value in config.items():
+        if key == "versions":
+            continue  # an update in between is no other run
+        if before.get(key) != value:
+            raise TrainingError(
+                f"{path}:{key}: this run was started with {before.get(key)}, not {value}; "
+                "resume it as it was started, or choose another folder"
+            )
+
+
+def _decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> DecoderSettings:
+    cells, channels = inputs.stores[0].shape
+    return DecoderSettings(
+        kind=settings.kind,
+        vocab_size=tokenizer.vocab_size,
+        cells=cells,
+        channels=channels,
+        units=settings.units,
+        embedding=settings.embedding,
+        feature_dropout=settings.feature_dropout,
+        embedding_dropout=settings.embedding_dropout,
+        output_dropout=settings.output_dropout,
+    )
+
+
+def _fit(
+    inputs: TrainingInputs,
+    settings: TrainingSettings,
+    decoder: Decoder,
+    tokenizer: Tokenizer,
+    folder: Path,
+    *,
+    progress: bool,
+) -> dict[str, float]:
+    """Run the epochs that are left; returns the best epoch's log."""
+    batches = Batches(
+        _examples(inputs, tokenizer),
+        inputs.stores,
+        photos_per_batch=settings.photos_per_batch,
+        captions_per_photo=settings.captions_per_photo,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed,
+    )
+    decoder.compile(optimizer=_optimizer(settings, len(batches)), loss=TokenLoss(settings.label_smoothing))
+    decoder.optimizer.build(decoder.trainable_variables)
+    weights = named_weights(decoder)
+    average = Average(list(weights.values()), settings.ema_decay)
+    checkpoint = Checkpoint(folder, list(weights), average)
+    checkpoint.set_model(decoder)
+    done = checkpoint.restore()
+    if done:
+        logger.info("%s: going on after epoch %d", folder, done)
+    batches.start(done)
+    callbacks = [
+        average,
+        Bar(settings.epochs, progress),
+        Evaluate(average, _dev_score(inputs, decoder, tokenizer)),
+        checkpoint,
+        Report(logger.info),
+        *_tensorboard(folder),
+    ]
+    if done < settings.epochs:
+        decoder.fit(batches, epochs=settings.epochs, initial_epoch=done, callbacks=callbacks, verbose=0)
+    return checkpoint.best
+
+
+def _tensorboard(folder: Path) -> list[Any]:
+    if find_spec("tensorboard") is None:
+        logger.warning("tensorboard is not installed: log.csv only (pip install 'polycap[train]' for both)")
+        return []
+    return [keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)]
+
+
+def _examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> list[Example]:
+    """Train photos with the token ids of their captions; captions without a token are left out."""
+    examples = []
+    for photo in inputs.dataset.split("train"):
+        texts = [inputs.language.normalize(caption.text) for caption in photo.captions]
+        captions = [ids for ids in tokenizer.encode_batch(texts) if ids]
+        if captions:
+            examples.append((photo.name, captions))
+    return examples
+
+
+def _optimizer(settings: TrainingSettings, steps: int) -> Any:
+    """AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101), linear warm-up, then a cosine to zero."""
+    warmup = round(settings.warmup_epochs * steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else settings.learning_rate,
+        max(1, settings.epochs * steps - warmup),
+        warmup_target=settings.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "place", "embedding"])
+    return optimizer
+
+
+def _dev_score(inputs: TrainingInputs, decoder: Decoder, tokenizer: Tokenizer) -> Callable[[], float]:
+    """A function that captions the dev split and returns its BLEU-4, 0–100."""
+    photos = inputs.dataset.split("dev")
+    references = [_references(inputs.language, photo) for photo in photos]
+    store, search = inputs.stores[0], Search(decoder, inputs.language.decoding)
+    rows = store.rows(photo.name for photo in photos)
+
+    def score() -> float:
+        captions: list[str] = []
+        for start in range(0, len(rows), 50):
+            found = search.find(store.features[rows[start : start + 50]])
+            captions += [tokenizer.decode(ids) for ids in found.token_ids[:, 0]]
+        return bleu(captions, references, tokenizer=inputs.language.evaluation.sacrebleu_tokenizer)
+
+    return score
+
+
+def _references(language: Language, photo: Photo) -> list[str]:
+    return [language.normalize(caption.text) for caption in photo.captions]
+
+
+def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best: dict[str, float]) -> Card:
+    dataset = inputs.dataset
+    train: Sequence[Photo] = dataset.split("train")
+    return Card(
+        language=inputs.language.code,
+        decoder=decoder.settings,
+        encoder=config["encoder"],
+        pca=config["pca"],
+        tokenizer=config["tokenizer"],
+        data={
+            "name": dataset.name,
+            "splits": dataset.split_source,
+            "caption origin": dataset.caption_origin,
+            "train photos": len(train),
+            "train captions": sum(len(photo.captions) for photo in train),
+            "fingerprint": config["dataset"],
+            "views": ", ".join(config["views"]),
+        },
+        terms=FLICKR8K_TERMS,
+        training={
+            **config["settings"],
+            "chosen by": "dev BLEU-4 of free-running captions",
+            "best epoch": int(best["epoch"]),
+            "best epoch's dev BLEU-4": round(best["dev_bleu4"], 2),
+        },
+        created=datetime.now(UTC).date().isoformat(),
+        versions=config["versions"],
+    )

@@ -1,0 +1,54 @@
+"""What a training run is started with: validated, each default in one place."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from polycap.errors import TrainingError
+
+__all__ = ["TrainingSettings", "parse_settings"]
+
+
+class TrainingSettings(BaseModel):
+    """The recipe. The defaults are the ones that the shipped packs were trained with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["attention", "merge", "parallel"] = "attention"
+    units: int = Field(default=512, ge=1)
+    embedding: int = Field(default=256, ge=1)
+    feature_dropout: float = Field(default=0.3, ge=0, lt=1)
+    embedding_dropout: float = Field(default=0.3, ge=0, lt=1)
+    output_dropout: float = Field(default=0.5, ge=0, lt=1)
+    epochs: int = Field(default=16, ge=1)
+    photos_per_batch: int = Field(default=24, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    warmup_epochs: float = Field(default=1.0, ge=0)
+    weight_decay: float = Field(default=0.02, ge=0)
+    clip_norm: float = Field(default=2.0, gt=0)
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    ema_decay: float = Field(default=0.998, ge=0, lt=1)
+    max_tokens: int = Field(default=30, ge=1, description="longer captions are cut, tokens")
+    captions_per_photo: int = Field(default=5, ge=1, description="of more, this many are drawn each epoch")
+    seed: int = Field(default=0, ge=0)
+
+
+def parse_settings(assignments: Sequence[str]) -> TrainingSettings:
+    """Settings from `name=value` strings, such as `epochs=20`; what is not named keeps its default.
+
+    Raises:
+        TrainingError: no such setting, or a value that it does not allow.
+    """
+    values: dict[str, str] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or name not in TrainingSettings.model_fields:
+            known = ", ".join(TrainingSettings.model_fields)
+            raise TrainingError(f"{assignment!r}: expected NAME=VALUE, where NAME is one of {known}")
+        values[name] = value
+    try:
+        return TrainingSettings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TrainingError(f"{first['loc'][0]}={first['input']}: {first['msg']}") from error

@@ -1,0 +1,154 @@
+"""Scores equal those of sacreBLEU's own command line, and bad input is named."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from polycap.errors import EvaluationError
+from polycap.metrics import Scores, bleu, known_tokenizers, score_captions, write_score_files
+
+HYPOTHESES = [
+    "a brown dog runs through the tall green grass",
+    "two children play in the water",
+    "a man in a red shirt is climbing a rock",
+    "",
+]
+REFERENCES = [
+    [
+        "a brown dog is running through the grass",
+        "the dog runs in a green field",
+        "a dog runs through tall grass",
+    ],
+    ["two kids are playing in the water", "children play in the sea", "two children splash in the water"],
+    ["a man climbs a rock wall", "a climber in a red shirt", "a man in red is climbing a large rock"],
+    ["a girl on a swing", "the little girl swings", "a child on a swing"],
+]
+UNEQUAL = [REFERENCES[0], REFERENCES[1][:1], ["...", *REFERENCES[2][:2]], ["a girl\non a swing", " "]]
+
+
+def score(references: list[list[str]], tokenizer: str = "13a", normalized: bool = True) -> Scores:
+    return score_captions(HYPOTHESES, references, tokenizer=tokenizer, references_origin="human", normalized=normalized)
+
+
+def command_line(folder: Path, *options: str) -> list[float]:
+    """What `sacrebleu` prints for the files of `write_score_files`."""
+    references = map(str, sorted(folder.glob("references.*.txt")))
+    files = [*references, "-i", str(folder / "predictions.txt")]
+    command = [sys.executable, "-m", "sacrebleu", *files, *options, "-b", "-w", "4"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    printed = done.stdout.strip()
+    values = json.loads(printed) if printed.startswith("[") else [float(printed)]
+    return [value["score"] if isinstance(value, dict) else float(value) for value in values]
+
+
+@pytest.mark.parametrize("references", [REFERENCES, UNEQUAL], ids=["three each", "unequal"])
+def test_scores_equal_the_command_line(tmp_path: Path, references: list[list[str]]) -> None:
+    scores = score(references)
+    names = [f"{number}.jpg" for number in range(4)]
+    write_score_files(tmp_path, names, HYPOTHESES, references, scores, language="en", split="test")
+
+    assert command_line(tmp_path, "-m", "bleu", "--tokenize", "13a") == [pytest.approx(scores.bleu4, abs=1e-4)]
+    chrf = command_line(tmp_path, "-m", "chrf", "--chrf-word-order", "2")
+    assert chrf == [pytest.approx(scores.chrf, abs=1e-4)]
+    assert 0 < scores.bleu4 < scores.bleu3 < scores.bleu2 < scores.bleu1 < 100
+
+
+def test_bleu_alone_equals_the_full_scores() -> None:
+    scores = score(REFERENCES)
+    parts = [bleu(HYPOTHESES, REFERENCES, tokenizer="13a", order=order) for order in (1, 2, 3, 4)]
+    assert parts == [scores.bleu1, scores.bleu2, scores.bleu3, scores.bleu4]
+
+
+def test_unigram_bleu_by_hand() -> None:
+    # 3 of 4 words match; 4 words against the closest reference's 4: no brevity penalty
+    assert bleu(["a dog runs fast"], [["a dog runs home", "a cat"]], tokenizer="none", order=1) == pytest.approx(75)
+
+
+def test_json_has_the_agreed_keys() -> None:
+    result = score(UNEQUAL).to_json(language="en", split="test")
+    keys = "language split photos references_per_photo references_origin bleu1 bleu2 bleu3 bleu4 chrf signature"
+    assert list(result) == keys.split()
+    assert result["photos"] == 4
+    assert result["references_per_photo"] == [1, 3]
+    assert json.loads(json.dumps(result)) == result
+    assert score(REFERENCES).to_json(language="en", split="test")["references_per_photo"] == 3
+
+
+@pytest.mark.parametrize(("normalized", "text"), [(True, "text:lc-nopunct"), (False, "text:raw")])
+def test_signature_names_everything_that_moves_the_score(normalized: bool, text: str) -> None:
+    signature = score(REFERENCES, normalized=normalized).signature
+    for part in (
+        "BLEU|nrefs:3|case:mixed",
+        "tok:13a",
+        "smooth:exp",
+        "chrF2++|nrefs:3",
+        "nw:2",
+        "version:",
+        text,
+    ):
+        assert part in signature
+    assert signature.endswith("refs:human")
+    assert "nrefs:var" in score(UNEQUAL).signature
+
+
+def test_the_tokenizer_decides_a_chinese_score() -> None:
+    pair = (["一只狗在草地上跑"], [["一只狗在草地上奔跑"]])
+    assert bleu(*pair, tokenizer="zh") > 50 > bleu(*pair, tokenizer="13a")
+
+
+def test_score_files_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
+    names = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    for references in (REFERENCES, [texts[:1] for texts in REFERENCES]):
+        write_score_files(tmp_path, names, HYPOTHESES, references, score(references), language="en", split="dev")
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["photos.txt", "predictions.txt", "references.0.txt", "scores.json"]
+    assert (tmp_path / "photos.txt").read_text().splitlines() == names
+    assert (tmp_path / "predictions.txt").read_text().split("\n")[:-1] == HYPOTHESES
+    assert json.loads((tmp_path / "scores.json").read_text())["split"] == "dev"
+
+
+def test_unknown_tokenizer_lists_the_known_ones() -> None:
+    with pytest.raises(EvaluationError, match=r"no tokenizer 'moses'; choose one of 13a, char, intl"):
+        score(REFERENCES, tokenizer="moses")
+
+
+def test_tokenizers_that_download_are_refused() -> None:
+    assert "flores200" not in known_tokenizers()
+    with pytest.raises(EvaluationError, match="downloads a model"):
+        score(REFERENCES, tokenizer="flores200")
+
+
+@pytest.mark.parametrize(("tokenizer", "extra"), [("ja-mecab", "ja"), ("ko-mecab", "ko")])
+def test_missing_extra_names_its_install_line(tokenizer: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"sacrebleu.tokenizers.tokenizer_{tokenizer.replace('-', '_')}")
+    monkeypatch.setattr(module, "MeCab", None)
+    with pytest.raises(EvaluationError, match=rf'pip install "sacrebleu\[{extra}\]"'):
+        score(REFERENCES, tokenizer=tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "references", "message"),
+    [
+        ([], [], "no captions"),
+        (["a dog"], [], "1 captions for the references of 0 photos"),
+        (["a dog", "a cat"], [["a dog"], []], r"1 of 2 photos have no reference \(photo number 2\)"),
+        (["a dog"], [["  "]], "have no reference"),
+    ],
+)
+def test_what_cannot_be_scored_is_named(hypotheses: list[str], references: list[list[str]], message: str) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        bleu(hypotheses, references, tokenizer="13a")
+
+
+def test_photos_and_captions_must_match(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="1 photos for 4 captions"):
+        write_score_files(tmp_path, ["a"], HYPOTHESES, REFERENCES, score(REFERENCES), language="en", split="test")
+
+
+def test_importing_metrics_does_not_import_sacrebleu() -> None:
+    code = "import sys, polycap.metrics; sys.exit('sacrebleu' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
