@@ -45,7 +45,7 @@ def faults_of(folder: Path) -> list[str]:
 def test_english() -> None:
     english = load_language(ENGLISH)
     assert (english.code, english.direction, english.script) == ("en", "ltr", "Latn")
-    assert english.tokenizer.vocab_size == 4000
+    assert english.tokenizer.vocab_size == 3000
     assert english.tokenizer.model_type == "unigram"
     assert english.translation.engine == "none"
     assert english.evaluation.sacrebleu_tokenizer == "13a"

@@ -1,6 +1,5 @@
 """The tokenizer: real SentencePiece models, small ones, and one on real captions."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -147,10 +146,8 @@ def test_all_english_train_captions(shared: Path) -> None:
     rows = (line.split("\t") for line in (folder / "Flickr8k.token.txt").read_text(encoding="utf-8").splitlines())
     texts = [english.normalize(caption) for name, caption in rows if name.split("#")[0] in train]
     assert len(texts) == 30_000
-    start = time.monotonic()
     trained = Tokenizer.train(texts, english.tokenizer)
-    assert time.monotonic() - start < 20  # about 1 s
-    assert trained.vocab_size == 4000
+    assert trained.vocab_size == english.tokenizer.vocab_size
     batch = trained.encode_batch(texts)
     assert not any(UNK in ids for ids in batch)
     assert [trained.decode(ids) for ids in batch[::100]] == texts[::100]

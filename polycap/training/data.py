@@ -74,9 +74,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         token_ids = self._pack([self._drawn[i] for i in chosen])
         return (features, token_ids[:, :, :-1]), token_ids[:, :, 1:]
 
-    def tokens(self, index: int) -> int:
-        """Target tokens of a batch, `</s>` included."""
-        return sum(len(ids) + 1 for i in self._order[index] for ids in self._drawn[i])
+    def target_tokens(self) -> int:
+        """Target tokens of this epoch, `</s>` included."""
+        return sum(len(ids) + 1 for batch in self._order for i in batch for ids in self._drawn[i])
 
     def _draw(self) -> None:
         """This epoch's captions, views and batches."""

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from polycap.backend import keras
+from polycap.backend import allow_bfloat16, keras
 from polycap.dataset import Dataset, Photo
 from polycap.decoder.base import Decoder
 from polycap.decoder.model import build_decoder
@@ -44,11 +44,14 @@ __all__ = ["TrainingInputs", "train_decoder"]
 
 logger = logging.getLogger(__name__)
 
-FLICKR8K_TERMS = [
+ENCODER_TERMS = (
+    "The encoder's weights are Keras' ImageNet Xception; ImageNet is for non-commercial research and education."
+)
+FLICKR8K_TERMS = (
     "Flickr8k is for non-commercial research and education; cite Hodosh, Young and Hockenmaier (2013), "
-    "JAIR 47:853–899. What is trained on it carries these terms.",
-    "The encoder's weights are Keras' ImageNet Xception; ImageNet is for non-commercial research and education.",
-]
+    "JAIR 47:853–899. What is trained on it carries these terms."
+)
+OTHER_TERMS = "The photos and captions that it was trained on may carry terms of their own: ask whoever made the pack."
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ def train_decoder(
     inputs.check()
     make_folder(folder)
     keras.utils.set_random_seed(settings.seed)
+    allow_bfloat16()
     tokenizer = _tokenizer(inputs, folder)
     config = _config(inputs, settings, tokenizer)
     _claim(folder, config)
@@ -200,7 +204,7 @@ def _fit(
     batches.start(done)
     callbacks = [
         average,
-        Bar(settings.epochs, progress),
+        Bar(settings.epochs, batches.target_tokens, enabled=progress),
         Evaluate(average, _dev_score(inputs, decoder, tokenizer)),
         checkpoint,
         Report(logger.info),
@@ -282,7 +286,7 @@ def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best
             "fingerprint": config["dataset"],
             "views": ", ".join(config["views"]),
         },
-        terms=FLICKR8K_TERMS,
+        terms=[FLICKR8K_TERMS if "Flickr_8k" in dataset.split_source else OTHER_TERMS, ENCODER_TERMS],
         training={
             **config["settings"],
             "chosen by": "dev BLEU-4 of free-running captions",
