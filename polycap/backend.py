@@ -9,11 +9,31 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # faster, cosine to float32 at least 0.9998. `STRICT` turns it off.
 os.environ.setdefault("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import keras
+__all__ = ["allow_bfloat16", "keras", "quiet"]
 
-__all__ = ["allow_bfloat16", "keras"]
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the process's stderr, below Python: TensorFlow 2.21 greets there whatever its log level is.
+
+    Only for calls that report failure by an exception.
+    """
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with quiet():
+    import keras
 
 
 def allow_bfloat16() -> bool:

@@ -104,10 +104,11 @@ def make_features(
 ) -> None:
     """Encode a dataset's photos, once for all languages; resumes where it was stopped."""
     from polycap.dataset import load_dataset
+
+    dataset = load_dataset(data)
     from polycap.features.encoder import Encoder
     from polycap.features.prepare import prepare_features
 
-    dataset = load_dataset(data)
     features = prepare_features(
         dataset,
         Encoder.load(encoder_weights),
@@ -134,15 +135,17 @@ def train(
     ] = None,
 ) -> None:
     """Train a language's decoder and write its pack; resumes where it was stopped."""
-    from polycap.features.prepare import open_features
     from polycap.registry import get_language
-    from polycap.training import TrainingInputs, train_decoder
     from polycap.training.settings import parse_settings
 
-    language = get_language(code)
+    language, settings = get_language(code), parse_settings(setting or [])
+    dataset = _dataset(data, captions, origin)
+    # mistakes are told before TensorFlow is loaded
+    from polycap.features.prepare import open_features
+    from polycap.training.run import TrainingInputs, train_decoder
+
     opened = open_features(features)
-    inputs = TrainingInputs(language, _dataset(data, captions, origin), opened.stores, opened.pca)
-    typer.echo(train_decoder(inputs, out, parse_settings(setting or [])))
+    typer.echo(train_decoder(TrainingInputs(language, dataset, opened.stores, opened.pca), out, settings))
 
 
 @app.command("caption")
@@ -191,12 +194,13 @@ def evaluate(
 ) -> None:
     """Score a language's captions: BLEU-1..4 and chrF++, with their signatures."""
     from polycap.commands import load_captioners
+
+    dataset = _dataset(data, references, origin)
+    [captioner] = load_captioners(code, beam=beam, pack=pack, weights=encoder_weights)
     from polycap.decoder.pack import record_scores
     from polycap.evaluation import evaluate_captioner
     from polycap.features.prepare import open_features
 
-    dataset = _dataset(data, references, origin)
-    [captioner] = load_captioners(code, beam=beam, pack=pack, weights=encoder_weights)
     store = open_features(features).stores[0] if features else None
     folder = out or Path("evaluation") / f"{code}-{split}"
     scores = evaluate_captioner(captioner, dataset, split, store=store, raw=raw, folder=folder)

@@ -4,24 +4,25 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from polycap.captioning import Captioner, Result, caption_photos
-from polycap.errors import LanguageError, PhotoError
-from polycap.features.encoder import Encoder
+from polycap.errors import LanguageError, PackError, PhotoError
 from polycap.features.images import find_photos
 from polycap.page import PageCaption, PageRow, write_page
 from polycap.registry import Registry
 from polycap.samples import credit_of
+
+if TYPE_CHECKING:  # imported where they are needed: a mistake is told before TensorFlow is loaded
+    from polycap.captioning import Captioner, Result
 
 __all__ = ["caption_command", "load_captioners"]
 
 
 def load_captioners(
     languages: str, *, beam: int | None = None, pack: Path | None = None, weights: Path | None = None
-) -> list[Captioner]:
+) -> "list[Captioner]":
     """The captioners of "en", "de,fr" or "all", with one encoder between them.
 
     Raises:
@@ -37,13 +38,21 @@ def load_captioners(
         raise LanguageError(f"--language {languages}: no language has a trained pack; train one with `polycap train`")
     if pack is not None and len(codes) > 1:
         raise LanguageError(f"--pack is one language's, but --language names {len(codes)}: {', '.join(codes)}")
+    chosen = [registry.get(code) for code in codes]
+    for language in chosen:
+        if pack is None and language.status == "untrained":
+            raise PackError(
+                f"{language.code}: no trained pack yet in {language.folder}; train one with `polycap train`"
+            )
+    from polycap.captioning import Captioner
+
     captioners: list[Captioner] = []
-    encoder: Encoder | None = None
-    for code in codes:
-        settings = registry.get(code).decoding
+    encoder = None
+    for language in chosen:
+        settings = language.decoding
         if beam is not None:
             settings = settings.model_copy(update={"beam_width": beam})
-        captioner = Captioner.load(code, pack=pack, encoder=encoder, weights=weights, settings=settings)
+        captioner = Captioner.load(language.code, pack=pack, encoder=encoder, weights=weights, settings=settings)
         encoder = captioner.encoder
         captioners.append(captioner)
     return captioners
@@ -64,9 +73,9 @@ def caption_command(
     photos, errors = _find_all(paths)
     if not photos:
         return errors
-    if beam is not None:
-        n_best = min(n_best, beam)
-    captioners = load_captioners(languages, beam=max(beam or 0, n_best) or None, pack=pack, weights=weights)
+    captioners = load_captioners(languages, beam=beam, pack=pack, weights=weights)
+    from polycap.captioning import caption_photos
+
     rows: list[PageRow] = []
     results = caption_photos(photos, captioners, n_best=n_best)
     for result in tqdm(results, total=len(photos), unit="photo", disable=len(photos) < 8 or not sys.stderr.isatty()):
@@ -93,7 +102,7 @@ def _find_all(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     return photos, errors
 
 
-def _json_lines(result: Result) -> list[str]:
+def _json_lines(result: "Result") -> list[str]:
     photo = str(result.photo)
     if result.error is not None:
         return [json.dumps({"photo": photo, "error": str(result.error)}, ensure_ascii=False)]
@@ -108,7 +117,7 @@ def _json_lines(result: Result) -> list[str]:
     return lines
 
 
-def _text_lines(result: Result, name_language: bool) -> list[str]:
+def _text_lines(result: "Result", name_language: bool) -> list[str]:
     return [
         "\t".join([str(result.photo), *([code] if name_language else []), candidate.caption])
         for code, candidates in result.candidates.items()
@@ -116,7 +125,7 @@ def _text_lines(result: Result, name_language: bool) -> list[str]:
     ]
 
 
-def _page_row(result: Result, captioners: Sequence[Captioner]) -> PageRow:
+def _page_row(result: "Result", captioners: "Sequence[Captioner]") -> PageRow:
     path = Path(str(result.photo))
     if result.error is not None:
         return PageRow(path.name, path, error=str(result.error), credit=credit_of(path))

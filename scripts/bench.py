@@ -63,7 +63,8 @@ def bench_train(arguments: argparse.Namespace) -> Row:
     from polycap.dataset import load_dataset
     from polycap.features.prepare import open_features
     from polycap.registry import get_language
-    from polycap.training import TrainingInputs, TrainingSettings, train_decoder
+    from polycap.training.run import TrainingInputs, train_decoder
+    from polycap.training.settings import TrainingSettings
 
     dataset, opened = load_dataset(arguments.data), open_features(arguments.features)
     train = dataset.split("train")[: arguments.photos or None]

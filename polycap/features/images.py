@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from polycap.errors import PhotoError
 
@@ -15,10 +15,21 @@ __all__ = ["MAX_PIXELS", "PHOTO_SUFFIXES", "Photograph", "find_photos", "load_ph
 
 Photograph: TypeAlias = "str | PathLike[str] | Image.Image | NDArray[np.uint8]"
 
-MAX_PIXELS = 200_000_000
-"""Photos above this many pixels are refused before they are decoded (a decompression bomb)."""
+MAX_PIXELS = 178_956_970
+"""Photos above this many pixels are refused before they are decoded (a decompression bomb); Pillow's own limit."""
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
+
+# What makes a photo upright, by its EXIF orientation; 1 is upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
@@ -36,26 +47,28 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
     Raises:
         PhotoError: no such file, not an image, truncated, or above `MAX_PIXELS`.
     """
-    if isinstance(photo, Image.Image):
-        return _square(photo, size)
-    if isinstance(photo, np.ndarray):
-        return _square(_from_array(photo), size)
-    path = Path(photo)
+    # Pillow warns of odd metadata, and of bombs, which are refused below. Threads decode photos, and
+    # `warnings.catch_warnings` restores the wrong filters when they overlap; a filter for Pillow alone is safe.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    name = "image" if isinstance(photo, Image.Image | np.ndarray) else str(photo)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of bombs; bombs are refused below
-            with Image.open(path) as image:
-                return _square(image, size, name=str(path))
+        if isinstance(photo, Image.Image):
+            return _square(photo, size)
+        if isinstance(photo, np.ndarray):
+            return _square(_from_array(photo), size)
+        with Image.open(photo) as image:
+            return _square(image, size, draft=True)
+    except PhotoError as error:
+        raise PhotoError(f"{name}: {error}") from error
     except FileNotFoundError as error:
-        raise PhotoError(f"{path}: no such file") from error
+        raise PhotoError(f"{name}: no such file") from error
     except IsADirectoryError as error:
-        raise PhotoError(f"{path}: is a folder, not a photo") from error
+        raise PhotoError(f"{name}: is a folder, not a photo") from error
     except UnidentifiedImageError as error:
-        raise PhotoError(f"{path}: is not an image that Pillow can read") from error
-    except Image.DecompressionBombError as error:
-        raise PhotoError(f"{path}: {error}") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise PhotoError(f"{path}: can't be decoded ({error})") from error
+        raise PhotoError(f"{name}: is not an image that Pillow can read") from error
+    except Exception as error:  # what a broken file does to a decoder is not limited to OSError
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PhotoError(f"{name}: can't be decoded ({reason})") from error
 
 
 def find_photos(path: Path) -> list[Path]:
@@ -68,7 +81,9 @@ def find_photos(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise PhotoError(f"{path}: no such file or folder")
-    photos = sorted(p for p in path.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file())
+    # "._x.jpg" is what macOS leaves beside x.jpg in archives
+    named = (p for p in path.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.name[0] != ".")
+    photos = sorted(p for p in named if p.is_file())
     if not photos:
         raise PhotoError(f"{path}: no photo in this folder (looked for {', '.join(sorted(PHOTO_SUFFIXES))})")
     return photos
@@ -77,20 +92,30 @@ def find_photos(path: Path) -> list[Path]:
 def _from_array(array: NDArray[np.uint8]) -> Image.Image:
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
         raise PhotoError(
-            f"array of shape {array.shape} and dtype {array.dtype}: expected (height, width) or "
+            f"array of shape {array.shape} and dtype {array.dtype}; expected (height, width) or "
             "(height, width, 3 or 4) uint8"
         )
     return Image.fromarray(array)
 
 
-def _square(image: Image.Image, size: int, name: str = "image") -> NDArray[np.uint8]:
+def _square(image: Image.Image, size: int, draft: bool = False) -> NDArray[np.uint8]:
     width, height = image.size
+    if not width * height:
+        raise PhotoError(f"{width}×{height}: has no pixels")
     if width * height > MAX_PIXELS:
-        raise PhotoError(f"{name}: {width}×{height} pixels is above the limit of {MAX_PIXELS:,}; make it smaller")
-    if image.format == "JPEG":
+        raise PhotoError(f"{width}×{height} pixels is above the limit of {MAX_PIXELS:,}; make it smaller")
+    if draft and image.format == "JPEG":  # not a caller's image: it would be changed
         image.draft("RGB", (2 * size, 2 * size))  # decodes a large JPEG at 1/2, 1/4 or 1/8 of its size
-    upright = ImageOps.exif_transpose(image)
-    return np.asarray(_rgb(upright).resize((size, size), Image.Resampling.BICUBIC), dtype=np.uint8)
+    image.load()  # turns a TIFF upright, and removes its orientation
+    return np.asarray(_rgb(_upright(image)).resize((size, size), Image.Resampling.BICUBIC), dtype=np.uint8)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow raises anything on broken metadata; the pixels may be whole
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -105,6 +130,10 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """16- and 32-bit greyscale, scaled to 0–255; Pillow's own conversion would clip it to white."""
-    values = np.asarray(image, dtype=np.float32)
-    top = 255.0 if values.max(initial=0.0) <= 255 else max(65535.0, float(values.max()))
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+    top = 65535.0
+    if not image.mode.startswith("I;16"):  # 32-bit numbers don't say what white is: guess from the largest
+        largest = float(values.max(initial=0.0))
+        limits = [1.0, 255.0, 65535.0] if image.mode == "F" else [255.0, 65535.0]
+        top = next((limit for limit in limits if largest <= limit), largest)
     return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8))

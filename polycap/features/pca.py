@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
-from polycap.errors import FeatureStoreError
+from polycap.errors import FeatureStoreError, PolycapError
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.files import atomic_path
 
@@ -84,15 +84,21 @@ def fit_pca(
 
     Raises:
         FeatureStoreError: more components than channels or than cells to fit on.
+        PolycapError: scikit-learn is not installed.
     """
-    from sklearn.decomposition import PCA
+    try:
+        from sklearn.decomposition import PCA
+    except ImportError as error:
+        raise PolycapError('the PCA needs scikit-learn: pip install "polycap[train]"') from error
 
     generator = np.random.default_rng(seed)
     cells, channels = store.shape
     take = min(cells_per_photo, cells)
-    if components > min(channels, len(names) * take):
+    most = min(channels, len(names) * take)
+    if not 1 <= components <= most:
         raise FeatureStoreError(
-            f"{components} components are more than the {channels} channels or the {len(names) * take} cells to fit on"
+            f"{components} components: must be from 1 to {most}, the smaller of {channels} channels and "
+            f"{len(names) * take} cells to fit on"
         )
     sample = np.empty((len(names) * take, channels), dtype=np.float32)
     for position, row in enumerate(store.rows(names)):
@@ -107,10 +113,11 @@ def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress
     """Write a store of the same photos with reduced channels; resumable as extraction is.
 
     Raises:
-        FeatureStoreError: `store` is reduced already, or `folder` holds another store.
+        FeatureStoreError: `store` is reduced already or unfinished, or `folder` holds another store.
     """
     if store.pca is not None:
         raise FeatureStoreError(f"{store.folder}: is reduced already (PCA {store.pca}); give the unreduced store")
+    store.rows(name for name in store.names if name not in store.faults)  # an unfinished one has no rows for some
     shape = (store.shape[0], pca.components)
     writer = StoreWriter(folder, store.names, shape, encoder=store.encoder, pca=pca.identity, mirrored=store.mirrored)
     total = len(store.names)
@@ -120,7 +127,7 @@ def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress
         for start in range(0, len(writer.todo), 64):
             rows = writer.todo[start : start + 64]
             good = [row for row in rows if store.names[row] in store]
-            faults = {row: store.faults.get(store.names[row], "not extracted") for row in rows if row not in good}
+            faults = {row: store.faults[store.names[row]] for row in rows if row not in good}
             writer.write(dict(zip(good, pca(store.features[good]), strict=True)), faults)
             bar.update(len(rows))
     return FeatureStore(folder)

@@ -17,7 +17,7 @@ from polycap.errors import FeatureStoreError
 from polycap.features.encoder import Encoder
 from polycap.features.extract import extract_features
 from polycap.features.pca import FeaturePCA, fit_pca, reduce_store
-from polycap.features.store import FeatureStore
+from polycap.features.store import MANIFEST, FeatureStore
 
 __all__ = ["Features", "open_features", "prepare_features"]
 
@@ -57,8 +57,13 @@ def prepare_features(
         FeatureStoreError: the folder holds features of other photos, of another encoder, or of another PCA.
     """
     photos = [(photo.name, photo.path) for photo in dataset.photos]
-    for view in (PLAIN, MIRRORED) if mirrored else (PLAIN,):
-        if _complete(folder / view, encoder, [name for name, _ in photos]):
+    views = (PLAIN, MIRRORED) if mirrored else (PLAIN,)
+    # before the first photo: what doesn't fit should not be found out hours later
+    done = {view: _complete(folder / view, encoder, [name for name, _ in photos]) for view in views}
+    if (folder / PCA_FILE).is_file() or any(done.values()):
+        _load_pca(folder, components)
+    for view in views:
+        if done[view]:
             continue
         full = extract_features(photos, encoder, folder / f"full-{view}", mirrored=view == MIRRORED, progress=progress)
         pca = _pca(folder, dataset, full, components)
@@ -81,19 +86,30 @@ def open_features(folder: Path) -> Features:
 
 
 def _complete(folder: Path, encoder: Encoder, names: list[str]) -> bool:
-    """Whether the reduced store is finished; a store of something else is left for the writer to refuse."""
-    if not folder.is_dir():
+    """Whether the reduced store is finished.
+
+    Raises:
+        FeatureStoreError: it is of another encoder or of other photos.
+    """
+    if not (folder / MANIFEST).is_file():  # the folder alone is what a run leaves that is killed at once
         return False
     store = FeatureStore(folder)
-    done = all(name in store or name in store.faults for name in store.names)
-    return done and store.encoder == encoder.identity and store.names == names
+    if store.encoder != encoder.identity or store.names != names:
+        what = "other photos" if store.names != names else f"encoder {store.encoder}, not {encoder.identity}"
+        # the whole folder: the PCA in it was fitted on those, too
+        raise FeatureStoreError(f"{folder.parent}: holds features of {what}; choose another folder or delete this one")
+    return all(name in store or name in store.faults for name in names)
 
 
 def _pca(folder: Path, dataset: Dataset, full: FeatureStore, components: int) -> FeaturePCA:
-    path = folder / PCA_FILE
-    if not path.is_file():
+    if not (folder / PCA_FILE).is_file():
         names = [photo.name for photo in dataset.split("train") if photo.name in full]
-        fit_pca(full, names, components).save(path)
+        fit_pca(full, names, components).save(folder / PCA_FILE)
+    return _load_pca(folder, components)
+
+
+def _load_pca(folder: Path, components: int) -> FeaturePCA:
+    path = folder / PCA_FILE
     pca = FeaturePCA.load(path)
     if pca.components != components:
         raise FeatureStoreError(f"{path}: has {pca.components} components, not {components}; choose another folder")

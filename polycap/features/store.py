@@ -10,6 +10,7 @@ The photo's row is written before its progress line, so a run that was killed re
 """
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from polycap.errors import FeatureStoreError
 from polycap.files import make_folder, read_json, write_json
 
-__all__ = ["FeatureStore", "StoreWriter"]
+__all__ = ["MANIFEST", "FeatureStore", "StoreWriter"]
 
 SCHEMA = 1
 FEATURES, MANIFEST, PROGRESS = "features.f16", "store.json", "progress.jsonl"
@@ -48,6 +49,9 @@ class FeatureStore:
         manifest = read_json(folder / MANIFEST, FeatureStoreError)
         if manifest.get("schema") != SCHEMA:
             raise FeatureStoreError(f"{folder}: feature store of schema {manifest.get('schema')}; expected {SCHEMA}")
+        missing = {"names", "shape", "encoder", "pca", "mirrored"} - manifest.keys()
+        if missing:
+            raise FeatureStoreError(f"{folder / MANIFEST}: has no {', '.join(sorted(missing))}; extract again")
         self.folder = folder
         self.manifest = manifest
         self.names: list[str] = manifest["names"]
@@ -116,8 +120,11 @@ class StoreWriter:
         """Make the store, or open it to go on.
 
         Raises:
-            FeatureStoreError: the folder holds a store of other photos, of another encoder, PCA or kind.
+            FeatureStoreError: the folder holds a store of other photos, of another encoder, PCA or kind; there are
+                no photos; or the disk is too full.
         """
+        if not names:
+            raise FeatureStoreError(f"{folder}: no photos to make features of")
         manifest: dict[str, Any] = {
             "schema": SCHEMA,
             "encoder": encoder,
@@ -131,8 +138,7 @@ class StoreWriter:
             _require_same(folder, read_json(folder / MANIFEST, FeatureStoreError), manifest)
         else:
             (folder / PROGRESS).unlink(missing_ok=True)
-            with (folder / FEATURES).open("wb") as stream:
-                stream.truncate(len(names) * shape[0] * shape[1] * 2)
+            _reserve(folder / FEATURES, len(names) * shape[0] * shape[1] * 2)
             write_json(folder / MANIFEST, manifest)
         self.folder = folder
         self.names = list(names)
@@ -148,9 +154,18 @@ class StoreWriter:
             self._features[row] = values
         self._features.flush()
         lines = [json.dumps({"row": row}) for row in features]
-        lines += [json.dumps({"row": row, "error": reason}, ensure_ascii=False) for row, reason in faults.items()]
+        lines += [json.dumps({"row": row, "error": reason}) for row, reason in faults.items()]
         with (self.folder / PROGRESS).open("a", encoding="utf-8") as stream:
             stream.write("".join(f"{line}\n" for line in lines))
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Make the file, whose blocks the disk gives as they are written: a full one would kill us without a word."""
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise FeatureStoreError(f"{path}: needs {size:,} bytes, but {free:,} are free; choose another disk")
+    with path.open("wb") as stream:
+        stream.truncate(size)
 
 
 def _map(folder: Path, manifest: Mapping[str, Any], mode: Any) -> np.memmap[Any, np.dtype[np.float16]]:
@@ -168,16 +183,17 @@ def _read_progress(folder: Path, names: Sequence[str]) -> tuple[set[int], dict[s
     faults: dict[str, str] = {}
     path = folder / PROGRESS
     if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        # bytes that are not UTF-8, or no JSON: the last line of a run that was killed while writing it
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
                 entry = json.loads(line)
-                row = entry["row"]
-            except (ValueError, KeyError, TypeError):
-                continue  # the last line of a run that was killed while writing it
+                name = names[entry["row"]]
+            except (ValueError, LookupError, TypeError):
+                continue
             if "error" in entry:
-                faults[names[row]] = entry["error"]
+                faults[name] = entry["error"]
             else:
-                done.add(row)
+                done.add(entry["row"])
     return done, faults
 
 

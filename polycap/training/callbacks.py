@@ -134,13 +134,13 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 class Bar(keras.callbacks.Callback):  # type: ignore[misc]
     """A bar over the epoch's batches, on stderr; `seconds` and `tokens_per_second` join the epoch's logs."""
 
-    def __init__(self, epochs: int, target_tokens: Callable[[], int], *, enabled: bool = True) -> None:
+    def __init__(self, epochs: int, batches: int, target_tokens: Callable[[], int], *, enabled: bool = True) -> None:
         super().__init__()
-        self.epochs, self.target_tokens, self.enabled = epochs, target_tokens, enabled
+        self.epochs, self.batches, self.target_tokens, self.enabled = epochs, batches, target_tokens, enabled
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        total = self.params.get("steps")
-        self.bar = tqdm(total=total, desc=f"epoch {epoch + 1}/{self.epochs}", unit="batch", disable=not self.enabled)
+        title = f"epoch {epoch + 1}/{self.epochs}"
+        self.bar = tqdm(total=self.batches, desc=title, unit="batch", disable=not self.enabled)
         self.tokens, self.start = self.target_tokens(), time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:

@@ -1,12 +1,13 @@
 """Batches for teacher forcing: some photos, each with its captions side by side."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.backend import keras
 from polycap.features.store import FeatureStore
 from polycap.tokenizer import BOS, EOS, PAD
 
@@ -15,11 +16,17 @@ __all__ = ["Batches", "Example"]
 Example = tuple[str, list[list[int]]]
 """A photo's name and the token ids of its captions."""
 
+Batch = tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any]]
+"""`((features, inputs), targets)`."""
+
+READ_AHEAD = 4
+"""Batches that are read before they are needed."""
+
 LENGTH_STEP = 4
 """Lengths are rounded up to a multiple of this, so that a backend that compiles per shape sees few shapes."""
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+class Batches:
     """Photo-major batches, drawn anew each epoch from `(seed, epoch)` alone: a resumed run sees the same ones.
 
     Photos whose longest captions are alike in length share a batch, which halves the padding.
@@ -48,7 +55,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             max_tokens: longer captions are cut.
             seed: with the epoch, decides every draw.
         """
-        super().__init__(workers=1, max_queue_size=4)
         self._captions = [[ids[:max_tokens] for ids in captions] for _, captions in examples]
         self._rows = [store.rows(name for name, _ in examples) for store in stores]
         self._stores = list(stores)
@@ -65,10 +71,17 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.epoch = epoch
         self._draw()
 
-    def on_epoch_end(self) -> None:
-        self.start(self.epoch + 1)
+    def __iter__(self) -> Iterator[Batch]:
+        """The epoch's batches; the next ones are read in the background."""
+        with ThreadPoolExecutor(1) as pool:
+            waiting: deque[Future[Batch]] = deque()
+            for index in range(len(self) + READ_AHEAD):
+                if index < len(self):
+                    waiting.append(pool.submit(self.__getitem__, index))
+                if index >= READ_AHEAD:
+                    yield waiting.popleft().result()
 
-    def __getitem__(self, index: int) -> tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any]]:
+    def __getitem__(self, index: int) -> Batch:
         chosen = self._order[index]
         features = np.stack([self._stores[self._views[i]].features[self._rows[self._views[i]][i]] for i in chosen])
         token_ids = self._pack([self._drawn[i] for i in chosen])

@@ -192,7 +192,10 @@ def _fit(
         max_tokens=settings.max_tokens,
         seed=settings.seed,
     )
-    decoder.compile(optimizer=_optimizer(settings, len(batches)), loss=TokenLoss(settings.label_smoothing))
+    # XLA made this ten times slower on a CPU; other backends than TensorFlow have their own compilers
+    jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
+    loss = TokenLoss(settings.label_smoothing)
+    decoder.compile(optimizer=_optimizer(settings, len(batches)), loss=loss, jit_compile=jit_compile)
     decoder.optimizer.build(decoder.trainable_variables)
     weights = named_weights(decoder)
     average = Average(list(weights.values()), settings.ema_decay)
@@ -201,18 +204,30 @@ def _fit(
     done = checkpoint.restore()
     if done:
         logger.info("%s: going on after epoch %d", folder, done)
-    batches.start(done)
     callbacks = [
         average,
-        Bar(settings.epochs, batches.target_tokens, enabled=progress),
+        Bar(settings.epochs, len(batches), batches.target_tokens, enabled=progress),
         Evaluate(average, _dev_score(inputs, decoder, tokenizer)),
         checkpoint,
         Report(logger.info),
         *_tensorboard(folder),
     ]
-    if done < settings.epochs:
-        decoder.fit(batches, epochs=settings.epochs, initial_epoch=done, callbacks=callbacks, verbose=0)
+    _run_epochs(decoder, batches, range(done, settings.epochs), keras.callbacks.CallbackList(callbacks, model=decoder))
     return checkpoint.best
+
+
+def _run_epochs(decoder: Decoder, batches: Batches, epochs: range, callbacks: Any) -> None:
+    """`Model.fit`, but for batches whose length varies: `fit` infers shapes from the first two, and fails later."""
+    callbacks.on_train_begin()
+    for epoch in epochs:
+        batches.start(epoch)
+        callbacks.on_epoch_begin(epoch)
+        losses: list[float] = []
+        for index, batch in enumerate(batches):
+            losses.append(float(decoder.train_on_batch(*batch)))
+            callbacks.on_train_batch_end(index, {"loss": sum(losses) / len(losses)})
+        callbacks.on_epoch_end(epoch, {"loss": sum(losses) / len(losses)})
+    callbacks.on_train_end()
 
 
 def _tensorboard(folder: Path) -> list[Any]:
