@@ -1,4 +1,4 @@
-"""The main decoder: an LSTM that looks at the photo's cells before each token."""
+"""The main decoder: an LSTM whose every output asks the photo's cells what to say next."""
 
 from polycap.backend import keras
 from polycap.decoder.base import Decoder, State, Tensor, lstm_gates
@@ -10,14 +10,15 @@ ops = keras.ops
 
 
 class AttentionDecoder(Decoder):
-    """An attention LSTM with input feeding and tied embeddings.
+    """A language LSTM with attention after it, and tied embeddings.
 
-    At each step the LSTM reads the token and what was looked at last; its output asks the cells (multiplicative
-    attention), and output and answer together choose the next token. The answer is the next step's input.
+    The LSTM reads the token and the photo as a whole; its output asks the cells (multiplicative attention), and output
+    and answer together choose the next token. The answer does not enter the LSTM, so that training asks for all
+    steps of all captions in one matrix product.
 
-    References: Xu et al. (2015), "Show, Attend and Tell", arXiv:1502.03044 (soft attention over a CNN's grid);
-    Luong et al. (2015), arXiv:1508.04025 (multiplicative attention, input feeding); Press and Wolf (2017),
-    arXiv:1608.05859 (tied embeddings).
+    References: Lu et al. (2017), "Knowing When to Look", arXiv:1612.01887 (attention after the LSTM, the photo's mean
+    at its input); Xu et al. (2015), arXiv:1502.03044 (soft attention over a CNN's grid); Luong et al. (2015),
+    arXiv:1508.04025 (multiplicative attention); Press and Wolf (2017), arXiv:1608.05859 (tied embeddings).
     """
 
     def __init__(self, settings: DecoderSettings) -> None:
@@ -30,6 +31,7 @@ class AttentionDecoder(Decoder):
             shape=(settings.cells, units), initializer="zeros", name="place"
         )  # where a cell lies in the photo
         self.initial_output = dense(units, activation="tanh", name="initial_output")
+        self.photo_gates = dense(4 * units, use_bias=False, name="photo_gates")
         self.embedding = keras.layers.Embedding(
             settings.vocab_size,
             embedding,
@@ -38,7 +40,7 @@ class AttentionDecoder(Decoder):
         )
         self.embedding_dropout = keras.layers.Dropout(settings.embedding_dropout)
         self.token_gates = dense(4 * units, name="token_gates")
-        self.state_gates = dense(4 * units, use_bias=False, name="state_gates")
+        self.state_gates = dense(4 * units, use_bias=False, kernel_initializer="orthogonal", name="state_gates")
         self.query = dense(units, use_bias=False, name="query")
         self.readout = dense(embedding, activation="tanh", name="readout")
         self.output_dropout = keras.layers.Dropout(settings.output_dropout)
@@ -49,28 +51,29 @@ class AttentionDecoder(Decoder):
         cells = self.cell_projection(features) + self.place  # (photos, cells, units)
         mean = ops.mean(cells, axis=1, keepdims=True)  # (photos, 1, units)
         output = self.initial_output(mean)
-        return (cells,), (output, ops.zeros_like(output), mean)
+        return (cells, self.photo_gates(mean)), (output, ops.zeros_like(output))
 
     def embed(self, token_ids: Tensor, training: bool = False) -> Tensor:
         embedded = self.embedding_dropout(self.embedding(token_ids), training=training)
         return self.token_gates(embedded)
 
     def attend(self, output: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """`(photos, captions, units)` → the answer, same shape, and the weights `(photos, captions, cells)`."""
+        """`(photos, queries, units)` → the answer, same shape, and the weights `(photos, queries, cells)`."""
         scale = self.settings.units**-0.5
         scores = ops.matmul(self.query(output), ops.transpose(cells, (0, 2, 1))) * scale
-        weights = ops.softmax(scores)  # (photos, captions, cells)
+        weights = ops.softmax(scores)  # (photos, queries, cells)
         return ops.matmul(weights, cells), weights
 
     def advance(self, inputs: Tensor, state: State, memory: State) -> State:
-        output, cell, context = state
-        gates = inputs + self.state_gates(ops.concatenate([output, context], axis=-1))
-        output, cell = lstm_gates(gates, cell)
-        context, _ = self.attend(output, memory[0])
-        return output, cell, context
+        output, cell = state
+        return lstm_gates(inputs + memory[1] + self.state_gates(output), cell)
 
-    def read(self, state: State, memory: State) -> Tensor:  # noqa: ARG002
-        return ops.concatenate([state[0], state[2]], axis=-1)
+    def read(self, state: State, memory: State) -> Tensor:
+        output = state[0]  # (photos, captions, length, units)
+        shape = ops.shape(output)
+        queries = ops.reshape(output, (-1, shape[1] * shape[2], self.settings.units))
+        context, _ = self.attend(queries, memory[0])
+        return ops.concatenate([output, ops.reshape(context, shape)], axis=-1)
 
     def logits(self, outputs: Tensor, training: bool = False) -> Tensor:
         read = self.output_dropout(self.readout(outputs), training=training)

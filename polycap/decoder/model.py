@@ -3,7 +3,6 @@
 from polycap.decoder.attention import AttentionDecoder
 from polycap.decoder.base import Decoder
 from polycap.decoder.merge import MergeDecoder
-from polycap.decoder.parallel import ParallelDecoder
 from polycap.decoder.settings import DecoderSettings
 
 __all__ = ["DECODERS", "build_decoder"]
@@ -11,7 +10,6 @@ __all__ = ["DECODERS", "build_decoder"]
 DECODERS: dict[str, type[Decoder]] = {
     "attention": AttentionDecoder,
     "merge": MergeDecoder,
-    "parallel": ParallelDecoder,
 }
 
 

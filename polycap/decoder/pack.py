@@ -164,14 +164,18 @@ def read_card(folder: Path) -> Card:
     """
     if not (folder / CARD).is_file():
         raise PackError(f"{folder}: no trained pack here ({CARD} is missing); train one with `polycap train`")
+    content = read_json(folder / CARD, PackError)
+    if content.get("schema") != 1:  # first: a later schema has keys that are unknown here
+        raise PackError(f"{folder / CARD}: schema {content.get('schema')}; this polycap reads 1: update polycap")
     try:
-        card = Card.model_validate(read_json(folder / CARD, PackError))
+        card = Card.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise PackError(f"{folder / CARD}:{where}: {first['msg']}; install the pack again") from error
-    if card.schema_version != 1:
-        raise PackError(f"{folder / CARD}: schema {card.schema_version}; this polycap reads 1: update polycap")
+    unnamed = [name for name in (DECODER, TOKENIZER) if name not in card.files]
+    if unnamed:
+        raise PackError(f"{folder / CARD}:files: does not name {' and '.join(unnamed)}; install the pack again")
     return card
 
 

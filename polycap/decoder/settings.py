@@ -14,7 +14,7 @@ class DecoderSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["attention", "merge", "parallel"] = "attention"
+    kind: Literal["attention", "merge"] = "attention"
     vocab_size: int = Field(ge=5)
     cells: int = Field(default=100, ge=1)
     channels: int = Field(default=512, ge=1)

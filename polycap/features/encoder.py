@@ -62,8 +62,6 @@ def _freeze(tensors: Tensors) -> Callable[[NDArray[np.uint8]], Any]:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    # not at the top: polycap.backend must come first
-
     model = build_xception()
     model.set_weights(tensors)
 

@@ -15,17 +15,17 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["attention", "merge", "parallel"] = "attention"
+    kind: Literal["attention", "merge"] = "attention"
     units: int = Field(default=512, ge=1)
     embedding: int = Field(default=256, ge=1)
     feature_dropout: float = Field(default=0.3, ge=0, lt=1)
     embedding_dropout: float = Field(default=0.3, ge=0, lt=1)
     output_dropout: float = Field(default=0.5, ge=0, lt=1)
     epochs: int = Field(default=16, ge=1)
-    photos_per_batch: int = Field(default=24, ge=1)
+    photos_per_batch: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     warmup_epochs: float = Field(default=1.0, ge=0)
-    weight_decay: float = Field(default=0.02, ge=0)
+    weight_decay: float = Field(default=0.05, ge=0)
     clip_norm: float = Field(default=2.0, gt=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     ema_decay: float = Field(default=0.998, ge=0, lt=1)
