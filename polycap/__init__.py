@@ -1,0 +1,73 @@
+"""Photos go in, captions in the reader's own language come out; a language is a folder.
+
+::
+
+    from polycap import Captioner
+
+    captioner = Captioner.load("en")
+    captioner.caption(["dog.jpg"])      # ['a brown dog is running through the grass']
+
+The names below are loaded when they are first used: `import polycap` alone loads neither TensorFlow nor SentencePiece.
+"""
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polycap.captioning import Captioner, caption_photos
+    from polycap.dataset import load_dataset
+    from polycap.errors import PolycapError
+    from polycap.evaluation import evaluate_captioner
+    from polycap.language import Language
+    from polycap.registry import available_languages, get_language
+    from polycap.training.run import train_decoder
+
+    __version__: str
+
+__all__ = [
+    "Captioner",
+    "Language",
+    "PolycapError",
+    "__version__",
+    "available_languages",
+    "caption_photos",
+    "evaluate_captioner",
+    "get_language",
+    "load_dataset",
+    "train_decoder",
+]
+
+_HOMES = {
+    "Captioner": "polycap.captioning",
+    "Language": "polycap.language",
+    "PolycapError": "polycap.errors",
+    "available_languages": "polycap.registry",
+    "caption_photos": "polycap.captioning",
+    "evaluate_captioner": "polycap.evaluation",
+    "get_language": "polycap.registry",
+    "load_dataset": "polycap.dataset",
+    "train_decoder": "polycap.training.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module, and keep it."""
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'polycap' has no attribute {name!r}; it has {', '.join(__all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    try:
+        return metadata.version("polycap")
+    except metadata.PackageNotFoundError:  # a checkout that is not installed
+        return "0+unknown"

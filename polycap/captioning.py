@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Image
 
 from polycap.decoder.pack import Pack, load_pack
 from polycap.decoder.search import NEVER, Search
@@ -47,6 +49,7 @@ class Captioner:
     """
 
     def __init__(self, language: Language, pack: Pack, encoder: Encoder, settings: DecodingSettings | None = None):
+        pack.require_encoder(encoder.identity)
         self.language, self.pack, self.encoder = language, pack, encoder
         self._search = Search(pack.decoder, settings or language.decoding)
 
@@ -77,18 +80,18 @@ class Captioner:
         language = get_language(code)
         folder = pack or language.pack_folder
         loaded = load_pack(folder)  # before the encoder: a missing pack is known at once
-        encoder = encoder or Encoder.load(weights)
-        loaded.require_encoder(encoder.identity)
-        return cls(language, loaded, encoder, settings)
+        return cls(language, loaded, encoder or Encoder.load(weights), settings)
 
-    def caption(self, photos: Iterable[Photograph]) -> list[str]:
+    def caption(self, photos: "Iterable[Photograph] | Photograph") -> list[str]:
         """The best caption of each photo: paths, Pillow images or `(height, width, 3) uint8` arrays.
+
+        One photo alone is taken as a list of one.
 
         Raises:
             PhotoError: a photo can't be read. `caption_photos` goes on instead.
         """
         captions = []
-        for result in caption_photos(list(photos), [self]):
+        for result in caption_photos(_listed(photos), [self]):
             if result.error is not None:
                 raise result.error
             captions.append(result.candidates[self.language.code][0].caption)
@@ -134,8 +137,13 @@ def caption_photos(
 
     Yields:
         A result per photo. One that can't be read has `error` and stops nothing.
+
+    Raises:
+        PackError: the captioners don't share an encoder.
     """
     encoder = captioners[0].encoder
+    for captioner in captioners:
+        captioner.pack.require_encoder(encoder.identity)
     for batch in decode_batches([(photo, photo) for photo in photos], encoder.size):
         pixels = [decoded for _, decoded in batch if not isinstance(decoded, PhotoError)]
         grid = encoder.grid(np.stack(pixels)) if pixels else None
@@ -145,3 +153,12 @@ def caption_photos(
                 yield Result(photo, {}, decoded)
             else:
                 yield Result(photo, {code: next(candidates) for code, candidates in found.items()})
+
+
+def _listed(photos: "Iterable[Photograph] | Photograph") -> list[Photograph]:
+    """A list also of one photo alone, which could be taken for many: a path for its letters, an array for its rows."""
+    if isinstance(photos, str | PathLike | Image):
+        return [photos]
+    if isinstance(photos, np.ndarray) and photos.ndim < 4:
+        return [photos]
+    return list(photos)

@@ -97,7 +97,7 @@ def data_fetch(
 def make_features(
     data: Annotated[Path, typer.Argument(help="The dataset's folder.")],
     out: Annotated[Path, typer.Option(help="Where the features go.")] = Path("features"),
-    components: Annotated[int, typer.Option(help="Channels per cell after the PCA.")] = 512,
+    components: Annotated[int, typer.Option(min=1, max=2048, help="Channels per cell after the PCA.")] = 512,
     mirrored: Annotated[bool, typer.Option(help="Make a second view, flipped left to right.")] = True,
     keep_full: Annotated[bool, typer.Option(help="Keep the unreduced features, 3.3 GB a view.")] = False,
     encoder_weights: Weights = None,
@@ -153,7 +153,7 @@ def caption(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
     language: Annotated[str, typer.Option(help='Codes with commas between, or "all" that are trained.')] = "en",
     beam: Annotated[int | None, typer.Option(min=1, max=64, help="Beam width; 1 is greedy.")] = None,
-    n_best: Annotated[int, typer.Option(min=1, max=64, help="Captions per photo and language.")] = 1,
+    n_best: Annotated[int, typer.Option(min=1, max=64, help="Captions per photo and language; at most --beam.")] = 1,
     as_json: AsJson = False,
     html: Annotated[Path | None, typer.Option(help="Also write a page with the photos.")] = None,
     pack: PackFolder = None,
@@ -194,9 +194,11 @@ def evaluate(
 ) -> None:
     """Score a language's captions: BLEU-1..4 and chrF++, with their signatures."""
     from polycap.commands import load_captioners
+    from polycap.registry import get_language
 
+    language = get_language(code)  # one, where `load_captioners` takes several
     dataset = _dataset(data, references, origin)
-    [captioner] = load_captioners(code, beam=beam, pack=pack, weights=encoder_weights)
+    [captioner] = load_captioners(language.code, beam=beam, pack=pack, weights=encoder_weights)
     from polycap.decoder.pack import record_scores
     from polycap.evaluation import evaluate_captioner
     from polycap.features.prepare import open_features

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from polycap.errors import LanguageError, PackError, PhotoError
 from polycap.features.images import find_photos
+from polycap.files import make_folder
 from polycap.page import PageCaption, PageRow, write_page
 from polycap.registry import Registry
 from polycap.samples import credit_of
@@ -21,9 +22,17 @@ __all__ = ["caption_command", "load_captioners"]
 
 
 def load_captioners(
-    languages: str, *, beam: int | None = None, pack: Path | None = None, weights: Path | None = None
+    languages: str,
+    *,
+    beam: int | None = None,
+    n_best: int = 1,
+    pack: Path | None = None,
+    weights: Path | None = None,
 ) -> "list[Captioner]":
     """The captioners of "en", "de,fr" or "all", with one encoder between them.
+
+    Args:
+        beam: width of the search; without it, each language's own, or `n_best` if that is more.
 
     Raises:
         LanguageError: an unknown language, `all` where none is trained, or one pack for several languages.
@@ -49,9 +58,8 @@ def load_captioners(
     captioners: list[Captioner] = []
     encoder = None
     for language in chosen:
-        settings = language.decoding
-        if beam is not None:
-            settings = settings.model_copy(update={"beam_width": beam})
+        width = beam or max(language.decoding.beam_width, n_best)
+        settings = language.decoding.model_copy(update={"beam_width": width})
         captioner = Captioner.load(language.code, pack=pack, encoder=encoder, weights=weights, settings=settings)
         encoder = captioner.encoder
         captioners.append(captioner)
@@ -70,10 +78,16 @@ def caption_command(
     weights: Path | None,
 ) -> list[str]:
     """Print captions as they are ready; returns what went wrong, a line each."""
-    photos, errors = _find_all(paths)
+    photos, missing = _find_all(paths)
+    errors = list(missing.values())
+    if as_json:
+        for path, error in missing.items():
+            print(_error_line(path, error))
     if not photos:
         return errors
-    captioners = load_captioners(languages, beam=beam, pack=pack, weights=weights)
+    if html is not None:
+        make_folder(html.parent)  # before the work: what can't be written should not be found out after it
+    captioners = load_captioners(languages, beam=beam, n_best=n_best, pack=pack, weights=weights)
     from polycap.captioning import caption_photos
 
     rows: list[PageRow] = []
@@ -91,24 +105,28 @@ def caption_command(
     return errors
 
 
-def _find_all(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+def _find_all(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, str]]:
+    """The photos of all paths, and what is wrong with the paths that have none."""
     photos: list[Path] = []
-    errors: list[str] = []
+    errors: dict[Path, str] = {}
     for path in paths:
         try:
             photos += find_photos(path)
         except PhotoError as error:
-            errors.append(str(error))
+            errors[path] = str(error)
     return photos, errors
 
 
+def _error_line(photo: object, error: object) -> str:
+    return json.dumps({"photo": str(photo), "error": str(error)}, ensure_ascii=False)
+
+
 def _json_lines(result: "Result") -> list[str]:
-    photo = str(result.photo)
     if result.error is not None:
-        return [json.dumps({"photo": photo, "error": str(result.error)}, ensure_ascii=False)]
+        return [_error_line(result.photo, result.error)]
     lines = []
     for code, candidates in result.candidates.items():
-        row: dict[str, Any] = {"photo": photo, "language": code}
+        row: dict[str, Any] = {"photo": str(result.photo), "language": code}
         row |= {"caption": candidates[0].caption, "score": round(candidates[0].score, 4)}
         row["candidates"] = [
             {"caption": c.caption, "score": round(c.score, 4), "log_prob": round(c.log_prob, 4)} for c in candidates

@@ -1,5 +1,6 @@
 """How good a language's captions are, on a split of a dataset."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from polycap.captioning import Captioner, caption_photos
 from polycap.dataset import Dataset, Photo
 from polycap.errors import EvaluationError
 from polycap.features.store import FeatureStore
+from polycap.files import make_folder
 from polycap.metrics import Scores, score_captions, write_score_files
 
 __all__ = ["evaluate_captioner"]
@@ -45,6 +47,8 @@ def evaluate_captioner(
     photos = dataset.split(split)
     if not photos:
         raise EvaluationError(f"{dataset.folder}: no photo with captions in the {split} split")
+    if folder is not None:
+        make_folder(folder)  # before the work: what can't be written should not be found out after it
     predicted = _from_store(captioner, photos, store) if store else _from_photos(captioner, photos, progress)
     kept = [photo for photo in photos if photo.name in predicted]
     if not kept:
@@ -69,6 +73,9 @@ def evaluate_captioner(
 def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureStore) -> dict[str, str]:
     pca = captioner.pack.pca
     store.require(captioner.encoder.identity, store.pca and (pca.identity if pca else None))
+    for name in [photo.name for photo in photos if photo.name in store.faults]:
+        _leave_out(f"{name}: {store.faults[name]}")
+    photos = [photo for photo in photos if photo.name not in store.faults]
     rows = store.rows(photo.name for photo in photos)
     candidates = []
     for start in range(0, len(rows), BATCH):
@@ -88,5 +95,9 @@ def _from_photos(captioner: Captioner, photos: Sequence[Photo], progress: bool) 
         if result.error is None:
             captions[name] = result.candidates[code][0].caption
         else:
-            tqdm.write(f"left out: {result.error}")
+            _leave_out(str(result.error))
     return captions
+
+
+def _leave_out(reason: str) -> None:
+    tqdm.write(f"polycap: left out: {reason}", file=sys.stderr)

@@ -14,6 +14,7 @@ from platformdirs import user_cache_path
 from polycap.errors import PolycapError
 
 __all__ = [
+    "PHOTO_FORMATS",
     "atomic_path",
     "cache_folder",
     "digest",
@@ -23,6 +24,9 @@ __all__ = [
     "write_json",
     "write_text",
 ]
+
+PHOTO_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
+"""What Pillow may open as a photo: not EPS, for one, which would run Ghostscript on a stranger's program."""
 
 
 def cache_folder() -> Path:

@@ -11,7 +11,7 @@ from typing import Literal
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from polycap.errors import PhotoError
-from polycap.files import write_text
+from polycap.files import PHOTO_FORMATS, write_text
 
 __all__ = ["PageCaption", "PageRow", "write_page"]
 
@@ -105,7 +105,8 @@ def _thumbnail(row: PageRow) -> tuple[bytes, int, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata; what can't be decoded raises
-            with Image.open(io.BytesIO(row.photo) if isinstance(row.photo, bytes) else row.photo) as image:
+            source = io.BytesIO(row.photo) if isinstance(row.photo, bytes) else row.photo
+            with Image.open(source, formats=PHOTO_FORMATS) as image:
                 image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # decodes a large JPEG at a fraction of its size
                 small = _rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:

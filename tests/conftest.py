@@ -1,9 +1,22 @@
-"""What every test file shares."""
+"""What every test file shares: an offline world, a tiny dataset, and an encoder with random weights."""
 
+import itertools
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:  # a test file that needs no encoder should not wait for TensorFlow
+    from polycap.dataset import Dataset
+    from polycap.features.encoder import Encoder
+
+
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +26,121 @@ def shared() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("needs the real photos and captions: set POLYCAP_SHARED to their folder")
     return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nobody's cache, settings or network: what a test does not give, polycap does not find."""
+    for name in [name for name in os.environ if name.startswith("POLYCAP_") and name != "POLYCAP_SHARED"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("POLYCAP_CACHE", str(tmp_path_factory.getbasetemp() / f"cache-of-test-{next(_numbers)}"))
+    monkeypatch.setenv("POLYCAP_KERAS_WEIGHTS_URL", "http://127.0.0.1:9/nothing-listens-here")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
+
+
+# --- a tiny dataset ---
+
+SPLITS = {"train": range(4), "dev": range(4, 6), "test": range(6, 8)}
+SHAPES = ("circle", "square", "stripes", "noise")
+COLOURS = ("red", "blue")
+
+
+def draw_photo(number: int) -> Image.Image:
+    """One of eight photos, no two alike and none symmetrical."""
+    shape, colour = SHAPES[number % 4], COLOURS[number // 4]
+    noise = np.random.default_rng(number).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    photo = Image.fromarray(noise // (1 if shape == "noise" else 8)).resize((320, 240))
+    pen = ImageDraw.Draw(photo)
+    if shape == "circle":
+        pen.ellipse((20, 40, 140, 160), fill=colour)
+    elif shape == "square":
+        pen.rectangle((160, 60, 300, 200), fill=colour)
+    else:
+        for left in range(0, 160, 40):
+            pen.rectangle((left, 0, left + 15, 239 if shape == "stripes" else 100), fill=colour)
+    return photo
+
+
+@pytest.fixture(scope="session")
+def dataset_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight photos with two captions each, in the original Flickr8k layout, in splits of 4, 2 and 2; read-only."""
+    folder = tmp_path_factory.mktemp("tiny-dataset")
+    (folder / "Images").mkdir()
+    rows = []
+    for number in range(8):
+        name, shape, colour = f"{number}.jpg", SHAPES[number % 4], COLOURS[number // 4]
+        draw_photo(number).save(folder / "Images" / name, quality=95)
+        rows += [f"{name}#0\tA {colour} {shape} .\n", f"{name}#1\tThe {shape} is {colour} .\n"]
+    (folder / "Flickr8k.token.txt").write_text("".join(rows), encoding="utf-8")
+    for split, numbers in SPLITS.items():
+        names = "".join(f"{number}.jpg\n" for number in numbers)
+        (folder / f"Flickr_8k.{split}Images.txt").write_text(names, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photo_folder(dataset_folder: Path) -> Path:
+    """The eight photos `0.jpg` to `7.jpg`; read-only."""
+    return dataset_folder / "Images"
+
+
+@pytest.fixture(scope="session")
+def dataset(dataset_folder: Path) -> "Dataset":
+    """The tiny dataset, read."""
+    from polycap.dataset import load_dataset
+
+    return load_dataset(dataset_folder)
+
+
+# --- a whole Xception whose weights are random ---
+
+
+def random_tensors(model: Any, seed: int = 0) -> list[NDArray[np.float32]]:
+    """Weights that keep the size of what flows through; Keras' own let it fade to less than float16 can hold."""
+    generator = np.random.default_rng(seed)
+
+    def tensor(name: str, shape: Sequence[int]) -> NDArray[np.float32]:
+        if name.endswith("kernel"):
+            fan_in = np.prod(shape[:2] if "depthwise" in name else shape[:3])
+            return np.asarray(generator.standard_normal(shape, dtype=np.float32) / np.sqrt(fan_in), dtype=np.float32)
+        middle, spread = (1.0, 0.1) if name in ("gamma", "moving_variance") else (0.0, 0.1)
+        return np.asarray(middle + spread * generator.uniform(-1, 1, shape), dtype=np.float32)
+
+    return [tensor(weight.path.rpartition("/")[2], tuple(weight.shape)) for weight in model.weights]
+
+
+@pytest.fixture(scope="session")
+def xception() -> Any:
+    """Keras' model itself, with random weights."""
+    from polycap.features.architecture import build_xception
+
+    model = build_xception()
+    model.set_weights(random_tensors(model))
+    return model
+
+
+@pytest.fixture(scope="session")
+def tensors(xception: Any) -> list[NDArray[np.float32]]:
+    """Its 234 tensors; read-only."""
+    return [np.asarray(value) for value in xception.get_weights()]
+
+
+@pytest.fixture(scope="session")
+def encoder_weights(tensors: list[NDArray[np.float32]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file of them, for `POLYCAP_XCEPTION_WEIGHTS` or `--encoder-weights`; read-only."""
+    from polycap.features.weights import save_weights
+
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    save_weights(tensors, path)
+    yield path
+    path.unlink()  # 83 MB, and pytest keeps the folders of three runs
+
+
+@pytest.fixture(scope="session")
+def encoder(tensors: list[NDArray[np.float32]]) -> "Encoder":
+    """The encoder with these weights: 234 real tensors, only not trained ones."""
+    from polycap.features.encoder import Encoder
+
+    return Encoder(tensors)

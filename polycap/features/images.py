@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from polycap.errors import PhotoError
+from polycap.files import PHOTO_FORMATS
 
 __all__ = ["MAX_PIXELS", "PHOTO_SUFFIXES", "Photograph", "find_photos", "load_photo"]
 
@@ -56,7 +57,7 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
             return _square(photo, size)
         if isinstance(photo, np.ndarray):
             return _square(_from_array(photo), size)
-        with Image.open(photo) as image:
+        with Image.open(photo, formats=PHOTO_FORMATS) as image:
             return _square(image, size, draft=True)
     except PhotoError as error:
         raise PhotoError(f"{name}: {error}") from error

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,13 +104,13 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         if not self.path.is_file():
             return 0
         try:
-            with np.load(self.path) as state:
+            with self.path.open("rb") as stream, np.load(stream) as state:
                 for name, variable in self._variables().items():
                     variable.assign(state[name])
                 self.average.step = int(state["step"])
                 columns = [str(c) for c in state["columns"]]
                 self.history = [dict(zip(columns, map(float, row), strict=True)) for row in state["history"]]
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
             raise TrainingError(f"{self.path}: can't be resumed from ({error}); delete the run folder") from error
         return len(self.history)
 

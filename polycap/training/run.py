@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,13 @@ class TrainingInputs:
         for store in self.stores:
             store.require(first.encoder, self.pca.identity if self.pca else None)
         for split in ("train", "dev"):
-            if not self.dataset.split(split):
+            if not self.photos(split):
                 raise TrainingError(f"{self.dataset.folder}: no photo with captions in the {split} split")
+
+    def photos(self, split: str) -> list[Photo]:
+        """The photos of a split, without those that could not be read when the features were made."""
+        unread = {name for store in self.stores for name in store.faults}
+        return [photo for photo in self.dataset.split(split) if photo.name not in unread]
 
 
 def train_decoder(
@@ -92,7 +98,7 @@ def train_decoder(
         The pack's folder.
 
     Raises:
-        TrainingError: a split is empty, or `folder` holds a run of other inputs or settings.
+        TrainingError: a split is empty, `folder` holds a run of other inputs or settings, or the loss is no number.
         FeatureStoreError: a photo has no features, or the stores don't belong together.
     """
     settings = settings or TrainingSettings()
@@ -112,7 +118,7 @@ def train_decoder(
 
 def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
     path = folder / "tokenizer.model"
-    if not path.is_file():
+    if not path.is_file() or not (folder / "config.json").is_file():  # without a config it may be of other captions
         normalize = inputs.language.normalize
         texts = [normalize(c.text) for photo in inputs.dataset.split("train") for c in photo.captions]
         Tokenizer.train(texts, inputs.language.tokenizer).save(path)
@@ -225,6 +231,8 @@ def _run_epochs(decoder: Decoder, batches: Batches, epochs: range, callbacks: An
         losses: list[float] = []
         for index, batch in enumerate(batches):
             losses.append(float(decoder.train_on_batch(*batch)))
+            if not isfinite(losses[-1]):
+                raise TrainingError(f"epoch {epoch + 1}: the loss is {losses[-1]}; lower the learning_rate")
             callbacks.on_train_batch_end(index, {"loss": sum(losses) / len(losses)})
         callbacks.on_epoch_end(epoch, {"loss": sum(losses) / len(losses)})
     callbacks.on_train_end()
@@ -240,7 +248,7 @@ def _tensorboard(folder: Path) -> list[Any]:
 def _examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> list[Example]:
     """Train photos with the token ids of their captions; captions without a token are left out."""
     examples = []
-    for photo in inputs.dataset.split("train"):
+    for photo in inputs.photos("train"):
         texts = [inputs.language.normalize(caption.text) for caption in photo.captions]
         captions = [ids for ids in tokenizer.encode_batch(texts) if ids]
         if captions:
@@ -264,7 +272,7 @@ def _optimizer(settings: TrainingSettings, steps: int) -> Any:
 
 def _dev_score(inputs: TrainingInputs, decoder: Decoder, tokenizer: Tokenizer) -> Callable[[], float]:
     """A function that captions the dev split and returns its BLEU-4, 0–100."""
-    photos = inputs.dataset.split("dev")
+    photos = [photo for photo in inputs.photos("dev") if any(_references(inputs.language, photo))]
     references = [_references(inputs.language, photo) for photo in photos]
     store, search = inputs.stores[0], Search(decoder, inputs.language.decoding)
     rows = store.rows(photo.name for photo in photos)
@@ -285,7 +293,7 @@ def _references(language: Language, photo: Photo) -> list[str]:
 
 def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best: dict[str, float]) -> Card:
     dataset = inputs.dataset
-    train: Sequence[Photo] = dataset.split("train")
+    train = inputs.photos("train")
     return Card(
         language=inputs.language.code,
         decoder=decoder.settings,

@@ -31,7 +31,7 @@ class TrainingSettings(BaseModel):
     ema_decay: float = Field(default=0.998, ge=0, lt=1)
     max_tokens: int = Field(default=30, ge=1, description="longer captions are cut, tokens")
     captions_per_photo: int = Field(default=5, ge=1, description="of more, this many are drawn each epoch")
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 def parse_settings(assignments: Sequence[str]) -> TrainingSettings:
