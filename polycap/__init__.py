@@ -11,7 +11,7 @@ The names below are loaded when they are first used: `import polycap` alone load
 """
 
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from polycap.captioning import Captioner, caption_photos
@@ -50,16 +50,18 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module, and keep it."""
-    if name == "__version__":
-        value: Any = _version()
-    elif name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
-    else:
-        raise AttributeError(f"module 'polycap' has no attribute {name!r}; it has {', '.join(__all__)}")
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker reads the imports above, and refuses other names
+
+    def __getattr__(name):
+        """Load a public name from its module, and keep it."""
+        if name == "__version__":
+            value = _version()
+        elif name in _HOMES:
+            value = getattr(import_module(_HOMES[name]), name)
+        else:
+            raise AttributeError(f"module 'polycap' has no attribute {name!r}; it has {', '.join(__all__)}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

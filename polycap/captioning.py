@@ -116,11 +116,11 @@ class Captioner:
         log_probs: NDArray[np.float32],
         n_best: int,
     ) -> tuple[Candidate, ...]:
-        """Different pieces may spell the same text: each text once, with its best score."""
+        """Different pieces may spell the same text: each text once, with its best score and single spaces."""
         unique: dict[str, Candidate] = {}
         for ids, score, log_prob in zip(token_ids, scores, log_probs, strict=True):
             if score > NEVER / 2:
-                text = self.pack.tokenizer.decode(ids)
+                text = " ".join(self.pack.tokenizer.decode(ids).split())
                 unique.setdefault(text, Candidate(text, float(score), float(log_prob)))
         return tuple(unique.values())[:n_best]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from polycap.errors import LanguageError, PackError, PhotoError
+from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
 from polycap.features.images import find_photos
 from polycap.files import make_folder
 from polycap.page import PageCaption, PageRow, write_page
@@ -85,8 +85,10 @@ def caption_command(
             print(_error_line(path, error))
     if not photos:
         return errors
-    if html is not None:
-        make_folder(html.parent)  # before the work: what can't be written should not be found out after it
+    if html is not None:  # before the work: what can't be written should not be found out after it
+        make_folder(html.parent)
+        if html.is_dir():
+            raise PolycapError(f"{html}: is a folder; name a file for the page")
     captioners = load_captioners(languages, beam=beam, n_best=n_best, pack=pack, weights=weights)
     from polycap.captioning import caption_photos
 

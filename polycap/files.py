@@ -25,8 +25,9 @@ __all__ = [
     "write_text",
 ]
 
-PHOTO_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
-"""What Pillow may open as a photo: not EPS, for one, which would run Ghostscript on a stranger's program."""
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
+"""What Pillow may open as a photo: not EPS, for one, which would run Ghostscript on a stranger's program.
+MPO, of cameras with two lenses, comes as JPEG; Pillow knows no reader of that name."""
 
 
 def cache_folder() -> Path:

@@ -76,6 +76,5 @@ class AttentionDecoder(Decoder):
         return ops.concatenate([output, ops.reshape(context, shape)], axis=-1)
 
     def logits(self, outputs: Tensor, training: bool = False) -> Tensor:
-        outputs = self.output_dropout(outputs, training=training)
         read = self.output_dropout(self.readout(outputs), training=training)
         return ops.matmul(read, ops.transpose(self.embedding.embeddings)) + self.output_bias

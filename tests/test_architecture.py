@@ -1,0 +1,187 @@
+"""The house's rules that a reader of one file can't see: which room imports which, and what is public."""
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import polycap
+
+PACKAGE = Path(polycap.__file__).parent
+LANGUAGES = PACKAGE.parent / "languages"
+
+GROUND = {"backend", "download", "errors", "files", "language", "language_folder", "metrics", "page", "registry"}
+GROUND |= {"samples", "text"}
+ROOMS = ["dataset", "tokenizer", "features", "decoder", "training", "captioning", "evaluation"]
+"""From left to right: a room imports only from rooms to its left and from the ground floor."""
+DOORS = {"cli", "commands"}
+"""The last floor: what a person calls."""
+
+FLOORS = {name: floor for floor, names in enumerate([GROUND, *([room] for room in ROOMS), DOORS]) for name in names}
+
+PUBLIC = [
+    "Captioner",
+    "Language",
+    "PolycapError",
+    "__version__",
+    "available_languages",
+    "caption_photos",
+    "evaluate_captioner",
+    "get_language",
+    "load_dataset",
+    "train_decoder",
+]
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package but its front door, by its dotted name without `polycap.`."""
+    paths = {path.relative_to(PACKAGE).with_suffix(""): path for path in PACKAGE.rglob("*.py")}
+    names = {".".join(parts.parts).removesuffix(".__init__"): path for parts, path in paths.items()}
+    return {name: path for name, path in names.items() if name != "__init__"}
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of all that is imported from polycap, also inside functions and for types alone."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            if node.module == "polycap":
+                yield from ((node.lineno, f"polycap.{alias.name}") for alias in node.names)
+            elif node.module and node.module.startswith("polycap."):
+                for alias in node.names:
+                    inside = PACKAGE.joinpath(*node.module.split(".")[1:], f"{alias.name}.py")
+                    yield node.lineno, f"{node.module}.{alias.name}" if inside.is_file() else node.module
+        elif isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names if alias.name.split(".")[0] == "polycap")
+
+
+def room_of(name: str) -> str:
+    return name.removeprefix("polycap.").split(".")[0]
+
+
+def test_every_module_has_a_room() -> None:
+    assert {room_of(name) for name in modules()} == set(FLOORS)
+
+
+def test_rooms_import_only_leftwards() -> None:
+    wrong = []
+    seen = 0
+    for name, path in modules().items():
+        room = room_of(name)
+        for line, imported in imports(ast.parse(path.read_text(encoding="utf-8"))):
+            seen += 1
+            other = room_of(imported)
+            # within the ground floor and among the doors anything goes; else only to the left, or within the room
+            same_floor = other == room or (FLOORS[room] in (0, len(ROOMS) + 1) and FLOORS[other] == FLOORS[room])
+            if not same_floor and FLOORS[other] >= FLOORS[room]:
+                wrong.append(f"{path.name}:{line}: {room} imports {other}")
+    assert seen > 50
+    assert wrong == []
+
+
+def test_modules_import_one_another_without_circles() -> None:
+    """Imports at the top of modules; those inside functions and for types alone are free of this."""
+    names = modules()
+    graph: dict[str, set[str]] = {}
+    for name, path in names.items():
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        top = ast.Module([node for node in body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+        graph[name] = {imported.removeprefix("polycap.") for _, imported in imports(top)}
+    while leaves := [name for name in graph if not graph[name] & graph.keys()]:
+        for name in leaves:
+            del graph[name]
+    assert graph == {}
+
+
+def compared_strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and value of every string that something is compared with, or looked up by."""
+
+    def strings(node: ast.AST | None) -> Iterator[tuple[int, str]]:
+        for child in ast.walk(node) if node else ():
+            if isinstance(child, ast.Constant) and isinstance(child.value, str):
+                yield child.lineno, child.value
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            for part in (node.left, *node.comparators):
+                yield from strings(part)
+        elif isinstance(node, ast.match_case):
+            yield from strings(node.pattern)
+        elif isinstance(node, ast.Dict):
+            for key in node.keys:
+                yield from strings(key)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("startswith", "endswith"):
+            for argument in node.args:
+                yield from strings(argument)
+
+
+def test_no_language_is_named_in_the_core() -> None:
+    """What differs by language lives in its folder."""
+    built_in = {path.parent.name for path in LANGUAGES.glob("*/language.toml")}
+    assert "en" in built_in
+    others = "ar|bn|cs|de|es|fa|fi|fr|he|hi|it|ja|ko|nl|pl|pt|ru|sv|th|tr|uk|ur|vi|zh"
+    pattern = re.compile(rf"({'|'.join(sorted(built_in))}|{others})([-_]\w+)?")
+    tokenizers = {"ja-mecab", "ko-mecab"}  # sacreBLEU's names
+    found = [
+        f"{path.name}:{line}: {value!r}"
+        for path in modules().values()
+        for line, value in compared_strings(ast.parse(path.read_text(encoding="utf-8")))
+        if pattern.fullmatch(value) and value not in tokenizers
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["x == 'zh'", "x in ('de', 'fr')", "{'pt-BR': 1}[x]", "x.startswith('zh')", "match x:\n case 'ja': pass"],
+)
+def test_a_language_in_the_core_would_be_seen(code: str) -> None:
+    assert any(value in ("zh", "de", "pt-BR", "ja") for _, value in compared_strings(ast.parse(code)))
+
+
+def test_modules_are_of_a_size_to_be_read() -> None:
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in modules().items()}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_the_public_names() -> None:
+    assert polycap.__all__ == PUBLIC == sorted(PUBLIC)
+    for name in PUBLIC:
+        assert getattr(polycap, name) is not None
+        assert name in dir(polycap)
+    assert polycap.Captioner is import_module("polycap.captioning").Captioner
+    assert polycap.train_decoder is import_module("polycap.training.run").train_decoder
+    everything: dict[str, Any] = {}
+    exec("from polycap import *", everything)
+    assert set(PUBLIC) <= everything.keys()
+
+
+def test_the_types_are_those_of_the_names() -> None:
+    """`if TYPE_CHECKING` and `__getattr__` name the same homes."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    [block] = [node for node in tree.body if isinstance(node, ast.If) and not isinstance(node.test, ast.UnaryOp)]
+    typed = {a.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for a in node.names}
+    assert typed == polycap._HOMES
+    assert {*typed, "__version__"} == set(PUBLIC)
+
+
+def test_a_name_that_is_not_public() -> None:
+    with pytest.raises(AttributeError, match="module 'polycap' has no attribute 'caption'; it has Captioner, "):
+        _ = polycap.caption  # type: ignore[attr-defined]
+
+
+def test_every_module_says_what_it_is_for_and_what_it_offers() -> None:
+    for name, path in modules().items():
+        text = path.read_text(encoding="utf-8")
+        if not text.strip():
+            continue  # a room's empty front door
+        tree = ast.parse(text)
+        assert ast.get_docstring(tree), name
+        if path.name == "__init__.py" and len(tree.body) == 1:
+            continue
+        targets = {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+        assert "__all__" in targets, name

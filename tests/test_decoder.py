@@ -1,0 +1,187 @@
+"""Every decoder kind, held to what the interface promises; `merge` also against Keras' own LSTM."""
+
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from tiny import CELLS, CHANNELS, KINDS, decoder_settings, make_decoder, make_features
+
+from polycap.backend import keras
+from polycap.decoder.base import Decoder, lstm_gates
+from polycap.decoder.model import DECODERS, build_decoder
+from polycap.decoder.pack import named_weights
+from polycap.decoder.settings import DecoderSettings
+from polycap.tokenizer import BOS
+from polycap.training.settings import TrainingSettings
+
+ops = keras.ops
+
+
+def make_captions(photos: int = 2, captions: int = 3, length: int = 7) -> Any:
+    token_ids = np.random.default_rng(0).integers(4, 30, (photos, captions, length)).astype(np.int32)
+    token_ids[:, :, 0] = BOS
+    return token_ids
+
+
+@pytest.fixture(params=KINDS)
+def decoder(request: pytest.FixtureRequest) -> Decoder:
+    return make_decoder(request.param, scale=1.0)
+
+
+def forced(decoder: Decoder, features: Any, token_ids: Any) -> Any:
+    return np.asarray(decoder((features, token_ids)))
+
+
+def stepped(decoder: Decoder, features: Any, token_ids: Any) -> Any:
+    """Log-probabilities by `step`, `(photos, captions, length, vocab_size)`."""
+    memory, state = decoder.prepare(features)
+    state = tuple(ops.repeat(tensor, token_ids.shape[1], axis=1) for tensor in state)
+    steps = []
+    for position in range(token_ids.shape[2]):
+        log_probs, state = decoder.step(token_ids[:, :, position], state, memory)
+        steps.append(np.asarray(log_probs))
+    return np.stack(steps, axis=2)
+
+
+def test_the_kinds_are_those_of_the_settings() -> None:
+    for settings in (DecoderSettings, TrainingSettings):
+        assert sorted(get_args(settings.model_fields["kind"].annotation)) == KINDS
+        assert settings.model_fields["kind"].default in DECODERS
+
+
+def test_teacher_forcing_is_stepping(decoder: Decoder) -> None:
+    features, token_ids = make_features(2), make_captions()
+    logits = forced(decoder, features, token_ids)
+    assert logits.shape == (2, 3, 7, 30)
+    assert logits.dtype == np.float32
+    steps = stepped(decoder, features, token_ids)
+    np.testing.assert_allclose(np.asarray(ops.log_softmax(logits)), steps, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.exp(steps).sum(-1), 1.0, rtol=1e-5)
+
+
+def test_no_step_sees_what_comes_after_it(decoder: Decoder) -> None:
+    features, token_ids = make_features(2), make_captions()
+    before = forced(decoder, features, token_ids)
+    token_ids[:, :, 4] = (token_ids[:, :, 4] - 4 + 1) % 26 + 4
+    after = forced(decoder, features, token_ids)
+    np.testing.assert_array_equal(before[:, :, :4], after[:, :, :4])
+    assert (np.abs(before - after)[:, :, 4:].max(axis=-1) > 1e-5).all()
+
+
+def test_captions_and_photos_do_not_touch_each_other(decoder: Decoder) -> None:
+    features, token_ids = make_features(2), make_captions()
+    together = forced(decoder, features, token_ids)
+    swapped = forced(decoder, features, token_ids[:, [2, 0, 1]])
+    np.testing.assert_allclose(swapped, together[:, [2, 0, 1]], rtol=1e-4, atol=1e-6)
+    alone = forced(decoder, features[:1], token_ids[:1, :1])
+    np.testing.assert_allclose(alone, together[:1, :1], rtol=1e-4, atol=1e-6)
+
+
+def test_the_photo_decides(decoder: Decoder) -> None:
+    """At every step; and of the merge kind the mean of its cells alone."""
+    features, token_ids = make_features(1), make_captions(1)
+    before = forced(decoder, features, token_ids)
+    other = forced(decoder, make_features(1, seed=1), token_ids)
+    assert (np.abs(before - other).max(axis=-1) > 1e-4).all()
+    moved = forced(decoder, features[:, ::-1], token_ids)
+    assert np.allclose(before, moved, atol=1e-5) == (decoder.settings.kind == "merge")
+
+
+def test_a_photo_is_computed_once_for_all_its_captions(decoder: Decoder) -> None:
+    memory, state = decoder.prepare(make_features(5))
+    assert memory
+    for tensor in memory:
+        assert tensor.shape[0] == 5
+    for tensor in state:
+        assert tensor.shape[:2] == (5, 1)
+    log_probs, after = decoder.step(np.full((5, 1), BOS, dtype=np.int32), state, memory)
+    assert log_probs.shape == (5, 1, 30)
+    assert [tensor.shape for tensor in after] == [tensor.shape for tensor in state]
+
+
+def test_dropout_is_for_training_only(decoder: Decoder) -> None:
+    inputs = make_features(2), make_captions()
+    first, second = (np.asarray(decoder(inputs, training=False)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    first, second = (np.asarray(decoder(inputs, training=True)) for _ in range(2))
+    assert np.abs(first - second).max() > 1e-3
+
+
+def test_half_precision_features(decoder: Decoder) -> None:
+    """Stores are float16; a batch comes as it is stored."""
+    features, token_ids = make_features(2).astype(np.float16), make_captions()
+    half = forced(decoder, features, token_ids)
+    assert half.dtype == np.float32
+    np.testing.assert_allclose(half, forced(decoder, features.astype(np.float32), token_ids), rtol=1e-5, atol=1e-6)
+
+
+def test_every_weight_learns_and_has_a_name_of_its_own(decoder: Decoder) -> None:
+    import tensorflow as tf
+
+    names = named_weights(decoder)
+    assert len(names) == len(decoder.trainable_variables)
+    assert not any(name.startswith(decoder.settings.kind) for name in names)
+    with tf.GradientTape() as tape:
+        loss = ops.sum(ops.square(decoder((make_features(2), make_captions()))))
+    for name, gradient in zip(names, tape.gradient(loss, [v.value for v in names.values()]), strict=True):
+        assert gradient is not None, name
+        assert np.abs(np.asarray(tf.convert_to_tensor(gradient))).max() > 0, name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seed_decides_the_first_weights(kind: str) -> None:
+    def weights(seed: int) -> list[Any]:
+        keras.utils.set_random_seed(seed)
+        return [np.asarray(v) for v in build_decoder(decoder_settings(kind)).trainable_variables]
+
+    assert all(np.array_equal(a, b) for a, b in zip(weights(1), weights(1), strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(weights(1), weights(2), strict=True))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"vocab_size": 4}, {"units": 0}, {"output_dropout": 1.0}, {"feature_dropout": -0.1}, {"kind": "other"}, {"x": 1}],
+)
+def test_settings_that_make_no_decoder(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        DecoderSettings.model_validate({"kind": "merge", "vocab_size": 30, **wrong})
+
+
+def test_the_cell_is_an_lstm() -> None:
+    generator = np.random.default_rng(0)
+    gates, cell = generator.normal(size=(3, 8)), generator.normal(size=(3, 2))
+    entry, forget, candidate, leave = np.split(gates, 4, axis=-1)
+
+    def sigmoid(x: Any) -> Any:
+        return 1 / (1 + np.exp(-x))
+
+    expected = sigmoid(forget + 1) * cell + sigmoid(entry) * np.tanh(candidate)
+    output, after = lstm_gates(ops.convert_to_tensor(gates), ops.convert_to_tensor(cell))
+    np.testing.assert_allclose(np.asarray(after), expected, rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(output), sigmoid(leave) * np.tanh(expected), rtol=1e-5)
+
+
+def test_merge_is_the_tutorials_model() -> None:
+    """Dense of the pooled photo plus Keras' LSTM of the prefix, Dense, softmax: with the same weights, the same."""
+    decoder: Any = make_decoder("merge", scale=1.0)
+    units = decoder.settings.units
+    features, token_ids = make_features(2), make_captions(captions=1)
+    embedded = decoder.embedding(token_ids[:, 0])
+    lstm = keras.layers.LSTM(units, return_sequences=True)
+    lstm.build(embedded.shape)
+    bias = np.asarray(decoder.token_gates.bias) + np.repeat([0, 1, 0, 0], units)  # Keras keeps the 1 in the bias
+    lstm.set_weights([np.asarray(decoder.token_gates.kernel), np.asarray(decoder.state_gates.kernel), bias])
+    photo = decoder.photo(features.mean(axis=1))
+    logits = decoder.vocabulary(decoder.hidden(lstm(embedded) + photo[:, None]))
+    np.testing.assert_allclose(forced(decoder, features, token_ids)[:, 0], np.asarray(logits), rtol=1e-3, atol=1e-4)
+
+
+def test_sizes_are_those_of_the_settings() -> None:
+    assert make_features(1).shape == (1, CELLS, CHANNELS)
+    for kind in KINDS:
+        decoder = make_decoder(kind, vocab_size=11, units=9, embedding=5)
+        assert forced(decoder, make_features(1), np.full((1, 1, 1), BOS)).shape == (1, 1, 1, 11)
+        shapes = {weight.shape for weight in decoder.trainable_variables}
+        assert (11, 5) in shapes  # the embedding
+        assert any(9 in shape for shape in shapes)

@@ -1,0 +1,337 @@
+"""Packs: what is saved is what is loaded, and nothing that is broken or foreign gets through."""
+
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from tiny import KINDS, change_json, decoder_settings, make_card, make_decoder, make_features
+
+from polycap.backend import keras
+from polycap.decoder.base import Decoder
+from polycap.decoder.merge import MergeDecoder
+from polycap.decoder.model import build_decoder
+from polycap.decoder.pack import Card, Pack, load_pack, named_weights, read_card, record_scores, save_pack
+from polycap.decoder.search import Search
+from polycap.decoder.settings import DecoderSettings
+from polycap.errors import PackError
+from polycap.features.pca import FeaturePCA
+from polycap.files import sha256_file
+from polycap.language import DecodingSettings, TokenizerSettings
+from polycap.tokenizer import Tokenizer
+
+pytest_plugins = ["tiny_fixtures"]
+
+GRID = 10  # channels before the PCA
+
+SCORES: dict[str, Any] = {
+    "language": "qaa",
+    "split": "test",
+    "photos": 2,
+    "references_per_photo": 5,
+    "references_origin": "human",
+    "bleu1": 61.25,
+    "bleu2": 42.5,
+    "bleu3": 29.0,
+    "bleu4": 20.04,
+    "chrf": 40.0,
+    "signature": "BLEU|nrefs:5 + chrF2++|nrefs:5 + text:lc-nopunct|refs:human",
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a pack is made of."""
+
+    decoder: Decoder
+    tokenizer: Tokenizer
+    pca: FeaturePCA
+
+    @property
+    def card(self) -> Card:
+        return make_card(self.decoder, self.tokenizer, self.pca)
+
+    @property
+    def weights(self) -> dict[str, Any]:
+        return {name: np.asarray(v) for name, v in named_weights(self.decoder).items()}
+
+    def save(self, folder: Path) -> Card:
+        return save_pack(folder, self.card, self.weights, self.tokenizer, self.pca)
+
+
+def make_parts(kind: str, tokenizer: Tokenizer) -> Parts:
+    generator = np.random.default_rng(0)
+    mean, basis = (generator.normal(size=size).astype(np.float32) for size in (GRID, (GRID, 6)))
+    decoder = make_decoder(kind, vocab_size=tokenizer.vocab_size)
+    return Parts(decoder, tokenizer, FeaturePCA(mean, basis, 0.5))
+
+
+@pytest.fixture(scope="module")
+def parts(tiny_tokenizer: Tokenizer) -> Parts:
+    return make_parts(KINDS[0], tiny_tokenizer)
+
+
+@pytest.fixture(scope="module")
+def saved(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pack") / "pack"
+    parts.save(folder)
+    return folder
+
+
+@pytest.fixture
+def pack(saved: Path, tmp_path: Path) -> Path:
+    """A pack that a test may break."""
+    return shutil.copytree(saved, tmp_path / "pack")
+
+
+def found(decoder: Decoder, features: Any) -> Any:
+    search = Search(decoder, DecodingSettings(beam_width=3, max_length=8))
+    return search.find(features)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_saved_is_what_is_loaded(kind: str, tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
+    parts = make_parts(kind, tiny_tokenizer)
+    card = parts.save(tmp_path / "deep" / "pack")
+    pack = load_pack(tmp_path / "deep" / "pack")
+    assert pack.card == card == read_card(pack.folder)
+    assert pack.tokenizer.identity == parts.tokenizer.identity
+    assert pack.pca is not None
+    assert pack.pca.identity == parts.pca.identity
+    grid = make_features(4, channels=GRID)
+    np.testing.assert_array_equal(pack.pca(grid), parts.pca(grid))
+    rounded = build_decoder(parts.decoder.settings)
+    for name, variable in named_weights(rounded).items():
+        variable.assign(parts.weights[name].astype(np.float16))
+    before, after = found(rounded, parts.pca(grid)), found(pack.decoder, pack.pca(grid))
+    np.testing.assert_array_equal(after.token_ids, before.token_ids)
+    np.testing.assert_array_equal(after.scores, before.scores)
+    assert len({tuple(ids) for ids in before.token_ids[:, 0].tolist()}) > 1  # captions that depend on the photo
+
+
+def test_a_pack_without_a_pca(tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
+    decoder = make_decoder(KINDS[0], vocab_size=tiny_tokenizer.vocab_size)
+    save_pack(tmp_path, make_card(decoder, tiny_tokenizer), named_weights(decoder), tiny_tokenizer, None)
+    assert load_pack(tmp_path).pca is None
+    assert not (tmp_path / "pca.safetensors").exists()
+    assert "- PCA: none" in (tmp_path / "CARD.md").read_text(encoding="utf-8")
+
+
+def test_the_files(saved: Path, parts: Parts) -> None:
+    names = {"decoder.safetensors", "pca.safetensors", "tokenizer.model", "card.json", "CARD.md"}
+    assert {path.name for path in saved.iterdir()} == names
+    tensors = load_file(saved / "decoder.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(np.float16)}
+    card = json.loads((saved / "card.json").read_text(encoding="utf-8"))
+    assert card["schema"] == 1
+    assert set(card["files"]) == names - {"card.json", "CARD.md"}
+    for name, entry in card["files"].items():
+        assert entry == {"size": (saved / name).stat().st_size, "sha256": sha256_file(saved / name)}
+    assert card["decoder"] == parts.decoder.settings.model_dump()
+
+
+def test_the_card_for_people(saved: Path, parts: Parts) -> None:
+    text = (saved / "CARD.md").read_text(encoding="utf-8")
+    assert text.startswith("# polycap pack: qaa\n")
+    parts_named = ("made up: use it as you like", "- name: twelve photos", "- encoder: tiny", "2020-02-02")
+    for expected in (*parts_named, f"`{parts.decoder.settings.kind}`", parts.tokenizer.identity, "None recorded yet"):
+        assert expected in text
+
+
+def test_scores_are_recorded_and_replaced(pack: Path) -> None:
+    before = load_pack(pack)
+    record_scores(pack, SCORES)
+    record_scores(pack, {**SCORES, "split": "dev", "bleu4": 19.0})
+    record_scores(pack, {**SCORES, "references_origin": "mt:x", "signature": "BLEU + text:lc-nopunct|refs:mt:x"})
+    record_scores(pack, {**SCORES, "signature": "BLEU + text:raw|refs:human", "bleu4": 11.0})
+    record_scores(pack, {**SCORES, "bleu4": 21.17, "signature": SCORES["signature"].replace("nrefs:5", "nrefs:var")})
+    card = load_pack(pack).card
+    assert card.model_copy(update={"scores": []}) == before.card
+    found = [(row["split"], row["references_origin"], row["bleu4"]) for row in card.scores]
+    assert found == [
+        ("dev", "human", 19.0),
+        ("test", "mt:x", 20.04),
+        ("test", "human", 11.0),  # raw text is another subject
+        ("test", "human", 21.17),
+    ]
+    text = (pack / "CARD.md").read_text(encoding="utf-8")
+    assert "| test | human | 2 | 61.2 | 42.5 | 29.0 | 21.2 | 40.0 |" in text
+    assert "nrefs:var" in text
+    assert "20.0 |" in text  # the machine-translated references' row
+    assert "None recorded" not in text
+
+
+def test_another_encoder_is_refused(saved: Path) -> None:
+    pack = load_pack(saved)
+    pack.require_encoder("tiny")
+    with pytest.raises(PackError, match="trained for encoder tiny, but the encoder at hand is another"):
+        pack.require_encoder("another")
+
+
+# --- what is broken ---
+
+
+def rewrite(pack: Path, name: str, content: bytes) -> None:
+    """Replace a file and make the card agree, as an attacker or a careless person would."""
+    (pack / name).write_bytes(content)
+    card = json.loads((pack / "card.json").read_text(encoding="utf-8"))
+    entry = {"size": len(content), "sha256": sha256_file(pack / name)}
+    change_json(pack / "card.json", files={**card["files"], name: entry})
+
+
+def truncate(name: str) -> Callable[[Path], None]:
+    return lambda pack: os.truncate(pack / name, (pack / name).stat().st_size - 7)
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda pack: (pack / name).unlink()
+
+
+def flip(name: str) -> Callable[[Path], None]:
+    def break_it(pack: Path) -> None:
+        content = bytearray((pack / name).read_bytes())
+        content[-5] ^= 1
+        (pack / name).write_bytes(content)
+
+    return break_it
+
+
+def change(**values: Any) -> Callable[[Path], None]:
+    return lambda pack: change_json(pack / "card.json", **values)
+
+
+def write_card(content: bytes) -> Callable[[Path], None]:
+    def break_it(pack: Path) -> None:
+        (pack / "card.json").write_bytes(content)
+
+    return break_it
+
+
+def decoder_of_other_sizes(pack: Path) -> None:
+    card = json.loads((pack / "card.json").read_text(encoding="utf-8"))
+    change_json(pack / "card.json", decoder={**card["decoder"], "units": 17})
+
+
+def tensor_missing(pack: Path) -> None:
+    tensors = load_file(pack / "decoder.safetensors")
+    tensors.popitem()
+    save_file(tensors, pack / "other")
+    rewrite(pack, "decoder.safetensors", (pack / "other").read_bytes())
+
+
+def another_tokenizer(pack: Path) -> None:
+    texts = ["some other text", "with other words"]
+    rewrite(pack, "tokenizer.model", Tokenizer.train(texts, TokenizerSettings(vocab_size=24)).to_bytes())
+
+
+def file_not_named(name: str) -> Callable[[Path], None]:
+    def break_it(pack: Path) -> None:
+        card = json.loads((pack / "card.json").read_text(encoding="utf-8"))
+        del card["files"][name]
+        change_json(pack / "card.json", files=card["files"])
+        (pack / name).unlink()
+
+    return break_it
+
+
+FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no card": (remove("card.json"), "no trained pack here"),
+    "no decoder": (remove("decoder.safetensors"), "decoder.safetensors: is missing"),
+    "no tokenizer": (remove("tokenizer.model"), "tokenizer.model: is missing"),
+    "no PCA": (remove("pca.safetensors"), "pca.safetensors: is missing"),
+    "decoder truncated": (truncate("decoder.safetensors"), "bytes long; its card says"),
+    "tokenizer truncated": (truncate("tokenizer.model"), "bytes long; its card says"),
+    "PCA truncated": (truncate("pca.safetensors"), "bytes long; its card says"),
+    "decoder changed": (flip("decoder.safetensors"), "its bytes are not those"),
+    "tokenizer changed": (flip("tokenizer.model"), "its bytes are not those"),
+    "card truncated": (truncate("card.json"), "card.json: is not JSON"),
+    "card empty": (write_card(b""), "card.json: is not JSON"),
+    "card not text": (write_card(b"\xff\xfe\x00"), "card.json: is not JSON"),
+    "card a list": (write_card(b"[]"), "expected a JSON object"),
+    "card without keys": (write_card(b'{"schema": 1}'), "card.json:language: "),
+    "unknown key": (change(surprise=1), "card.json:surprise: "),
+    "later schema": (change(schema=2), "schema 2; this polycap reads 1: update polycap"),
+    "later schema, other keys": (change(schema=2, surprise=1), "schema 2; this polycap reads 1: update polycap"),
+    "unknown decoder": (change(decoder={"kind": "other", "vocab_size": 9}), "card.json:decoder.kind: "),
+    "decoder of other sizes": (decoder_of_other_sizes, "its tensors are not those of the decoder"),
+    "a tensor missing": (tensor_missing, "its tensors are not those of the decoder"),
+    "no safetensors": (lambda pack: rewrite(pack, "decoder.safetensors", b"x" * 99), "decoder.safetensors: is broken"),
+    "no SentencePiece": (lambda pack: rewrite(pack, "tokenizer.model", b"x" * 99), "no SentencePiece model"),
+    "no PCA inside": (lambda pack: rewrite(pack, "pca.safetensors", b"x" * 99), "is no PCA"),
+    "another tokenizer": (another_tokenizer, "is not the one that card.json names"),
+    "another PCA": (change(pca="0123456789abcdef"), "is not the one that card.json names"),
+    "PCA not named": (file_not_named("pca.safetensors"), "is not the one that card.json names"),
+    "decoder not named": (file_not_named("decoder.safetensors"), "decoder.safetensors"),
+    "tokenizer not named": (file_not_named("tokenizer.model"), "tokenizer.model"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_pack_is_refused_with_one_line(fault: str, pack: Path) -> None:
+    break_it, message = FAULTS[fault]
+    break_it(pack)
+    with pytest.raises(PackError) as caught:
+        load_pack(pack)
+    assert message in str(caught.value)
+    assert str(pack) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_scores_of_no_pack(tmp_path: Path) -> None:
+    with pytest.raises(PackError, match="no trained pack here"):
+        record_scores(tmp_path, SCORES)
+
+
+def test_a_pack_that_is_half_written_is_none(pack: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed `save_pack` over an older pack must not leave a mixture that loads."""
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tokenizer, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        parts.save(pack)
+    with pytest.raises(PackError, match="no trained pack here"):
+        load_pack(pack)
+
+
+class Bomb:
+    """Runs when it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return exec, ("raise SystemExit('unpickled')",)
+
+
+@pytest.mark.parametrize("name", ["decoder.safetensors", "pca.safetensors", "tokenizer.model"])
+def test_nothing_in_a_pack_is_executed(name: str, pack: Path) -> None:
+    for other in ("hooks.py", "__init__.py", "decoder.py", "sitecustomize.py"):
+        (pack / other).write_text("raise SystemExit('executed')")
+    assert isinstance(load_pack(pack), Pack)
+    rewrite(pack, name, pickle.dumps([Bomb()] * 3))
+    with pytest.raises(PackError):
+        load_pack(pack)
+
+
+class Twins(MergeDecoder):
+    """A kind whose author forgot to name a layer."""
+
+    def __init__(self, settings: DecoderSettings) -> None:
+        super().__init__(settings)
+        self.twin = keras.layers.Dense(settings.units, name="hidden")
+
+    def logits(self, outputs: Any, training: bool = False) -> Any:
+        return super().logits(self.twin(outputs), training)
+
+
+def test_weights_that_share_a_name_are_refused() -> None:
+    decoder = Twins(decoder_settings("merge"))
+    decoder.build_weights()
+    with pytest.raises(PackError, match="share a name"):
+        named_weights(decoder)
