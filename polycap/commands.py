@@ -1,6 +1,7 @@
 """What `polycap caption` does between parsing and exit: choosing languages, streaming, writing the page."""
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # imported where they are needed: a mistake is told before Te
     from polycap.captioning import Captioner, Result
 
 __all__ = ["caption_command", "load_captioners"]
+
+logger = logging.getLogger(__name__)
 
 
 def load_captioners(
@@ -54,15 +57,21 @@ def load_captioners(
                 f"{language.code}: no trained pack yet in {language.folder}; train one with `polycap train`"
             )
     from polycap.captioning import Captioner
+    from polycap.features.encoder import Encoder
 
+    encoder = Encoder.load(weights)
     captioners: list[Captioner] = []
-    encoder = None
     for language in chosen:
         width = beam or max(language.decoding.beam_width, n_best)
         settings = language.decoding.model_copy(update={"beam_width": width})
-        captioner = Captioner.load(language.code, pack=pack, encoder=encoder, weights=weights, settings=settings)
-        encoder = captioner.encoder
-        captioners.append(captioner)
+        try:
+            captioners.append(Captioner.load(language.code, pack=pack, encoder=encoder, settings=settings))
+        except PackError as error:
+            if languages != "all":
+                raise
+            logger.warning("%s: left out: %s", language.code, error)  # one broken pack does not hide the others
+    if not captioners:
+        raise LanguageError(f"--language {languages}: none of {', '.join(codes)} has a usable pack; see above")
     return captioners
 
 

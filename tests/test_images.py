@@ -330,11 +330,11 @@ def test_threads_that_overlap_leave_the_warnings_as_they_were(tmp_path: Path, mo
     close = {name: threading.Event() for name in ("first", "second")}
     open_image = Image.open
 
-    def open_and_wait(path: Path) -> Image.Image:
+    def open_and_wait(path: Path, **options: Any) -> Image.Image:
         name = threading.current_thread().name
         opened[name].set()
         close[name].wait(10)
-        return open_image(path)
+        return open_image(path, **options)
 
     monkeypatch.setattr(Image, "open", open_and_wait)
     threads = [threading.Thread(target=load_photo, args=(tmp_path / "photo.png", SIZE), name=name) for name in opened]

@@ -75,7 +75,7 @@ def find_weights(path: Path | None = None) -> Tensors:
         try:
             tensors = source()
         except (DownloadError, EncoderError) as error:
-            logger.info("%s", error)
+            logger.debug("%s", error)
             reasons.append(str(error))
         else:
             save_weights(tensors, cached)
