@@ -10,7 +10,9 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ from polycap.tokenizer import BOS, EOS, PAD, Tokenizer
 from polycap.training.callbacks import Average
 from polycap.training.data import Batches, Example
 from polycap.training.loss import TokenLoss
-from polycap.training.run import TrainingInputs, _optimizer, _tensorboard, train_decoder
+from polycap.training.run import TrainingInputs, _optimizer, _run_epochs, _tensorboard, train_decoder
 from polycap.training.settings import TrainingSettings, parse_settings
 
 pytest_plugins = ["tiny_fixtures"]
@@ -420,6 +422,25 @@ def test_a_killed_run_ends_where_an_undisturbed_one_does(
     for one, other in rows:
         assert {one[key] == other[key] for key in ("epoch", "loss", "dev_bleu4")} == {True}
     assert load_pack(tmp_path / "pack").card == load_pack(run / "pack").card
+
+
+def test_each_epoch_draws_its_own_batches(stores: list[FeatureStore]) -> None:
+    examples, seen = make_examples(), []
+
+    def train_on_batch(_: Any, targets: Any) -> float:
+        seen.append(targets)
+        return 1.0
+
+    callbacks: Any = MagicMock()
+    decoder: Any = SimpleNamespace(train_on_batch=train_on_batch)
+    _run_epochs(decoder, make_batches(examples, stores), range(2, 4), callbacks)
+    batches, expected = make_batches(examples, stores), []
+    for epoch in (2, 3):
+        batches.start(epoch)
+        expected += [targets for _, targets in batches]
+    for one, other in zip(seen, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [call.args[0] for call in callbacks.on_epoch_end.call_args_list] == [2, 3]
 
 
 def test_a_finished_run_only_writes_its_pack_again(run: Path, tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
