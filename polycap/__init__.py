@@ -14,6 +14,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from polycap.build import build_language
     from polycap.captioning import Captioner, caption_photos
     from polycap.dataset import load_dataset
     from polycap.errors import PolycapError
@@ -30,6 +31,7 @@ __all__ = [
     "PolycapError",
     "__version__",
     "available_languages",
+    "build_language",
     "caption_photos",
     "evaluate_captioner",
     "get_language",
@@ -42,6 +44,7 @@ _HOMES = {
     "Language": "polycap.language",
     "PolycapError": "polycap.errors",
     "available_languages": "polycap.registry",
+    "build_language": "polycap.build",
     "caption_photos": "polycap.captioning",
     "evaluate_captioner": "polycap.evaluation",
     "get_language": "polycap.registry",

@@ -24,11 +24,15 @@ __all__ = ["Candidate", "Captioner", "Result", "caption_photos"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A caption with its score (log-probability / length ** length_penalty) and log-probability, in nats."""
+    """A caption with its score (log-probability / length ** length_penalty) and log-probability, in nats.
+
+    `source` is the caption before translation, if it is translated; the figures are then the source's.
+    """
 
     caption: str
     score: float
     log_prob: float
+    source: str = ""
 
 
 @dataclass(frozen=True)

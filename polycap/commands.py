@@ -12,6 +12,7 @@ from tqdm import tqdm
 from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
 from polycap.features.images import find_photos
 from polycap.files import make_folder
+from polycap.language import Language
 from polycap.page import PageCaption, PageRow, write_page
 from polycap.registry import Registry
 from polycap.samples import credit_of
@@ -19,22 +20,27 @@ from polycap.samples import credit_of
 if TYPE_CHECKING:  # imported where they are needed: a mistake is told before TensorFlow is loaded
     from polycap.captioning import Captioner, Result
 
-__all__ = ["caption_command", "load_captioners"]
+__all__ = ["caption_command", "load_captioners", "translated_by"]
 
 logger = logging.getLogger(__name__)
 
 
 def load_captioners(
-    languages: str,
+    languages: str | None,
     *,
     beam: int | None = None,
     n_best: int = 1,
     pack: Path | None = None,
     weights: Path | None = None,
+    via: str | None = None,
+    always_via: bool = False,
 ) -> "list[Captioner]":
     """The captioners of "en", "de,fr" or "all", with one encoder between them.
 
     Args:
+        languages: codes; without them the registry's default.
+        via: a language to write captions in and translate them from, for languages without a decoder.
+        always_via: for the others, too.
         beam: width of the search; without it, each language's own, or `n_best` if that is more.
 
     Raises:
@@ -42,42 +48,71 @@ def load_captioners(
         PackError: a language has no usable pack.
     """
     registry = Registry.discover()
-    if languages == "all":
-        codes = [language.code for language in registry.languages if language.status == "trained"]
-    else:
-        codes = list(dict.fromkeys(code.strip() for code in languages.split(",") if code.strip()))
-    if not codes:
-        raise LanguageError(f"--language {languages}: no language has a trained pack; train one with `polycap train`")
-    if pack is not None and len(codes) > 1:
-        raise LanguageError(f"--pack is one language's, but --language names {len(codes)}: {', '.join(codes)}")
-    chosen = [registry.get(code) for code in codes]
-    for language in chosen:
+    chosen = _choose(registry, languages, pack)
+    source = registry.get(via) if via else None
+    translated = [x for x in chosen if source and x.code != source.code and (always_via or x.status == "untrained")]
+    decoded = [language for language in chosen if language not in translated]
+    for language in [*decoded, *([source] if source and translated else [])]:
         if pack is None and language.status == "untrained":
-            raise PackError(
-                f"{language.code}: no trained pack yet in {language.folder}; train one with `polycap train`"
-            )
+            code, folder = language.code, language.folder
+            hint = "" if via else "; or, if it names a translation engine, `--via` a language that has one"
+            raise PackError(f"{code}: no trained pack yet in {folder}; make one with `polycap build {code}`{hint}")
     from polycap.captioning import Captioner
+    from polycap.translation.choose import choose_engine
+    from polycap.via import ViaCaptioner
+
+    # before the encoder: what is missing is known at once
+    translators = {
+        x.code: choose_engine(x, source=x.translation.source or source.code).open() for x in translated if source
+    }
     from polycap.features.encoder import Encoder
 
     encoder = Encoder.load(weights)
-    captioners: list[Captioner] = []
-    for language in chosen:
+
+    def load(language: Language) -> Captioner:
         width = beam or max(language.decoding.beam_width, n_best)
         settings = language.decoding.model_copy(update={"beam_width": width})
+        return Captioner.load(language.code, pack=pack, encoder=encoder, settings=settings)
+
+    captioners: list[Captioner] = []
+    base = load(source) if source and translated else None
+    for language in chosen:
+        if base is not None and language in translated:
+            captioners.append(ViaCaptioner(language, base, translators[language.code]))
+            continue
         try:
-            captioners.append(Captioner.load(language.code, pack=pack, encoder=encoder, settings=settings))
+            captioners.append(load(language))
         except PackError as error:
             if languages != "all":
                 raise
             logger.warning("%s: left out: %s", language.code, error)  # one broken pack does not hide the others
     if not captioners:
-        raise LanguageError(f"--language {languages}: none of {', '.join(codes)} has a usable pack; see above")
+        codes = ", ".join(language.code for language in chosen)
+        raise LanguageError(f"--language {languages}: none of {codes} has a usable pack; see above")
     return captioners
+
+
+def _choose(registry: Registry, languages: str | None, pack: Path | None) -> list[Language]:
+    """The languages that are asked for."""
+    if languages is None:
+        chosen = list(registry.default)
+    elif languages == "all":
+        chosen = [language for language in registry.languages if language.status == "trained"]
+    else:
+        codes = dict.fromkeys(code.strip() for code in languages.split(",") if code.strip())
+        chosen = [registry.get(code) for code in codes]
+    if not chosen:
+        asked = f"--language {languages}: " if languages else ""
+        raise LanguageError(f"{asked}no language has a trained pack; make one with `polycap build`")
+    if pack is not None and len(chosen) > 1:
+        names = ", ".join(language.code for language in chosen)
+        raise LanguageError(f"--pack is one language's, but --language names {len(chosen)}: {names}")
+    return chosen
 
 
 def caption_command(
     paths: Sequence[Path],
-    languages: str,
+    languages: str | None,
     *,
     beam: int | None,
     n_best: int,
@@ -85,6 +120,7 @@ def caption_command(
     html: Path | None,
     pack: Path | None,
     weights: Path | None,
+    via: str | None = None,
 ) -> list[str]:
     """Print captions as they are ready; returns what went wrong, a line each."""
     photos, missing = _find_all(paths)
@@ -98,15 +134,19 @@ def caption_command(
         make_folder(html.parent)
         if html.is_dir():
             raise PolycapError(f"{html}: is a folder; name a file for the page")
-    captioners = load_captioners(languages, beam=beam, n_best=n_best, pack=pack, weights=weights)
+    captioners = load_captioners(languages, beam=beam, n_best=n_best, pack=pack, weights=weights, via=via)
     from polycap.captioning import caption_photos
+
+    for captioner in captioners:
+        if origin := translated_by(captioner):
+            logger.info("%s: captions are translated, by %s", captioner.language.code, origin)
 
     rows: list[PageRow] = []
     results = caption_photos(photos, captioners, n_best=n_best)
     for result in tqdm(results, total=len(photos), unit="photo", disable=len(photos) < 8 or not sys.stderr.isatty()):
         if result.error is not None:
             errors.append(str(result.error))
-        lines = _json_lines(result) if as_json else _text_lines(result, len(captioners) > 1)
+        lines = _json_lines(result, captioners) if as_json else _text_lines(result, len(captioners) > 1)
         for line in lines:
             tqdm.write(line, file=sys.stdout)
         if html is not None:
@@ -132,13 +172,23 @@ def _error_line(photo: object, error: object) -> str:
     return json.dumps({"photo": str(photo), "error": str(error)}, ensure_ascii=False)
 
 
-def _json_lines(result: "Result") -> list[str]:
+def translated_by(captioner: "Captioner") -> str:
+    """What its captions are translated by, `CODE:ENGINE`; empty if they are not translated."""
+    from polycap.via import ViaCaptioner
+
+    return f"{captioner.via.code}:{captioner.translator.identity}" if isinstance(captioner, ViaCaptioner) else ""
+
+
+def _json_lines(result: "Result", captioners: "Sequence[Captioner]") -> list[str]:
     if result.error is not None:
         return [_error_line(result.photo, result.error)]
     lines = []
-    for code, candidates in result.candidates.items():
-        row: dict[str, Any] = {"photo": str(result.photo), "language": code}
+    for captioner in captioners:
+        candidates = result.candidates[captioner.language.code]
+        row: dict[str, Any] = {"photo": str(result.photo), "language": captioner.language.code}
         row |= {"caption": candidates[0].caption, "score": round(candidates[0].score, 4)}
+        if origin := translated_by(captioner):
+            row |= {"via": origin, "source": candidates[0].source}
         row["candidates"] = [
             {"caption": c.caption, "score": round(c.score, 4), "log_prob": round(c.log_prob, 4)} for c in candidates
         ]
@@ -159,7 +209,14 @@ def _page_row(result: "Result", captioners: "Sequence[Captioner]") -> PageRow:
     if result.error is not None:
         return PageRow(path.name, path, error=str(result.error), credit=credit_of(path))
     captions = [
-        PageCaption(c.language.code, c.language.native_name, c.language.direction, candidate.caption, candidate.score)
+        PageCaption(
+            c.language.code,
+            c.language.native_name,
+            c.language.direction,
+            candidate.caption,
+            candidate.score,
+            translated_by(c),
+        )
         for c in captioners
         for candidate in result.candidates[c.language.code]
     ]

@@ -12,13 +12,16 @@
     ├── FeatureStoreError        a feature store that is broken, incomplete or of another encoder
     ├── PackError                a trained pack that is broken, truncated or of another encoder
     ├── TrainingError            a run that can't be started or resumed
-    └── EvaluationError          references and captions that can't be scored
+    ├── TranslationError         an engine that is not there or fails, or captions that can't be translated
+    ├── EvaluationError          references and captions that can't be scored
+    └── BuildError               a language whose build lacks something
 
 A message says what is wrong, where, what was received, what is allowed, and the fix. The command line prints
 it on one line and exits with 1; it never shows a traceback for a user's mistake.
 """
 
 __all__ = [
+    "BuildError",
     "DatasetError",
     "DownloadError",
     "EncoderError",
@@ -30,6 +33,7 @@ __all__ = [
     "PolycapError",
     "TokenizerError",
     "TrainingError",
+    "TranslationError",
 ]
 
 
@@ -73,5 +77,13 @@ class TrainingError(PolycapError):
     """A training run can't be started or resumed."""
 
 
+class TranslationError(PolycapError):
+    """A translation engine is not there, or it failed."""
+
+
 class EvaluationError(PolycapError):
     """References and captions can't be scored against each other."""
+
+
+class BuildError(PolycapError):
+    """A language can't be built: something is not given, or its folder can't take the pack."""

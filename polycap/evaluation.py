@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from polycap.captioning import Captioner, caption_photos
-from polycap.dataset import Dataset, Photo
+from polycap.dataset import Dataset, Photo, join_origins
 from polycap.errors import EvaluationError
 from polycap.features.store import FeatureStore
 from polycap.files import make_folder
@@ -60,7 +60,7 @@ def evaluate_captioner(
         captions,
         references,
         tokenizer=captioner.language.evaluation.sacrebleu_tokenizer,
-        references_origin=dataset.caption_origin,
+        references_origin=join_origins(kept),
         normalized=not raw,
     )
     if folder is not None:

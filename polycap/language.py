@@ -4,32 +4,81 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic_core import PydanticCustomError
 
 from polycap.errors import LanguageError
 from polycap.text import TextSettings, normalize_text
 
 __all__ = [
+    "DecoderOverrides",
     "DecodingSettings",
     "EvaluationSettings",
+    "GateSettings",
     "Language",
     "TokenizerSettings",
     "TranslationSettings",
+    "forget_hooks",
+    "load_hook",
 ]
 
-# The shape of a BCP 47 tag in its usual spelling: language, script, region, variants, private use.
-CODE_PATTERN = (
-    r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?"
-    r"(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*(-x(-[a-z0-9]{1,8})+)?$"
-)
+
+_ONE_LINE = r"^[^\s\p{Cc}][^\p{Cc}\p{Zl}\p{Zp}]*$"
+
+
+def _canonical_code(code: str) -> str:
+    """`code`, if it is a BCP 47 tag of registered parts in its canonical spelling."""
+    import langcodes
+
+    if not code.isascii() or not langcodes.tag_is_valid(code):
+        raise PydanticCustomError("code", "not a registered BCP 47 tag")
+    canonical = langcodes.standardize_tag(langcodes.standardize_tag(code))  # sgn-UK is sgn-GB is bfi
+    if canonical != code:
+        raise PydanticCustomError("code", "not canonical", {"fix": f'write "{canonical}"'})
+    return code
+
+
+def _registered_script(script: str) -> str:
+    """`script`, if ISO 15924 has it."""
+    import langcodes
+
+    if not script.isascii() or not langcodes.tag_is_valid(f"und-{script}"):
+        raise PydanticCustomError("script", "not a script of ISO 15924")
+    return script
 
 
 class _Table(BaseModel):
     """One table of `language.toml`: immutable, typed strictly, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Dropout = Annotated[
+    float | None, Field(default=None, ge=0.0, lt=1.0, allow_inf_nan=False, description="a share, 0 up to 1")
+]
+
+
+class GateSettings(_Table):
+    """The `[translation.gates]` table: which translations are not learned. The defaults leave people's own alone."""
+
+    min_script: float = Field(
+        default=0.5, ge=0.0, le=1.0, allow_inf_nan=False, description="a share of the letters, 0 (off) to 1"
+    )
+    max_copied: float = Field(
+        default=0.8, ge=0.0, le=1.0, allow_inf_nan=False, description="a share of the words, 0 to 1 (off)"
+    )
+    max_length_ratio: float = Field(
+        default=3.5, ge=1.0, allow_inf_nan=False, description="how many times as long or as short as usual, at least 1"
+    )
+    max_repeats: int = Field(default=2, ge=1, description="how often the same words may stand, at least 1")
+    max_unknown: float = Field(
+        default=0.15, ge=0.0, le=1.0, allow_inf_nan=False, description="a share of the words, 0 to 1 (off)"
+    )
+    drop_lowest: float = Field(
+        default=0.0, ge=0.0, lt=1.0, allow_inf_nan=False, description="a share of the captions, 0 (off) up to 1"
+    )
 
 
 class TranslationSettings(_Table):
@@ -40,7 +89,11 @@ class TranslationSettings(_Table):
         pattern=r"^[a-z][a-z0-9_-]*$",
         description='an engine\'s name in small letters, or "none"',
     )
-    target: str | None = Field(default=None, min_length=1, description="the engine's own code for the language")
+    source: str | None = Field(
+        default=None, min_length=1, description="the engine's own code for the captions' language"
+    )
+    target: str | None = Field(default=None, min_length=1, description="the engine's own code for this language")
+    gates: GateSettings = Field(default_factory=GateSettings, description="a table")
 
 
 class TokenizerSettings(_Table):
@@ -51,8 +104,26 @@ class TokenizerSettings(_Table):
     )
     vocab_size: int = Field(default=4000, ge=16, le=64000, description="a whole number of pieces, 16 to 64000")
     character_coverage: float = Field(
-        default=1.0, ge=0.9, le=1.0, allow_inf_nan=False, description="a share of the characters, 0.9 to 1.0"
+        default=1.0, ge=0.98, le=1.0, allow_inf_nan=False, description="a share of the characters, 0.98 to 1.0"
     )
+
+
+class DecoderOverrides(_Table):
+    """The `[decoder]` table: where this language's training departs from the recipe (`TrainingSettings`)."""
+
+    kind: Literal["attention", "merge"] | None = Field(default=None, description='"attention" or "merge"')
+    units: int | None = Field(default=None, ge=1, le=8192, description="a whole number of LSTM units, 1 to 8192")
+    embedding: int | None = Field(default=None, ge=1, le=8192, description="a whole number of channels, 1 to 8192")
+    feature_dropout: Dropout = None
+    embedding_dropout: Dropout = None
+    output_dropout: Dropout = None
+    label_smoothing: Dropout = None
+    epochs: int | None = Field(default=None, ge=1, description="a whole number, at least 1")
+    max_tokens: int | None = Field(default=None, ge=1, le=512, description="a whole number of tokens, 1 to 512")
+
+    def given(self) -> dict[str, str | int | float]:
+        """What the folder says, by the name of the setting."""
+        return self.model_dump(exclude_none=True)
 
 
 class EvaluationSettings(_Table):
@@ -82,14 +153,19 @@ class Language(_Table):
 
     # pydantic keeps the name `schema` for itself, so only the TOML key has it
     schema_version: Literal[1] = Field(alias="schema", description="1")
-    code: str = Field(pattern=CODE_PATTERN, description='a BCP 47 tag, such as "de", "pt-BR" or "zh-Hant"')
-    name: str = Field(min_length=1, pattern=r"^\S", description="the language's English name")
-    native_name: str = Field(min_length=1, pattern=r"^\S", description="the language's name in itself")
-    script: str = Field(pattern=r"^[A-Z][a-z]{3}$", description='an ISO 15924 code, such as "Latn" or "Deva"')
+    code: Annotated[str, AfterValidator(_canonical_code)] = Field(
+        description='a BCP 47 tag in its canonical spelling, such as "de", "pt-BR" or "zh-Hant"'
+    )
+    name: str = Field(pattern=_ONE_LINE, description="the language's English name")
+    native_name: str = Field(pattern=_ONE_LINE, description="the language's name in itself")
+    script: Annotated[str, AfterValidator(_registered_script)] = Field(
+        pattern=r"^[A-Z][a-z]{3}$", description='an ISO 15924 code, such as "Latn" or "Deva"'
+    )
     direction: Literal["ltr", "rtl"] = Field(description='"ltr" or "rtl"')
     translation: TranslationSettings = Field(default_factory=TranslationSettings, description="a table")
     text: TextSettings = Field(default_factory=TextSettings, description="a table")
     tokenizer: TokenizerSettings = Field(default_factory=TokenizerSettings, description="a table")
+    decoder: DecoderOverrides = Field(default_factory=DecoderOverrides, description="a table")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="a table")
     decoding: DecodingSettings = Field(default_factory=DecodingSettings, description="a table")
 
@@ -129,13 +205,26 @@ class Language(_Table):
             LanguageError: the folder's `hooks.py` can't be loaded or fails.
         """
         normal = normalize_text(text, self.text, raw=raw)
-        hook = None if raw else _load_hook(self._folder)
+        hook = None if raw else _kept_hook(self._folder)
         return normal if hook is None else normalize_text(hook(normal), self.text)
 
 
 @lru_cache(maxsize=256)
-def _load_hook(folder: Path) -> Callable[[str], str] | None:
-    """The `normalize` of a `hooks.py`, its failures made LanguageErrors; None without the file."""
+def _kept_hook(folder: Path) -> Callable[[str], str] | None:
+    return load_hook(folder)
+
+
+def forget_hooks() -> None:
+    """Load each folder's `hooks.py` again when it is next needed."""
+    _kept_hook.cache_clear()
+
+
+def load_hook(folder: Path) -> Callable[[str], str] | None:
+    """The `normalize` of a folder's `hooks.py`, its failures made LanguageErrors; None without the file.
+
+    Raises:
+        LanguageError: the file can't be loaded, or has no such function.
+    """
     path = folder / "hooks.py"
     if not path.is_file():
         return None
@@ -143,8 +232,8 @@ def _load_hook(folder: Path) -> Callable[[str], str] | None:
     module.__file__ = str(path)
     try:  # run from source rather than imported: leaves no __pycache__ in a folder that is not ours
         exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
-    except Exception as error:  # whatever the folder's author wrote
-        raise LanguageError(f"{path}: can't be loaded ({type(error).__name__}: {error})") from error
+    except (Exception, SystemExit) as error:  # whatever the folder's author wrote
+        raise LanguageError(f"{path}: can't be loaded ({_on_one_line(error)})") from error
     hook = getattr(module, "normalize", None)
     if not callable(hook):
         raise LanguageError(f"{path}: has no function normalize(text); write one, or remove the file")
@@ -152,11 +241,14 @@ def _load_hook(folder: Path) -> Callable[[str], str] | None:
     def normalize(text: str) -> str:
         try:
             result = hook(text)
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise LanguageError(f"{path}: normalize({text!r}) failed ({reason})") from error
+        except (Exception, SystemExit) as error:
+            raise LanguageError(f"{path}: normalize({text!r}) failed ({_on_one_line(error)})") from error
         if not isinstance(result, str):
             raise LanguageError(f"{path}: normalize(text) returned a {type(result).__name__}; it must return a str")
         return result
 
     return normalize
+
+
+def _on_one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

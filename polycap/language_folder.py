@@ -4,6 +4,7 @@ Nothing is reported before all is read, so that one reading shows all there is t
 """
 
 import difflib
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from polycap.errors import LanguageError
 from polycap.language import Language
 
-__all__ = ["LanguageFault", "load_language", "read_language"]
+__all__ = ["LanguageFault", "folder_name", "load_language", "read_language"]
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,16 @@ def read_language(folder: Path, *, code: str | None = None) -> tuple[Language | 
             language = Language.model_validate(facts)
         except ValidationError as error:
             faults += [_explain(path, fault) for fault in error.errors(include_url=False)]
-        faults += _check_relations(path, facts, language, code or folder.resolve().name)
+        faults += _check_relations(path, facts, language, code or folder_name(folder))
     if language is None or faults:
         return None, tuple(faults)
     language._folder, language._samples = folder, samples
     return language, ()
+
+
+def folder_name(folder: Path) -> str:
+    """The name that a folder goes by; a link keeps its own."""
+    return Path(os.path.abspath(folder)).name  # noqa: PTH100
 
 
 def _read_toml(path: Path) -> tuple[dict[str, Any] | None, list[LanguageFault]]:
@@ -133,7 +139,8 @@ def _explain(path: Path, error: Any) -> LanguageFault:
     allowed = fields[key].description or ""
     if error["type"] == "missing":
         return LanguageFault(where, "nothing", allowed, f"add {key} = …")
-    return LanguageFault(where, _short(error["input"], quote=True), allowed, f"change {key}")
+    fix = error.get("ctx", {}).get("fix") or f"change {key}"
+    return LanguageFault(where, _short(error["input"], quote=True), allowed, str(fix))
 
 
 def _short(value: object, *, quote: bool = False) -> str:

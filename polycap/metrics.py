@@ -8,6 +8,7 @@ Reference: Post (2018), "A Call for Clarity in Reporting BLEU Scores"; Popović 
 character n-grams".
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -35,7 +36,7 @@ class Scores:
     Attributes:
         photos: the number of photos, one caption each.
         references_per_photo: the number, or (fewest, most) where photos differ.
-        references_origin: who wrote the references: "human", or a translation engine's name.
+        references_origin: who wrote the references: "human", or a translation such as "mt:argos/en_de@1.0".
         bleu1: cumulative BLEU up to unigrams; `bleu2`, `bleu3`, `bleu4` likewise.
         chrf: chrF++ (character 6-grams, word 2-grams).
         signature: sacreBLEU's signatures of BLEU-4 and chrF++, then polycap's own.
@@ -97,7 +98,7 @@ def score_captions(
         references: per photo, at least one reference; their number may differ between photos. An empty
             reference (a caption of nothing but punctuation, say) counts as absent.
         tokenizer: sacreBLEU's name of the tokenizer that BLEU counts words with.
-        references_origin: who wrote the references; goes into the signature.
+        references_origin: who wrote the references; goes into the signature, as `refs:mt.argos.en_de.1.0`.
         normalized: whether the texts are lower-cased and without punctuation; goes into the signature.
 
     Raises:
@@ -117,7 +118,7 @@ def score_captions(
     signatures = (
         f"BLEU|{metrics[-1].get_signature()}",
         f"chrF2++|{chrf.get_signature()}",
-        f"text:{text}|refs:{references_origin}",
+        f"text:{text}|refs:{_in_signature(references_origin)}",
     )
     return Scores(
         photos=len(captions),
@@ -192,6 +193,11 @@ def _bleu_metric(tokenizer: str, order: int) -> "BLEU":
     except (ImportError, RuntimeError) as error:
         fix = _TOKENIZER_EXTRAS.get(tokenizer, "see sacreBLEU's documentation")
         raise EvaluationError(f"sacreBLEU's tokenizer {tokenizer!r} is not installed: {fix}") from error
+
+
+def _in_signature(origin: str) -> str:
+    """An origin without what a signature means something by: `mt:argos/en_de@1.0` is `mt.argos.en_de.1.0`."""
+    return re.sub(r"[^\w.+-]", ".", origin, flags=re.ASCII)
 
 
 def _checked(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -29,6 +29,7 @@ class PageCaption:
         direction: "ltr" or "rtl".
         text: the caption.
         score: the caption's log-probability, if known.
+        via: what it is translated by, if it is.
     """
 
     language_code: str
@@ -36,6 +37,7 @@ class PageCaption:
     direction: Literal["ltr", "rtl"]
     text: str
     score: float | None = None
+    via: str = ""
 
 
 @dataclass(frozen=True)

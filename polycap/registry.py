@@ -18,7 +18,7 @@ from polycap.errors import LanguageError
 from polycap.language import Language
 from polycap.language_folder import LanguageFault, read_language
 
-__all__ = ["Entry", "Registry", "available_languages", "get_language"]
+__all__ = ["BUILT_IN", "VARIABLE", "Entry", "Registry", "available_languages", "get_language", "get_source"]
 
 BUILT_IN = "built-in"
 ENTRY_POINT_GROUP = "polycap.languages"
@@ -64,6 +64,12 @@ class Registry:
         """Those that can be used."""
         return tuple(entry.language for entry in self.entries if entry.language)
 
+    @property
+    def default(self) -> tuple[Language, ...]:
+        """What is meant where nobody says: the trained ones that are no translation, or else all that are trained."""
+        trained = tuple(language for language in self.languages if language.status == "trained")
+        return tuple(language for language in trained if language.translation.engine == "none") or trained
+
     def get(self, code: str) -> Language:
         """The language `code`.
 
@@ -88,7 +94,7 @@ class Registry:
             + (f"; did you mean {close!r}?" if close else "")
             + f"; available: {', '.join(codes) or 'none'}"
             + f"; searched: {', '.join(self.searched)}"
-            + f"; to add a language, put its folder (language.toml, samples.toml) on {VARIABLE}"
+            + f"; `polycap new {code}` makes a folder for it, to be put on {VARIABLE}"
         )
 
     def _closest(self, code: str) -> str | None:
@@ -117,6 +123,18 @@ def get_language(code: str) -> Language:
         LanguageError: there is none (the message lists those there are), or its folder is broken.
     """
     return Registry.discover().get(code)
+
+
+def get_source() -> Language:
+    """The language that captions are translated from: the first whose folder says that its own are not.
+
+    Raises:
+        LanguageError: there is none.
+    """
+    for language in Registry.discover().languages:
+        if language.translation.engine == "none":
+            return language
+    raise LanguageError('no language has [translation] engine = "none": there is none to translate captions from')
 
 
 def _built_in(searched: list[str]) -> Iterator[Entry]:

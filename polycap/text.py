@@ -5,9 +5,10 @@ take the vowel signs of Devanagari and Bengali for punctuation and tear words ap
 """
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 __all__ = ["TextSettings", "normalize_text"]
 
@@ -16,7 +17,13 @@ JOINERS = "\u200c\u200d"  # ZWNJ and ZWJ: spelling in Persian, Hindi, Bengali, S
 # Signs that part words even where no space stands beside them; brackets and dashes come by category below.
 _WORD_BREAKS = frozenset("/\\|⁄∕_&+,;!?…،؛؟、，。；！？।॥፡።་།・")
 # Marks that belong to an emoji (its presentation, its keycap) and mean nothing once the emoji is stripped.
-_EMOJI_MARKS = frozenset("\ufe0e\ufe0f\u20e3")
+EMOJI_MARKS = frozenset("\ufe0e\ufe0f\u20e3")
+_APOSTROPHE, _APOSTROPHES = "'", "’ʼ＇"  # the one that is written, and others that are typed for it
+_TO_APOSTROPHE = dict.fromkeys(map(ord, _APOSTROPHES), _APOSTROPHE)
+_TATWEEL = "\u0640"  # lengthens an Arabic word on the line, and means nothing
+# Canonical combining classes of the points of Hebrew (10–26), Arabic (27–35) and Syriac (36): vowels that are
+# written for learners and for the scriptures. Hamza and maddah (230), which spelling needs, are not among them.
+_VOWEL_POINTS = range(10, 37)
 _BREAK_CATEGORIES = frozenset({"Pd", "Ps", "Pe"})
 
 
@@ -44,7 +51,7 @@ def _strip(code_point: int) -> str:
     character = _clean(code_point)
     if character in _WORD_BREAKS:
         return " "
-    if character in _EMOJI_MARKS:
+    if character in EMOJI_MARKS:
         return ""
     category = unicodedata.category(character) if character else "Cf"
     if category in _BREAK_CATEGORIES:
@@ -81,16 +88,36 @@ class TextSettings(BaseModel):
         default="default", description='"default", or "turkic" where I is the capital of ı and İ that of i'
     )
     strip_punctuation: bool = Field(default=True, description="true or false")
+    keep_in_words: str = Field(
+        default="", description="""the punctuation that spelling needs between two letters, such as "'" for l'eau"""
+    )
+    strip_tatweel: bool = Field(default=False, description="true or false")
+    strip_vowel_points: bool = Field(default=False, description="true or false")
+    digits: Literal["keep", "ascii"] = Field(default="keep", description='"keep", or "ascii" to write ٣ and ३ as 3')
+
+    @field_validator("keep_in_words")
+    @classmethod
+    def _only_punctuation(cls, characters: str) -> str:
+        if any(unicodedata.category(character)[0] not in "PS" for character in characters):
+            raise ValueError("not only punctuation")
+        return unicodedata.normalize("NFC", characters)  # as it stands in texts: there is a second middle dot
+
+    @property
+    def has_apostrophe(self) -> bool:
+        """Whether an apostrophe, whichever, is kept in words. All are then written in one way."""
+        return bool(set(self.keep_in_words) & {_APOSTROPHE, *_APOSTROPHES})
 
 
 def normalize_text(text: str, settings: TextSettings, *, raw: bool = False) -> str:
     """Bring `text` into the form that a language is learned and scored in.
 
-    In order: Unicode form; lower case; punctuation and symbols (categories P and S); white space collapsed to
-    single spaces. Dashes, slashes, brackets, commas and the like part words, so they become a space
-    (``black-and-white`` → ``black and white``); apostrophes, quotes, full stops and the rest stand inside or
-    at the end of words, so they vanish (``dog's`` → ``dogs``). Combining vowel signs and joiners are kept.
-    Invisible characters (soft hyphen, zero-width space, direction marks) always vanish.
+    In order: Unicode form; lower case; tatweel, vowel points and digits, where the settings say so; punctuation
+    and symbols (categories P and S); white space collapsed to single spaces. Dashes, slashes, brackets, commas
+    and the like part words, so they become a space (``black-and-white`` → ``black and white``); apostrophes,
+    quotes, full stops and the rest stand inside or at the end of words, so they vanish (``dog's`` → ``dogs``)
+    unless `keep_in_words` names them and they stand between two letters (``l’eau`` → ``l'eau``). Combining vowel
+    signs and joiners are kept. Invisible characters (soft hyphen, zero-width space, direction marks) always
+    vanish.
 
     Args:
         text: any text.
@@ -101,12 +128,16 @@ def normalize_text(text: str, settings: TextSettings, *, raw: bool = False) -> s
     text = unicodedata.normalize(form, text)
     if settings.lowercase and not raw:
         text = _lower(text, settings.casing)
-    table = _CLEAN_TABLE
+    if not raw:
+        text = _settle_letters(text, settings)
     if settings.strip_punctuation and not raw:
-        text = _drop_loose_joiners(text)
-        table = _STRIP_TABLE
+        kept_marks = settings.keep_in_words + (_APOSTROPHE if settings.has_apostrophe else "")
+        pieces = _split_at_kept(_drop_loose_joiners(text.translate(_CLEAN_TABLE)), kept_marks)
+        text = "".join(piece if kept else piece.translate(_STRIP_TABLE) for piece, kept in pieces)
+    else:
+        text = text.translate(_CLEAN_TABLE)
     # What stood apart may now stand together and compose, so the form is settled once more.
-    return " ".join(unicodedata.normalize(form, text.translate(table)).split())
+    return " ".join(unicodedata.normalize(form, text).split())
 
 
 def _lower(text: str, casing: str) -> str:
@@ -116,6 +147,41 @@ def _lower(text: str, casing: str) -> str:
     return text.lower()
 
 
+def _settle_letters(text: str, settings: TextSettings) -> str:
+    """Apostrophes, marks and digits that a language may write in two ways, written in one."""
+    if settings.has_apostrophe:
+        text = text.translate(_TO_APOSTROPHE)
+    if settings.strip_tatweel:
+        text = text.replace(_TATWEEL, "")
+    if settings.strip_vowel_points:
+        text = "".join(character for character in text if unicodedata.combining(character) not in _VOWEL_POINTS)
+    if settings.digits == "ascii":
+        text = "".join(str(unicodedata.decimal(character, character)) for character in text)
+    return text
+
+
+def _split_at_kept(text: str, kept: str) -> Iterator[tuple[str, bool]]:
+    """`text` in pieces: those to be stripped, and between them the punctuation that stands in a word and is kept."""
+    start = 0
+    for index, character in enumerate(text):
+        if character in kept and _is_inside_word(text, index):
+            yield text[start:index], False
+            yield character, True
+            start = index + 1
+    yield text[start:], False
+
+
+def _is_inside_word(text: str, index: int) -> bool:
+    """Whether what stands at `index` has a letter or number on either side, of those that are never stripped."""
+    before, after = text[index - 1 : index], text[index + 1 : index + 2]
+    return (
+        bool(before and after)
+        and unicodedata.category(before)[0] in "LMN"
+        and before not in EMOJI_MARKS
+        and unicodedata.category(after)[0] in "LN"
+    )
+
+
 def _drop_loose_joiners(text: str) -> str:
     """Keep a joiner only after a letter, mark or number: those inside an emoji go with the emoji."""
     if not any(joiner in text for joiner in JOINERS):
@@ -123,5 +189,5 @@ def _drop_loose_joiners(text: str) -> str:
     return "".join(
         character
         for before, character in zip(" " + text, text, strict=False)
-        if character not in JOINERS or (unicodedata.category(before)[0] in "LMN" and before not in _EMOJI_MARKS)
+        if character not in JOINERS or (unicodedata.category(before)[0] in "LMN" and before not in EMOJI_MARKS)
     )

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import resource
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ def main() -> None:
         "features": bench_features,
         "train": bench_train,
         "caption": bench_caption,
+        "translate": bench_translate,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=stages)
@@ -28,6 +30,9 @@ def main() -> None:
     )
     parser.add_argument("--photos", type=int, default=512, help="photos to measure on; 0 means all")
     parser.add_argument("--language", default="en")
+    parser.add_argument("--package", type=Path, help="for translate: an .argosmodel file")
+    parser.add_argument("--captions", type=int, default=500, help="for translate: how many, from all over the dataset")
+    parser.add_argument("--repeats", type=int, default=5, help="for translate: times that each side has its turn")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     start = time.perf_counter()
@@ -87,6 +92,67 @@ def bench_caption(arguments: argparse.Namespace) -> Row:
     start = time.perf_counter()
     done = sum(1 for _ in caption_photos(paths, [captioner]))
     return {"photos": done, "captions_per_second": round(done / (time.perf_counter() - start), 2)}
+
+
+def bench_translate(arguments: argparse.Namespace) -> Row:
+    """Captions per second of polycap's Argos engine and of Argos itself, in turns; models are loaded before."""
+    if not arguments.package:
+        raise SystemExit("scripts/bench translate needs --package FILE.argosmodel")
+    texts = _captions(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        # nobody's packages and settings; Argos reads this when it is imported
+        os.environ |= dict.fromkeys(("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)
+        os.environ["ARGOS_PACKAGES_DIR"] = f"{folder}/packages"
+        from polycap.translation.argos import ArgosEngine
+        from polycap.translation.argos_model import worker_count
+
+        package = ArgosEngine().install_file(arguments.package)
+        ours = ArgosEngine().open(*package.pair)
+        from argostranslate import settings, translate
+
+        sides: dict[str, Callable[[list[str]], list[str]]] = {
+            "polycap": lambda some: [translation.text for translation in ours.translate(some)],
+            "argos": lambda some: [translate.translate(text, *package.pair) for text in some],
+        }
+        seconds, found = _in_turns(sides, texts, arguments.repeats)
+    ratios = [theirs / own for own, theirs in zip(seconds["polycap"], seconds["argos"], strict=True)]
+    return {
+        **{"package": package.facts.identity, "captions": len(texts), "repeats": arguments.repeats},
+        **{f"{side}_captions_per_second": _spread([len(texts) / each for each in seconds[side]]) for side in sides},
+        "times_as_fast": _spread(ratios),
+        "different_texts": sum(one != other for one, other in zip(*found.values(), strict=True)),
+        "beam": settings.beam_size,
+        "polycap_threads": f"{worker_count()}x1",
+        "argos_threads": f"{settings.inter_threads}x{settings.intra_threads or 'auto'}",
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def _in_turns(
+    sides: dict[str, Callable[[list[str]], list[str]]], texts: list[str], repeats: int
+) -> tuple[dict[str, list[float]], dict[str, list[str]]]:
+    """Each side's seconds for all texts, by turn, after a few that warm it up; and what it last returned."""
+    seconds: dict[str, list[float]] = {side: [] for side in sides}
+    found = {side: translate(texts[:5]) for side, translate in sides.items()}
+    for _ in range(repeats):
+        for side, translate in sides.items():
+            start = time.perf_counter()
+            found[side] = translate(texts)
+            seconds[side].append(time.perf_counter() - start)
+    return seconds, found
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+def _captions(arguments: argparse.Namespace) -> list[str]:
+    """As many different captions as asked, evenly from the whole dataset."""
+    from polycap.dataset import load_dataset
+
+    photos = load_dataset(arguments.data).photos
+    texts = list(dict.fromkeys(" ".join(caption.text.split()) for photo in photos for caption in photo.captions))
+    return texts[:: max(1, len(texts) // arguments.captions)][: arguments.captions]
 
 
 def _photos(arguments: argparse.Namespace) -> list[Any]:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:  # a test file that needs no encoder should not wait for Tenso
 _numbers = itertools.count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--language de` checks that language's folder alone; see test_contract.py."""
+    parser.addoption("--language", action="append", metavar="CODE", help="check this language's folder (repeatable)")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real material; a test that needs it is skipped without it."""

@@ -390,7 +390,7 @@ def test_no_language_is_trained(tmp_path: Path, photo: Path, monkeypatch: pytest
     monkeypatch.setattr("polycap.registry._built_in", lambda _: iter(()))
     monkeypatch.setenv("POLYCAP_LANGUAGES", str(tmp_path))
     found = run_polycap(*caption(photo, code="all"))
-    assert "--language all: no language has a trained pack; train one with `polycap train`" in found.fault()
+    assert "--language all: no language has a trained pack; make one with `polycap build`" in found.fault()
 
 
 @pytest.mark.parametrize(
@@ -458,3 +458,13 @@ def test_light_import() -> None:
     code = f"import sys, polycap, polycap.cli; dir(polycap); print([m for m in {HEAVY} if m in sys.modules])"
     done = python("-c", code)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.usefixtures("world")
+def test_the_default_language_is_the_captions_own(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --language: POLYCAP_LANGUAGE, or else what is trained and no translation."""
+    monkeypatch.setattr("polycap.registry._built_in", lambda _: iter(()))
+    given = run_polycap("caption", photo, "--json").rows
+    assert [row["language"] for row in given] == [CODE]
+    monkeypatch.setenv("POLYCAP_LANGUAGE", OTHER_CODE)
+    assert "no trained pack yet" in run_polycap("caption", photo).fault()

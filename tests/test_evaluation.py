@@ -97,7 +97,7 @@ def test_other_references(captioner: Captioner, tiny_dataset: Dataset, store: Fe
     dataset = tiny_dataset.with_captions(captions, "mt:engine")
     scores = evaluate(captioner, dataset, "test", store=store)
     assert (scores.photos, scores.references_per_photo, scores.references_origin) == (1, 1, "mt:engine")
-    assert scores.signature.endswith("refs:mt:engine")
+    assert scores.signature.endswith("refs:mt.engine")
 
 
 def test_raw(captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore, tmp_path: Path) -> None:

@@ -256,6 +256,11 @@ def test_impossible_numbers_of_components(tmp_path: Path, photos: int, component
         fit_pca(store, store.names[:photos], components)
 
 
+def test_few_photos_give_more_cells_each(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    assert fit_pca(store, store.names[:2], 12, cells_per_photo=1).components == 12
+
+
 def test_pca_without_scikit_learn_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = make_store(tmp_path)
     monkeypatch.setitem(sys.modules, "sklearn.decomposition", None)

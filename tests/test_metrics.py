@@ -95,6 +95,22 @@ def test_signature_names_everything_that_moves_the_score(normalized: bool, text:
     assert "nrefs:var" in score(UNEQUAL).signature
 
 
+@pytest.mark.parametrize(
+    ("origin", "sign"),
+    [
+        ("human", "human"),
+        ("human-revised", "human-revised"),
+        ("mt:argos/en_de@1.0", "mt.argos.en_de.1.0"),
+        ("human+mt:argos/en_de@1.0", "human+mt.argos.en_de.1.0"),
+        ("mt:ein|Übersetzer", "mt.ein..bersetzer"),
+    ],
+)
+def test_the_signature_names_the_references_in_its_own_alphabet(origin: str, sign: str) -> None:
+    scores = score_captions(HYPOTHESES, REFERENCES, tokenizer="13a", references_origin=origin, normalized=True)
+    assert scores.signature.endswith(f"|refs:{sign}")
+    assert scores.to_json(language="de", split="dev")["references_origin"] == origin
+
+
 def test_the_tokenizer_decides_a_chinese_score() -> None:
     pair = (["一只狗在草地上跑"], [["一只狗在草地上奔跑"]])
     assert bleu(*pair, tokenizer="zh") > 50 > bleu(*pair, tokenizer="13a")

@@ -169,19 +169,21 @@ def test_an_entry_point_and_a_users_folder_are_duplicates(
         ("EN", "en"),
         ("en_US", "en"),
         ("english", "en"),
-        ("qa-bb", "qa-BB"),
-        ("Beispiel", "qa-BB"),
-        ("日本", None),
+        ("qaa-bb", "qaa-BB"),
+        ("Beispiel", "qaa-BB"),
+        ("日本", "ja"),
+        ("ქართული", None),
     ],
 )
 def test_an_unknown_code_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, meant: str | None) -> None:
-    make_language(tmp_path, "qa-BB", "Beispiele")
+    make_language(tmp_path, "qaa-BB", "Beispiele")
     use(monkeypatch, tmp_path)
     with pytest.raises(LanguageError) as caught:
         get_language(code)
     message = str(caught.value)
     assert f"unknown language {code!r}" in message
     assert "available: " in message
+    assert f"`polycap new {code}` makes a folder for it" in message
     assert "en" in message.split("available: ")[1].split(";")[0].split(", ")
     assert f"{tmp_path} (POLYCAP_LANGUAGES)" in message
     assert "entry points polycap.languages" in message

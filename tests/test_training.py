@@ -20,7 +20,7 @@ from tiny import CELLS, CHANNELS, KINDS, RECIPE, make_store, training_settings
 
 from polycap.backend import keras
 from polycap.dataset import Caption
-from polycap.decoder.pack import load_pack, named_weights
+from polycap.decoder.pack import load_pack, named_weights, read_card
 from polycap.decoder.search import Search
 from polycap.errors import FeatureStoreError, TrainingError
 from polycap.features.store import FeatureStore, StoreWriter
@@ -161,6 +161,44 @@ def test_more_captions_than_are_drawn(stores: list[FeatureStore]) -> None:
             assert (firsts[:, 0] != firsts[:, 1]).all()
             seen |= set(firsts.ravel().tolist())
     assert len(seen) == 60
+
+
+@pytest.mark.parametrize(
+    ("weights", "room", "chances"),
+    [
+        ((2.0, 2.0, 1.0, 1.0, 1.0), 5, (1.0, 1.0, 0.5, 0.5, 0.5)),
+        ((2.0, 2.0, 1.0, 1.0, 1.0), 2, (4 / 7, 4 / 7, 2 / 7, 2 / 7, 2 / 7)),
+        ((1.0, 1.0, 1.0, 1.0, 10.0), 5, (0.1, 0.1, 0.1, 0.1, 1.0)),
+        ((3.0, 3.0, 3.0, 3.0, 3.0), 3, (0.6,) * 5),
+    ],
+)
+def test_captions_are_drawn_by_weight(
+    weights: tuple[float, ...], room: int, chances: tuple[float, ...], stores: list[FeatureStore]
+) -> None:
+    examples = make_examples()
+    place_of = {ids[0]: place for _, captions in examples for place, ids in enumerate(captions)}
+    options = {"captions_per_photo": room, "weights": [weights] * 12}
+    batches, resumed = make_batches(examples, stores, **options), make_batches(examples, stores, **options)
+    counts, epochs = np.zeros(5), 150
+    for epoch in range(epochs):
+        batches.start(epoch)
+        for _, targets in batches:
+            assert (targets[:, 0] != PAD).any(-1).all()  # a photo has a caption in every epoch
+            firsts = [ids[0] for ids in captions_of(targets)]
+            assert len(set(firsts)) == len(firsts)
+            counts += np.bincount([place_of[first] for first in firsts], minlength=5)
+    np.testing.assert_allclose(counts / (12 * epochs), chances, atol=0.05)
+    resumed.start(epochs - 1)
+    for (_, left), (_, right) in zip(batches, resumed, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_equal_weights_draw_as_none_do(stores: list[FeatureStore]) -> None:
+    for room in (3, 5):
+        plain = make_batches(make_examples(), stores, captions_per_photo=room)
+        weighted = make_batches(make_examples(), stores, captions_per_photo=room, weights=[[2.0] * 5] * 12)
+        for (_, left), (_, right) in zip(plain, weighted, strict=True):
+            np.testing.assert_array_equal(left, right)
 
 
 def test_one_caption_and_uneven_numbers_of_captions(stores: list[FeatureStore]) -> None:
@@ -540,6 +578,32 @@ def test_photos_that_can_not_be_read_and_captions_of_nothing(tiny_inputs: Traini
     )
     pack = train_decoder(inputs, tmp_path / "run", training_settings(epochs=1), progress=False)
     assert load_pack(pack).card.data["train photos"] == 7
+
+
+def test_a_mixture_is_in_the_card_and_judged_by_people(
+    tiny_inputs: TrainingInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three captions of each photo are translations, which no epoch is judged by."""
+    drawn: dict[str, Any] = {}
+
+    class Recorded(Batches):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            drawn.update(options)
+            super().__init__(*args, **options)
+
+    def mix(caption: Caption) -> Caption:
+        return replace(caption, origin="mt:engine") if caption.index < 3 else replace(caption, weight=2.0)
+
+    monkeypatch.setattr("polycap.training.run.Batches", Recorded)
+    captions = {photo.name: tuple(map(mix, photo.captions)) for photo in tiny_inputs.dataset.photos}
+    inputs = replace(tiny_inputs, dataset=tiny_inputs.dataset.with_captions(captions))
+    assert [[c.index for c in photo.captions] for photo in inputs.judges()] == [[3, 4], [3, 4]]
+    pack = train_decoder(inputs, tmp_path, training_settings(epochs=1), progress=False)
+    card = read_card(pack)
+    assert card.data["caption origin"] == "human+mt:engine"
+    assert card.data["train captions by origin"] == "16 human (weight 2), 24 mt:engine"
+    assert card.training["chosen by"] == "dev BLEU-4 of free-running captions, references: human"
+    assert drawn["weights"] == [[1.0, 1.0, 1.0, 2.0, 2.0]] * 8
 
 
 def test_a_loss_that_is_no_number(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:

@@ -134,6 +134,6 @@ def _decode(photo: Photo) -> Fault | None:
             image.load()
     # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on broken bytes
     except Exception as error:
-        reason = " ".join(str(error).replace(repr(str(photo.path)), "it").split())
+        reason = " ".join(str(error).replace(repr(str(photo.path)), "the file").split())
         return Fault(where, f"can't be decoded ({reason or type(error).__name__})")
     return None

@@ -1,23 +1,35 @@
 """What a dataset is: photos, their captions, their splits, and what was wrong with the files."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polycap.errors import DatasetError
 from polycap.files import digest
 
-__all__ = ["SPLITS", "Caption", "Dataset", "Fault", "Photo"]
+__all__ = ["HUMAN", "SPLITS", "Caption", "Dataset", "Fault", "Photo", "count_origins", "join_origins"]
 
 SPLITS = ("train", "dev", "test")
+HUMAN = "human"
+"""The origin of captions that people wrote, and of those whose file says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One caption of a photo; `index` is the i of `image#i`, from 0."""
+    """One caption of a photo.
+
+    Attributes:
+        index: the i of `image#i`, from 0.
+        text: the caption.
+        origin: who wrote it: "human", "human-revised", or a translation such as "mt:argos/en_de@1.0".
+        weight: how often it is learned from, compared with the photo's other captions.
+    """
 
     index: int
     text: str
+    origin: str = HUMAN
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,6 @@ class Dataset:
         faults: everything wrong in the files; the photos and captions concerned are left out.
         split_source: where the splits come from: "official files …", "karpathy", "csv column",
             "jsonl field" or "hash of the photo's name".
-        caption_origin: what the captions are: "human", or the name of a translation.
     """
 
     name: str
@@ -60,7 +71,11 @@ class Dataset:
     photos: tuple[Photo, ...]
     faults: tuple[Fault, ...]
     split_source: str
-    caption_origin: str = "human"
+
+    @property
+    def caption_origin(self) -> str:
+        """What the captions are: one origin, or several, such as "human+mt:argos/en_de@1.0"."""
+        return join_origins(self.photos)
 
     def split(self, name: str) -> tuple[Photo, ...]:
         """The photos of one split, sorted by name.
@@ -72,25 +87,55 @@ class Dataset:
             raise DatasetError(f"split {name!r}: no such split; choose one of {', '.join(SPLITS)}")
         return tuple(photo for photo in self.photos if photo.split == name)
 
-    def with_captions(self, captions: Mapping[str, tuple[Caption, ...]], origin: str) -> "Dataset":
+    def with_captions(self, captions: Mapping[str, tuple[Caption, ...]], origin: str | None = None) -> "Dataset":
         """The same photos and splits with other captions, such as those of another language.
 
         Photos for which `captions` has nothing are left out. Names that are no photo of this dataset are
         left out too, and reported together as one fault.
 
         Args:
-            captions: photo name -> captions, as `read_captions` gives them.
-            origin: what they are ("human", "argos en->de 1.0", …).
+            captions: photo name -> captions, as `read_captions` or `read_sources` gives them.
+            origin: what they all are; without it, what each of them says.
         """
+        if origin is not None:
+            captions = {name: tuple(replace(c, origin=origin) for c in found) for name, found in captions.items()}
         kept = tuple(replace(p, captions=captions[p.name]) for p in self.photos if captions.get(p.name))
         unknown = sorted(captions.keys() - {photo.name for photo in self.photos})
         faults = self.faults
         if unknown:
             shown = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
             message = f"{len(unknown)} photos with captions are not in {self.name}: {shown}; left out"
-            faults = (*faults, Fault(f"captions ({origin})", message))
-        return replace(self, photos=kept, faults=faults, caption_origin=origin)
+            origins = "+".join(sorted({caption.origin for name in unknown for caption in captions[name]}))
+            faults = (*faults, Fault(f"captions ({origins})", message))
+        return replace(self, photos=kept, faults=faults)
+
+    def of_origin(self, origin: str) -> "Dataset":
+        """The photos that have captions of this origin, with those alone.
+
+        Raises:
+            DatasetError: there are none.
+        """
+        found = {photo.name: tuple(c for c in photo.captions if c.origin == origin) for photo in self.photos}
+        chosen = self.with_captions(found)
+        if not chosen.photos:
+            known = ", ".join(count_origins(self.photos))
+            raise DatasetError(f"{self.name}: no caption of origin {origin!r}; there are those of {known}")
+        return chosen
 
     def fingerprint(self) -> str:
-        """A stable hash (16 hexadecimal digits) of the photos' names, splits and captions."""
-        return digest([[p.name, p.split, [[c.index, c.text] for c in p.captions]] for p in self.photos])
+        """A stable hash (16 hexadecimal digits) of the photos' names, splits and captions, and of weights but 1."""
+        return digest([[p.name, p.split, [_marks(caption) for caption in p.captions]] for p in self.photos])
+
+
+def _marks(caption: Caption) -> list[object]:
+    return [caption.index, caption.text, *([caption.weight] if caption.weight != 1 else [])]
+
+
+def count_origins(photos: Iterable[Photo]) -> dict[str, int]:
+    """How many captions of each origin there are, by origin, sorted."""
+    return dict(sorted(Counter(caption.origin for photo in photos for caption in photo.captions).items()))
+
+
+def join_origins(photos: Iterable[Photo]) -> str:
+    """The origins of all captions, sorted, with + between; "human" where there are no captions."""
+    return "+".join(count_origins(photos)) or HUMAN

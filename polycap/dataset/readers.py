@@ -5,10 +5,11 @@ Formats, told apart by what is in the file:
 - `Flickr8k.token.txt`: `image#i<TAB>caption`, also the form of captions in other languages;
 - a table with a header naming an image and a caption column (Kaggle's `captions.txt`, any CSV);
 - Karpathy's JSON: `{"images": [{"filename", "split", "sentences": [{"raw"}]}]}`;
-- JSON Lines: `{"image", "caption"}`, and, where known, `"index"` and `"split"`.
+- JSON Lines: `{"image", "caption"}`, and, where known, `"index"`, `"split"`, `"origin"` and `"weight"`.
 """
 
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -16,13 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polycap.dataset.model import Caption, Fault
+from polycap.dataset.model import HUMAN, Caption, Fault
 from polycap.dataset.tables import Row, find_columns, parse_index, table_rows
 from polycap.errors import DatasetError
 
-__all__ = ["CaptionTable", "photo_key", "read_captions", "read_table", "read_text_file"]
+__all__ = ["CaptionTable", "is_origin", "is_weight", "photo_key", "read_captions", "read_table", "read_text_file"]
 
 _FORMATS = "`image#i<TAB>caption`, a CSV with a header `image,caption`, Karpathy's JSON or JSON Lines"
+_ORIGIN = re.compile(r"[^\s,|]+")
 
 
 @dataclass
@@ -46,8 +48,12 @@ class CaptionTable:
     faults: list[Fault] = field(default_factory=list)
 
 
-def read_captions(path: Path) -> tuple[dict[str, tuple[Caption, ...]], list[Fault]]:
+def read_captions(path: Path, origin: str = HUMAN) -> tuple[dict[str, tuple[Caption, ...]], list[Fault]]:
     """Read a caption file in any known format.
+
+    Args:
+        path: the file.
+        origin: who wrote the captions of which the file does not say.
 
     Returns:
         photo name -> captions sorted by index; and the rows that were left out, with file and line.
@@ -55,19 +61,19 @@ def read_captions(path: Path) -> tuple[dict[str, tuple[Caption, ...]], list[Faul
     Raises:
         DatasetError: the file can't be read, is not UTF-8 text, or is in no known format.
     """
-    table = read_table(path)
+    table = read_table(path, origin)
     return table.captions, table.faults
 
 
-def read_table(path: Path) -> CaptionTable:
-    """Read a caption file with its splits and places.
+def read_table(path: Path, origin: str = HUMAN) -> CaptionTable:
+    """Read a caption file with its splits and places. Arguments are those of `read_captions`.
 
     Raises:
         DatasetError: the file can't be read, is not UTF-8 text, or is in no known format.
     """
     text = read_text_file(path)
     source, reader = _format_of(path, text)
-    return _collect(CaptionTable(path, source), reader(path, text))
+    return _collect(CaptionTable(path, source), reader(path, text), origin)
 
 
 def read_text_file(path: Path) -> str:
@@ -91,6 +97,16 @@ def read_text_file(path: Path) -> str:
 def photo_key(name: str) -> str:
     """The name by which a photo is known: some file systems decompose accents, caption files don't."""
     return unicodedata.normalize("NFC", name.strip())
+
+
+def is_origin(value: object) -> bool:
+    """Whether it may be the origin of captions: it goes into lists and signatures, so no space, comma or bar."""
+    return isinstance(value, str) and value.isprintable() and bool(_ORIGIN.fullmatch(value))
+
+
+def is_weight(value: object) -> bool:
+    """Whether it may be the weight of captions: a finite number above 0."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
 def _format_of(path: Path, text: str) -> tuple[str, Callable[[Path, str], Iterator[Row | Fault]]]:
@@ -139,20 +155,23 @@ def _jsonl_rows(path: Path, text: str) -> Iterator[Row | Fault]:
 
 
 def _jsonl_row(where: str, line: str) -> Row | Fault:
-    expected = 'expected {"image": "x.jpg", "caption": "…"}, optionally "index" (0, 1, …) and "split"'
+    optional = '"index" (0, 1, …), "split", "origin" and "weight" (above 0)'
+    malformed = f'malformed row; expected {{"image": "x.jpg", "caption": "…"}}, optionally {optional}'
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        return Fault(where, f"malformed row, not JSON; {expected}")
+        return Fault(where, malformed.replace("row", "row, not JSON", 1))
     if not isinstance(value, dict):
-        return Fault(where, f"malformed row; {expected}")
-    photo, text, index, split = (value.get(key) for key in ("image", "caption", "index", "split"))
+        return Fault(where, malformed)
+    keys = ("image", "caption", "index", "split", "origin", "weight")
+    photo, text, index, split, origin, weight = (value.get(key) for key in keys)
     # True is an int in Python, and no index
     numbered = index is None or (type(index) is int and index >= 0)
     named = isinstance(photo, str) and photo.strip() and isinstance(split, str | None)
-    if not named or not numbered or not isinstance(text, str):
-        return Fault(where, f"malformed row; {expected}")
-    return Row(where, str(photo), text, index, split)
+    sourced = (origin is None or is_origin(origin)) and (weight is None or is_weight(weight))
+    if not named or not numbered or not sourced or not isinstance(text, str):
+        return Fault(where, malformed)
+    return Row(where, str(photo), text, index, split, origin, weight)
 
 
 def _karpathy_rows(path: Path, text: str) -> Iterator[Row | Fault]:
@@ -186,7 +205,7 @@ def _karpathy_photo(where: str, image: Any) -> Iterator[Row | Fault]:
             yield Fault(place, 'malformed sentence; expected a text "raw"')
 
 
-def _collect(table: CaptionTable, items: Iterable[Row | Fault]) -> CaptionTable:
+def _collect(table: CaptionTable, items: Iterable[Row | Fault], origin: str) -> CaptionTable:
     """Gather rows by photo; a row without an index takes its place among the photo's rows."""
     found: dict[str, dict[int, Caption]] = {}
     seen: Counter[str] = Counter()
@@ -208,7 +227,7 @@ def _collect(table: CaptionTable, items: Iterable[Row | Fault]) -> CaptionTable:
         elif index in captions:
             table.faults.append(Fault(item.where, f"second caption #{index} of {name!r}; the first is kept"))
         else:
-            captions[index] = Caption(index, text)
+            captions[index] = Caption(index, text, item.origin or origin, item.weight or 1.0)
     table.captions = {name: tuple(by[i] for i in sorted(by)) for name, by in found.items() if by}
     return table
 

@@ -23,13 +23,15 @@ _LONGEST_CELL = 10
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One caption as a file has it; `index` and `split` are None where the file says nothing."""
+    """One caption as a file has it; what the file does not say is None."""
 
     where: str
     photo: str
     text: str
     index: int | None = None
     split: str | None = None
+    origin: str | None = None
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 from typing import Any
 
 from polycap.backend import keras
+from polycap.features.identity import SIZE
 
 __all__ = ["CELLS", "CHANNELS", "SIZE", "build_xception"]
 
-SIZE = 299
-"""Side of the input, pixels."""
 CELLS = 100
 """Cells of the output grid: 10 × 10, row by row."""
 CHANNELS = 2048

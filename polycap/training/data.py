@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polycap.dataset import Dataset
 from polycap.features.store import FeatureStore
-from polycap.tokenizer import BOS, EOS, PAD
+from polycap.language import Language
+from polycap.tokenizer import BOS, EOS, PAD, Tokenizer
 
-__all__ = ["Batches", "Example"]
+__all__ = ["Batches", "Example", "train_tokenizer"]
 
 Example = tuple[str, list[list[int]]]
 """A photo's name and the token ids of its captions."""
@@ -24,6 +26,16 @@ READ_AHEAD = 4
 
 LENGTH_STEP = 4
 """Lengths are rounded up to a multiple of this, so that a backend that compiles per shape sees few shapes."""
+
+
+def train_tokenizer(language: Language, dataset: Dataset) -> Tokenizer:
+    """The language's tokenizer, trained on its train split's captions.
+
+    Raises:
+        TokenizerError: there are none, or more different characters than the vocabulary has room for.
+    """
+    texts = [language.normalize(caption.text) for photo in dataset.split("train") for caption in photo.captions]
+    return Tokenizer.train(texts, language.tokenizer)
 
 
 class Batches:
@@ -44,6 +56,7 @@ class Batches:
         captions_per_photo: int,
         max_tokens: int,
         seed: int,
+        weights: Sequence[Sequence[float]] | None = None,
     ) -> None:
         """Prepare the first epoch.
 
@@ -54,12 +67,15 @@ class Batches:
             captions_per_photo: of more captions, this many are drawn.
             max_tokens: longer captions are cut.
             seed: with the epoch, decides every draw.
+            weights: of each photo's captions, how often they are drawn compared with one another; without them,
+                equally often.
         """
         self._captions = [[ids[:max_tokens] for ids in captions] for _, captions in examples]
         self._rows = [store.rows(name for name, _ in examples) for store in stores]
         self._stores = list(stores)
         self._size = min(photos_per_batch, len(examples))
         self._width = min(captions_per_photo, max(len(captions) for captions in self._captions))
+        self._weights = [weights[photo] if weights else () for photo in range(len(examples))]
         self._seed = seed
         self.start(0)
 
@@ -97,10 +113,8 @@ class Batches:
         count = len(self._captions)
         self._views = generator.integers(len(self._stores), size=count)
         self._drawn = [
-            captions
-            if len(captions) <= self._width
-            else [captions[k] for k in np.sort(generator.choice(len(captions), self._width, replace=False))]
-            for captions in self._captions
+            [captions[k] for k in _choose(len(captions), self._width, weights, generator)]
+            for captions, weights in zip(self._captions, self._weights, strict=True)
         ]
         order = generator.permutation(count)
         pool = self._size * 32  # photos are sorted by length within a pool, not over all: batches stay varied
@@ -121,3 +135,22 @@ class Batches:
             for place, ids in enumerate(captions):
                 packed[photo, place, : len(ids) + 2] = [BOS, *ids, EOS]
         return packed
+
+
+def _choose(count: int, width: int, weights: Sequence[float], generator: np.random.Generator) -> Sequence[int]:
+    """Which of a photo's captions an epoch sees, at most `width`, in their order.
+
+    Where weights differ, a caption's chance is in proportion to its own, and no caption is seen twice; to that end
+    fewer than there is room for may be drawn. Systematic sampling: captions, in random order, lie side by side on a
+    line, each as long as its chance, and those are drawn that reach over one of the marks at steps of 1.
+
+    Reference: Madow (1949), "On the Theory of Systematic Sampling, II", Annals of Mathematical Statistics 20:333–354.
+    """
+    if len(set(weights)) < 2:
+        return range(count) if count <= width else np.sort(generator.choice(count, width, replace=False)).tolist()
+    shares = np.asarray(weights, dtype=np.float64) / max(weights)
+    shares *= min(1.0, width / shares.sum())
+    order = generator.permutation(count)
+    marks = np.floor(np.cumsum(shares[order]) + generator.random())
+    chosen = order[np.diff(marks, prepend=0.0) > 0][:width]  # a rounded sum may reach one mark more, or none
+    return np.sort(chosen).tolist() if len(chosen) else [int(np.argmax(shares))]

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from polycap.backend import allow_bfloat16, keras
-from polycap.dataset import Dataset, Photo
+from polycap.dataset import Dataset, Photo, chief_origin, count_origins
 from polycap.decoder.base import Decoder
 from polycap.decoder.model import build_decoder
 from polycap.decoder.pack import Card, named_weights, save_pack
@@ -37,7 +37,7 @@ from polycap.language import Language
 from polycap.metrics import bleu
 from polycap.tokenizer import Tokenizer
 from polycap.training.callbacks import Average, Bar, Checkpoint, Evaluate, Report
-from polycap.training.data import Batches, Example
+from polycap.training.data import Batches, Example, train_tokenizer
 from polycap.training.loss import TokenLoss
 from polycap.training.settings import TrainingSettings
 
@@ -64,12 +64,14 @@ class TrainingInputs:
         dataset: photos, splits and captions in the language.
         stores: views of the photos, the plain one first; all of one encoder and PCA.
         pca: the map that reduced the stores, or None.
+        tokenizer: one that is trained already; without it, one is trained on the train split's captions.
     """
 
     language: Language
     dataset: Dataset
     stores: Sequence[FeatureStore]
     pca: FeaturePCA | None
+    tokenizer: Tokenizer | None = None
 
     def check(self) -> None:
         """Raise TrainingError or FeatureStoreError where the parts don't belong together."""
@@ -84,6 +86,16 @@ class TrainingInputs:
         """The photos of a split, without those that could not be read when the features were made."""
         unread = {name for store in self.stores for name in store.faults}
         return [photo for photo in self.dataset.split(split) if photo.name not in unread]
+
+    def judges(self) -> list[Photo]:
+        """The dev photos with the captions that epochs are judged by: of one origin, people's own where there are any.
+
+        Scores against a mixture could not be compared with any other.
+        """
+        dev = self.photos("dev")
+        known = {photo.name for photo in dev}
+        chosen = self.dataset.of_origin(chief_origin(dev)).split("dev")
+        return [photo for photo in chosen if photo.name in known]
 
 
 def train_decoder(
@@ -118,10 +130,10 @@ def train_decoder(
 
 def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
     path = folder / "tokenizer.model"
-    if not path.is_file() or not (folder / "config.json").is_file():  # without a config it may be of other captions
-        normalize = inputs.language.normalize
-        texts = [normalize(c.text) for photo in inputs.dataset.split("train") for c in photo.captions]
-        Tokenizer.train(texts, inputs.language.tokenizer).save(path)
+    if inputs.tokenizer is not None:
+        inputs.tokenizer.save(path)
+    elif not path.is_file() or not (folder / "config.json").is_file():  # without a config it may be of other captions
+        train_tokenizer(inputs.language, inputs.dataset).save(path)
     return Tokenizer.load(path)
 
 
@@ -190,13 +202,15 @@ def _fit(
     progress: bool,
 ) -> dict[str, float]:
     """Run the epochs that are left; returns the best epoch's log."""
+    examples, caption_weights = _examples(inputs, tokenizer)
     batches = Batches(
-        _examples(inputs, tokenizer),
+        examples,
         inputs.stores,
         photos_per_batch=settings.photos_per_batch,
         captions_per_photo=settings.captions_per_photo,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
+        weights=caption_weights,
     )
     # XLA made this ten times slower on a CPU; other backends than TensorFlow have their own compilers
     jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
@@ -245,15 +259,17 @@ def _tensorboard(folder: Path) -> list[Any]:
     return [keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)]
 
 
-def _examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> list[Example]:
-    """Train photos with the token ids of their captions; captions without a token are left out."""
-    examples = []
+def _examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> tuple[list[Example], list[list[float]]]:
+    """Train photos with their captions' token ids, and the captions' weights; captions without a token are left out."""
+    examples, weights = [], []
     for photo in inputs.photos("train"):
         texts = [inputs.language.normalize(caption.text) for caption in photo.captions]
-        captions = [ids for ids in tokenizer.encode_batch(texts) if ids]
+        encoded = tokenizer.encode_batch(texts)
+        captions = [(ids, caption.weight) for ids, caption in zip(encoded, photo.captions, strict=True) if ids]
         if captions:
-            examples.append((photo.name, captions))
-    return examples
+            examples.append((photo.name, [ids for ids, _ in captions]))
+            weights.append([weight for _, weight in captions])
+    return examples, weights
 
 
 def _optimizer(settings: TrainingSettings, steps: int) -> Any:
@@ -272,7 +288,7 @@ def _optimizer(settings: TrainingSettings, steps: int) -> Any:
 
 def _dev_score(inputs: TrainingInputs, decoder: Decoder, tokenizer: Tokenizer) -> Callable[[], float]:
     """A function that captions the dev split and returns its BLEU-4, 0–100."""
-    photos = [photo for photo in inputs.photos("dev") if any(_references(inputs.language, photo))]
+    photos = [photo for photo in inputs.judges() if any(_references(inputs.language, photo))]
     references = [_references(inputs.language, photo) for photo in photos]
     store, search = inputs.stores[0], Search(decoder, inputs.language.decoding)
     rows = store.rows(photo.name for photo in photos)
@@ -291,6 +307,19 @@ def _references(language: Language, photo: Photo) -> list[str]:
     return [language.normalize(caption.text) for caption in photo.captions]
 
 
+def _origins(photos: Sequence[Photo]) -> str:
+    """How many captions of each origin there are, and their weight where it is not 1."""
+    weights: dict[str, set[float]] = {}
+    for photo in photos:
+        for caption in photo.captions:
+            weights.setdefault(caption.origin, set()).add(caption.weight)
+    parts = []
+    for origin, count in count_origins(photos).items():
+        shown = "/".join(f"{weight:g}" for weight in sorted(weights[origin]))
+        parts.append(f"{count} {origin}" + (f" (weight {shown})" if weights[origin] != {1.0} else ""))
+    return ", ".join(parts)
+
+
 def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best: dict[str, float]) -> Card:
     dataset = inputs.dataset
     train = inputs.photos("train")
@@ -306,13 +335,14 @@ def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best
             "caption origin": dataset.caption_origin,
             "train photos": len(train),
             "train captions": sum(len(photo.captions) for photo in train),
+            "train captions by origin": _origins(train),
             "fingerprint": config["dataset"],
             "views": ", ".join(config["views"]),
         },
         terms=[FLICKR8K_TERMS if "Flickr_8k" in dataset.split_source else OTHER_TERMS, ENCODER_TERMS],
         training={
             **config["settings"],
-            "chosen by": "dev BLEU-4 of free-running captions",
+            "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
             "best epoch": int(best["epoch"]),
             "best epoch's dev BLEU-4": round(best["dev_bleu4"], 2),
         },

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from polycap.errors import TrainingError
+from polycap.language import Language
 
 __all__ = ["TrainingSettings", "parse_settings"]
 
@@ -34,13 +35,13 @@ class TrainingSettings(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
 
 
-def parse_settings(assignments: Sequence[str]) -> TrainingSettings:
-    """Settings from `name=value` strings, such as `epochs=20`; what is not named keeps its default.
+def parse_settings(assignments: Sequence[str], language: Language | None = None) -> TrainingSettings:
+    """Settings from `name=value` strings, such as `epochs=20`; what is not named is the language's, else the default.
 
     Raises:
         TrainingError: no such setting, or a value that it does not allow.
     """
-    values: dict[str, str] = {}
+    values: dict[str, str | int | float] = language.decoder.given() if language else {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals or name not in TrainingSettings.model_fields:

@@ -1,0 +1,178 @@
+"""What the stages of one language's build share: its parts, each read once and only when it is asked for."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from polycap.build.arguments import BuildArguments
+from polycap.build.hashes import HashCache
+from polycap.dataset import CaptionSource, Dataset, load_dataset, read_captions, read_sources
+from polycap.errors import BuildError, DatasetError
+from polycap.files import digest, make_folder, read_json, sha256_file
+from polycap.language import Language
+from polycap.training.settings import TrainingSettings, parse_settings
+from polycap.translation.choose import NO_ENGINES, choose_engine
+from polycap.translation.engine import Translator
+
+if TYPE_CHECKING:  # it brings TensorFlow
+    from polycap.features.encoder import Encoder
+
+__all__ = ["CAPTIONS", "Job", "alone", "card_hash", "read_pack", "table"]
+
+logger = logging.getLogger(__name__)
+
+CAPTIONS = "captions.jsonl"
+
+
+class Job:
+    """One language, the arguments of its build, and what they name.
+
+    Attributes:
+        language: the language.
+        arguments: what it is built from.
+        work: the work folder of all languages.
+        folder: this language's.
+        progress: whether bars are drawn on stderr.
+    """
+
+    def __init__(
+        self,
+        language: Language,
+        arguments: BuildArguments,
+        work: Path,
+        hashes: HashCache | None = None,
+        *,
+        progress: bool = True,
+    ) -> None:
+        self.language, self.arguments, self.work, self.progress = language, arguments, work, progress
+        self.folder = work / language.code
+        self.hashes = hashes or HashCache(work / "hashes.json")
+
+    @cached_property
+    def settings(self) -> TrainingSettings:
+        """How to train."""
+        return parse_settings([f"{name}={value}" for name, value in self.arguments.settings.items()], self.language)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The dataset as its folder has it: all photos, splits, its own captions.
+
+        Raises:
+            DatasetError: it can't be read, or has no photo with captions in the train split or in the dev split.
+        """
+        dataset = load_dataset(self.arguments.data)
+        _require_splits(dataset, f"{self.arguments.data}: no caption of")
+        return dataset
+
+    @property
+    def translates(self) -> bool:
+        """Whether the captions to learn are the dataset's own, translated."""
+        return not self.arguments.captions and self.language.translation.engine not in NO_ENGINES
+
+    @cached_property
+    def translator(self) -> Translator:
+        """What translates them.
+
+        Raises:
+            TranslationError: there is no such engine, or it lacks something.
+        """
+        return choose_engine(self.language).open()
+
+    @cached_property
+    def source(self) -> Dataset:
+        """The dataset with the captions that the language is to learn, as they are given.
+
+        Raises:
+            BuildError: the language needs captions of its own, and none are given.
+            DatasetError: they can't be read, or none is of a photo of the train split or of the dev split.
+        """
+        given = self.arguments.captions
+        if not given:
+            if self.language.translation.engine != "none":
+                raise BuildError(
+                    f"{self.language.code}: captions in {self.language.native_name} are needed: "
+                    "give --captions FILE (image#i<TAB>caption, CSV or JSON Lines)"
+                )
+            return self.dataset
+        table, faults = read_sources(CaptionSource.parse(source, self.arguments.origin) for source in given)
+        dataset = self.dataset.with_captions(table)
+        first = f"; the first fault in the file: {faults[0]}" if faults else ""
+        _require_splits(dataset, f"{', '.join(given)}: no caption of", f" of {self.arguments.data}{first}")
+        return replace(dataset, faults=(*faults, *dataset.faults))
+
+    @cached_property
+    def captioned(self) -> Dataset:
+        """The same, from what the captions stage wrote."""
+        captions, _ = read_captions(self.folder / CAPTIONS)
+        return self.dataset.with_captions(captions)
+
+    @cached_property
+    def encoder(self) -> "Encoder":
+        """The encoder, loaded once for all stages."""
+        from polycap.features.encoder import Encoder
+
+        return Encoder.load(self.arguments.encoder_weights)
+
+    @property
+    def text(self) -> dict[str, str]:
+        """What decides the form of the language's text."""
+        hooks = self.language.folder / "hooks.py"
+        return {
+            **table("text", self.language.text),
+            "hooks.py": sha256_file(hooks) if hooks.is_file() else "none",
+        }
+
+
+def _require_splits(dataset: Dataset, message: str, more: str = "") -> None:
+    for split in ("train", "dev"):
+        if not dataset.split(split):
+            raise DatasetError(f"{message} a photo in the {split} split{more}")
+
+
+def table(name: str, settings: BaseModel) -> dict[str, str]:
+    """A table of settings as inputs of a stage, by `[name] key`."""
+    return {f"[{name}] {key}": str(value) for key, value in settings.model_dump().items()}
+
+
+def card_hash(card: Mapping[str, Any]) -> str:
+    """What a pack's card says of its files: the same for a pack and its copy, whatever scores were entered since."""
+    return digest(card.get("files"))
+
+
+def read_pack(folder: Path) -> dict[str, Any]:
+    """A pack's card, unchecked and without what loading a decoder brings."""
+    return read_json(folder / "card.json", BuildError)
+
+
+@contextmanager
+def alone(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
+    """Keep other builds out of a folder; a killed one lets go by itself.
+
+    Raises:
+        BuildError: another build is there, and `wait` is off.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: two builds at once are the user's to avoid
+        yield
+        return
+    handle = os.open(make_folder(folder) / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"{folder}: another build of {what} is running here"
+            if not wait:
+                raise BuildError(f"{message}; wait for it, or end it") from error
+            logger.info("%s; waiting for it", message)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,318 @@
+"""The stages of a language, in order: features (shared) → captions → tokenizer → train → evaluate → install.
+
+A stage's inputs are those that its result depends on and no others: `[decoding]` does not ask for new features.
+It does ask for training: the epoch that is kept is the one whose captions, searched for as `[decoding]` says and
+scored as `[evaluation]` says, are best.
+
+TensorFlow is loaded by what runs, not by what decides.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polycap.build.job import CAPTIONS, Job, alone, card_hash, read_pack, table
+from polycap.build.pack import install_pack
+from polycap.build.plan import Result, Stage
+from polycap.build.record import Values
+from polycap.dataset import chief_origin, count_origins, score_against
+from polycap.errors import FeatureStoreError
+from polycap.features.identity import expected_identity
+from polycap.features.pca import FeaturePCA
+from polycap.features.store import FeatureStore
+from polycap.files import digest, sha256_file, write_text
+
+if TYPE_CHECKING:  # it brings TensorFlow
+    from polycap.features.prepare import Features
+
+__all__ = ["TRAIN_LOG", "EvaluateStage", "TrainStage", "stages_of"]
+
+logger = logging.getLogger(__name__)
+
+TRAIN_LOG = "log.csv"
+
+
+def stages_of(job: Job) -> list[Stage]:
+    """All stages of a language, in order."""
+    captions = TranslatedCaptionsStage if job.translates else CaptionsStage
+    kinds = (FeaturesStage, captions, TokenizerStage, TrainStage, EvaluateStage, InstallStage)
+    return [kind(job) for kind in kinds]
+
+
+class _JobStage(Stage):
+    """A stage of a language."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.folder = job.folder
+
+    def open_features(self, inputs: Values) -> "Features":
+        """What the features stage made, without a view that other languages asked for."""
+        from polycap.features.prepare import Features, open_features
+
+        found = open_features(self.job.work / "features" / inputs["features"])
+        return Features(found.stores[: 1 + self.job.arguments.mirrored], found.pca)
+
+
+class FeaturesStage(_JobStage):
+    """Photos → features, once for all languages with the same photos, encoder and components.
+
+    Others get a folder of their own: nothing that another language still trains on is thrown away.
+    """
+
+    name = "features"
+    prefix = ""
+    labels = frozenset({"mirrored"})
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.folder = job.work / "features"
+        self.views = ("plain", "mirrored") if job.arguments.mirrored else ("plain",)
+
+    @property
+    def record_name(self) -> str:
+        """With one view and with two, side by side: languages may differ in this."""
+        return f"features-{'-'.join(self.views)}.stage.json"
+
+    def facts(self) -> dict[str, str]:
+        """Photos by their bytes; the PCA is fitted on those of the train split."""
+        job = self.job
+        photos = [[photo.name, job.hashes.get(photo.path)] for photo in job.dataset.photos]
+        return {
+            "photos": digest(photos),
+            "train split": digest([photo.name for photo in job.dataset.split("train")]),
+            "encoder": expected_identity(job.arguments.encoder_weights, job.hashes.get),
+            "components": str(job.arguments.components),
+            "mirrored": str(job.arguments.mirrored),
+        }
+
+    def unfinished(self, place: Path) -> str:
+        """Photos done of each view."""
+        counts = []
+        for view in self.views:
+            for folder in (place / view, place / f"full-{view}"):  # reduced features are made from full ones
+                try:
+                    store = FeatureStore(folder)
+                except FeatureStoreError:
+                    continue
+                done = sum(name in store or name in store.faults for name in store.names)
+                counts.append(f"{done:,} of {len(store.names):,} photos {folder.name}")
+        return ", ".join(counts)
+
+    def run(self, place: Path, inputs: Values) -> Result:  # noqa: ARG002
+        """Extract, fit the PCA, reduce."""
+        from polycap.features.prepare import prepare_features
+
+        job = self.job
+        with alone(place, "these features", wait=True):
+            _clear_broken(place)
+            features = prepare_features(
+                job.dataset,
+                job.encoder,
+                place,
+                components=job.arguments.components,
+                mirrored=job.arguments.mirrored,
+                progress=job.progress,
+            )
+        stores = features.stores[: len(self.views)]
+        unread = stores[0].faults
+        for name, reason in unread.items():
+            logger.warning("%s: left out: %s", name, reason)
+        made = {"features": place.name, "PCA": features.pca.identity, "views": ", ".join(self.views)}
+        files = [path for view in self.views for path in sorted((place / view).iterdir())]
+        return Result({**made, "unreadable photos": str(len(unread))}, [place / "pca.safetensors", *files])
+
+
+def _clear_broken(place: Path) -> None:
+    """Remove what can't be gone on with: torn stores, and a PCA and reduced stores that are not of one another."""
+    path = place / "pca.safetensors"
+    try:
+        pca = FeaturePCA.load(path).identity if path.is_file() else ""
+    except FeatureStoreError:
+        pca = ""
+    stores = {}
+    for folder in [folder for folder in place.iterdir() if folder.is_dir()]:
+        try:
+            stores[folder] = FeatureStore(folder).pca
+        except FeatureStoreError:
+            shutil.rmtree(folder)
+    reduced = {folder: identity for folder, identity in stores.items() if identity is not None}
+    if not pca or any(identity != pca for identity in reduced.values()):
+        path.unlink(missing_ok=True)
+        for folder in reduced:
+            shutil.rmtree(folder)
+
+
+class CaptionsStage(_JobStage):
+    """The captions to learn, in one form: JSON Lines, for photos of the dataset only."""
+
+    name = "captions"
+
+    def facts(self) -> dict[str, str]:
+        """The captions themselves: the same ones in another file format change nothing."""
+        source = self.job.source
+        facts = {"captions": source.fingerprint(), "caption origin": source.caption_origin}
+        if len(count_origins(source.photos)) > 1:  # then they also decide which dev captions epochs are judged by
+            origins = [[photo.name, [caption.origin for caption in photo.captions]] for photo in source.photos]
+            facts["origin of each caption"] = digest(origins)
+        return facts
+
+    def run(self, place: Path, inputs: Values) -> Result:
+        """Write them."""
+        path = place / CAPTIONS
+        write_text(path, "".join(f"{line}\n" for line in self._lines()))
+        if faults := self.job.source.faults:
+            logger.warning("captions: %d faults, first: %s", len(faults), faults[0])
+        return Result(dict(inputs), [path])
+
+    def _lines(self) -> Iterator[str]:
+        for photo in self.job.source.photos:
+            for caption in photo.captions:
+                row = {"image": photo.name, "index": caption.index, "caption": caption.text, "origin": caption.origin}
+                yield json.dumps(row | ({"weight": caption.weight} if caption.weight != 1 else {}), ensure_ascii=False)
+
+
+class TranslatedCaptionsStage(_JobStage):
+    """The captions to learn, translated from the dataset's own; what was translated before is kept."""
+
+    name = "captions"
+
+    def facts(self) -> dict[str, str]:
+        """What is translated by what, and which translations are good enough."""
+        job = self.job
+        return {
+            "source captions": job.dataset.fingerprint(),
+            "engine": job.translator.identity,
+            "script": job.language.script,
+            **table("translation.gates", job.language.translation.gates),
+        }
+
+    def run(self, place: Path, inputs: Values) -> Result:
+        """Translate, or go on; what another engine said, or of other captions, stays in a folder of its own."""
+        from polycap.translation.translate import translate_captions
+
+        job, path = self.job, place / CAPTIONS
+        journal = place / f"translation-{digest([inputs['source captions'], inputs['engine']])}"
+        report = translate_captions(
+            job.dataset, job.language, job.translator, path, journal=journal, progress=job.progress
+        )
+        for line in report.lines():
+            logger.info("captions: %s", line)
+        return Result({"captions": job.captioned.fingerprint(), "caption origin": report.origin}, [path])
+
+
+class TokenizerStage(_JobStage):
+    """The language's SentencePiece model, of the train split's captions."""
+
+    name = "tokenizer"
+    needs = ("captions",)
+
+    def facts(self) -> dict[str, str]:
+        """How text is normalised and cut."""
+        return {**self.job.text, **table("tokenizer", self.job.language.tokenizer)}
+
+    def run(self, place: Path, inputs: Values) -> Result:  # noqa: ARG002
+        """Train it."""
+        from polycap.training.data import train_tokenizer
+
+        path = place / "tokenizer.model"
+        tokenizer = train_tokenizer(self.job.language, self.job.captioned)
+        tokenizer.save(path)
+        return Result({"tokenizer": tokenizer.identity}, [path])
+
+
+class TrainStage(_JobStage):
+    """The decoder. Each set of inputs has a run folder of its own, where an unfinished run is gone on with."""
+
+    name = "train"
+    needs = ("features", "captions", "tokenizer")
+    prefix = "run-"
+    labels = frozenset({"caption origin"})  # it stands in the pack's card, and changes no weight
+
+    def facts(self) -> dict[str, str]:
+        """The recipe, and what the dev score depends on."""
+        job = self.job
+        settings = {name: str(value) for name, value in job.settings.model_dump().items()}
+        return {**settings, **job.text, **_judged_by(job)}
+
+    def unfinished(self, place: Path) -> str:
+        """Epochs done."""
+        if not (place / "config.json").is_file():
+            return ""
+        log = place / TRAIN_LOG
+        done = max(0, len(log.read_text(encoding="utf-8").splitlines()) - 1) if log.is_file() else 0
+        return f"epoch {done} of {self.job.settings.epochs}"
+
+    def run(self, place: Path, inputs: Values) -> Result:
+        """Train, or go on."""
+        from polycap.tokenizer import Tokenizer
+        from polycap.training.run import TrainingInputs, train_decoder
+
+        job, features = self.job, self.open_features(inputs)
+        tokenizer = Tokenizer.load(job.folder / "tokenizer.model")
+        parts = TrainingInputs(job.language, job.captioned, features.stores, features.pca, tokenizer)
+        pack = train_decoder(parts, place, job.settings, progress=job.progress)
+        card = read_pack(pack)
+        changeable = [pack / "card.json", pack / "CARD.md"]  # scores are entered there
+        return Result(
+            {"training run": place.name, "pack": card_hash(card)}, [pack / name for name in card["files"]], changeable
+        )
+
+
+class EvaluateStage(_JobStage):
+    """The run's captions of the dev split, scored; the scores are entered in the run's card."""
+
+    name = "evaluate"
+    needs = ("features", "captions", "train")
+    split = "dev"
+
+    def facts(self) -> dict[str, str]:
+        """How captions are searched for and scored."""
+        return {**self.job.text, **_judged_by(self.job)}
+
+    @property
+    def scores(self) -> Path:
+        """Where predictions, references and scores go."""
+        return self.folder / f"evaluation-{self.split}"
+
+    def run(self, place: Path, inputs: Values) -> Result:
+        """Caption and score."""
+        from polycap.captioning import Captioner
+        from polycap.decoder.pack import load_pack, record_scores
+        from polycap.evaluation import evaluate_captioner
+
+        job = self.job
+        pack = place / inputs["training run"] / "pack"
+        captioner = Captioner(job.language, load_pack(pack), job.encoder)
+        store = self.open_features(inputs).stores[0]
+        judge = chief_origin(job.captioned.split(self.split))  # the one that training judged its epochs by
+        dataset = score_against(job.captioned, self.split, judge)
+        scores = evaluate_captioner(
+            captioner, dataset, self.split, store=store, folder=self.scores, progress=job.progress
+        )
+        record_scores(pack, scores.to_json(language=job.language.code, split=self.split))
+        card = pack / "card.json"
+        return Result({"card": sha256_file(card)}, [*sorted(self.scores.glob("*.*")), card])
+
+
+class InstallStage(_JobStage):
+    """The run's pack, copied to where the language is looked for."""
+
+    name = "install"
+    needs = ("train", "evaluate")
+
+    def facts(self) -> dict[str, str]:
+        """Where to."""
+        return {"pack folder": str(self.job.language.pack_folder)}
+
+    def run(self, place: Path, inputs: Values) -> Result:
+        """Copy it."""
+        files, changeable = install_pack(place / inputs["training run"] / "pack", self.job.language)
+        return Result({}, files, changeable)
+
+
+def _judged_by(job: Job) -> dict[str, str]:
+    return {**table("decoding", job.language.decoding), **table("evaluation", job.language.evaluation)}

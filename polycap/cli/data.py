@@ -1,0 +1,68 @@
+"""Commands about photos: what a dataset holds, getting one, encoding it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polycap.cli.common import AsJson, Weights, note_all, print_json
+
+__all__ = ["data_check", "data_fetch", "make_features"]
+
+
+def data_check(
+    folder: Annotated[Path, typer.Argument(help="The dataset's folder.")],
+    decode: Annotated[bool, typer.Option(help="Open every photo.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a dataset holds, and everything that is wrong with it; status 1 if anything is."""
+    from polycap.dataset import check_dataset
+
+    report = check_dataset(folder, decode)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        typer.echo("\n".join(report.lines()))
+    raise typer.Exit(1 if report.faults else 0)
+
+
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="The dataset: flickr8k.")],
+    folder: Annotated[Path, typer.Argument(help="Where to put it.")],
+) -> None:
+    """Download a dataset: 1.1 GB for flickr8k; resumes where it was stopped."""
+    from polycap.dataset import fetch_flickr8k
+    from polycap.errors import DatasetError
+
+    if name != "flickr8k":
+        raise DatasetError(f"{name}: no such dataset to fetch; there is flickr8k")
+    dataset = fetch_flickr8k(folder)
+    typer.echo(f"{folder}: {len(dataset.photos)} photos with captions; see `polycap data check {folder}`")
+
+
+def make_features(
+    data: Annotated[Path, typer.Argument(help="The dataset's folder.")],
+    out: Annotated[Path, typer.Option(help="Where the features go.")] = Path("features"),
+    components: Annotated[int, typer.Option(min=1, max=2048, help="Channels per cell after the PCA.")] = 512,
+    mirrored: Annotated[bool, typer.Option(help="Make a second view, flipped left to right.")] = True,
+    keep_full: Annotated[bool, typer.Option(help="Keep the unreduced features, 3.3 GB a view.")] = False,
+    encoder_weights: Weights = None,
+) -> None:
+    """Encode a dataset's photos, once for all languages; resumes where it was stopped."""
+    from polycap.dataset import load_dataset
+
+    dataset = load_dataset(data)
+    from polycap.features.encoder import Encoder
+    from polycap.features.prepare import prepare_features
+
+    features = prepare_features(
+        dataset,
+        Encoder.load(encoder_weights),
+        out,
+        components=components,
+        mirrored=mirrored,
+        keep_full=keep_full,
+    )
+    note_all(f"{name}: {reason}" for name, reason in features.stores[0].faults.items())
+    kept = f"{components} components keep {features.pca.variance:.1%} of the variance"
+    typer.echo(f"{out}: {len(dataset.photos)} photos, {len(features.stores)} views; {kept}")

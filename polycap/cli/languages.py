@@ -1,0 +1,66 @@
+"""Commands about languages: which there are, a new one, whether one is as it should be."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from polycap.cli.common import AsJson, note, note_all, print_json
+
+__all__ = ["check", "list_languages", "new"]
+
+
+def list_languages(as_json: AsJson = False) -> None:
+    """List the languages, and which have a trained pack."""
+    from polycap.registry import available_languages
+
+    entries = available_languages()
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        row: dict[str, Any] = dict.fromkeys(("name", "native_name", "script", "direction"))
+        if entry.language:
+            row = {key: getattr(entry.language, key) for key in row}
+        rows.append({"code": entry.code, **row, "status": entry.status})
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['code']:10} {row['status']:10} {row['name'] or '':24} {row['native_name'] or ''}")
+    for entry in entries:
+        for fault in entry.faults:
+            note(f"{entry.code}: {fault}")
+
+
+def new(
+    code: Annotated[str, typer.Argument(help="A BCP 47 tag, such as gsw.")],
+    native_name: Annotated[str | None, typer.Argument(help="The language's name in itself, if not CLDR's.")] = None,
+    place: Annotated[Path, typer.Option(help="Where the folder goes.")] = Path(),
+    argos_index: Annotated[str | None, typer.Option(help="Argos' index.json, a file or URL, if not its own.")] = None,
+) -> None:
+    """Make a language folder; what is left to do is printed."""
+    from polycap.contract import check_language
+    from polycap.scaffold import new_language
+
+    folder = new_language(code, native_name, place=place, argos_index=argos_index)
+    typer.echo(folder)
+    note_all(f"to do: {fault}" for fault in check_language(folder, pack=False).faults)
+    note(f"then: polycap check {folder}; export POLYCAP_LANGUAGES={folder.parent.resolve()}")
+
+
+def check(
+    languages: Annotated[list[str] | None, typer.Argument(help="Codes or folders; else every language.")] = None,
+    pack: Annotated[bool, typer.Option(help="Let a trained pack write a caption.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Check language folders against all that is expected of one; status 1 if anything is wrong."""
+    from polycap.contract import check_language
+    from polycap.registry import available_languages
+
+    codes = languages or list(dict.fromkeys(entry.code for entry in available_languages()))
+    reports = [check_language(code, pack=pack) for code in codes]
+    if as_json:
+        print_json([report.to_json() for report in reports])
+    else:
+        for report in reports:
+            typer.echo("\n".join(report.lines()))
+    raise typer.Exit(any(report.faults for report in reports))

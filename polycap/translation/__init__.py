@@ -1,0 +1,1 @@
+"""Captions into the mother language."""
