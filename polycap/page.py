@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from polycap.errors import PhotoError
 from polycap.files import PHOTO_FORMATS, write_text
 
-__all__ = ["PageCaption", "PageRow", "write_page"]
+__all__ = ["PageCaption", "PageRow", "write_page", "write_template"]
 
 MAX_SIDE = 640
 """The longer side of an embedded photo, in pixels, at most."""
@@ -72,8 +72,8 @@ class _Card:
     credit: str
 
 
-def write_page(path: Path, title: str, rows: Sequence[PageRow]) -> None:
-    """Write the page to `path`, atomically. A photo that can't be read shows its error and stops nothing.
+def write_template(path: Path, template: str, **values: object) -> None:
+    """Fill one of polycap's HTML templates, escaped, and write it to `path`, atomically.
 
     Raises:
         PolycapError: `path` can't be written.
@@ -87,10 +87,18 @@ def write_page(path: Path, title: str, rows: Sequence[PageRow]) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    write_text(path, environment.get_template(template).render(**values) + "\n")
+
+
+def write_page(path: Path, title: str, rows: Sequence[PageRow]) -> None:
+    """Write the page to `path`, atomically. A photo that can't be read shows its error and stops nothing.
+
+    Raises:
+        PolycapError: `path` can't be written.
+    """
     cards = [_card(row) for row in rows]
     languages = {caption.language_code: caption for row in rows for caption in row.captions}
-    template = environment.get_template("demo.html")
-    write_text(path, template.render(title=title, cards=cards, languages=languages.values()) + "\n")
+    write_template(path, "demo.html", title=title, cards=cards, languages=languages.values())
 
 
 def _card(row: PageRow) -> _Card:

@@ -4,7 +4,10 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,10 +24,11 @@ def main() -> None:
         "train": bench_train,
         "caption": bench_caption,
         "translate": bench_translate,
+        "startup": bench_startup,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=stages)
-    parser.add_argument("--data", type=Path, required=True, help="a dataset's folder")
+    parser.add_argument("--data", type=Path, help="a dataset's folder; startup needs none")
     parser.add_argument(
         "--features", type=Path, default=Path("features"), help="for train: what `polycap features` made"
     )
@@ -35,6 +39,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="for translate: times that each side has its turn")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.data is None and arguments.stage != "startup":
+        parser.error(f"{arguments.stage} needs --data")
     start = time.perf_counter()
     row = stages[arguments.stage](arguments)
     row |= {
@@ -128,6 +134,40 @@ def bench_translate(arguments: argparse.Namespace) -> Row:
     }
 
 
+def bench_startup(arguments: argparse.Namespace) -> Row:
+    """Seconds of `polycap languages` with 50 folders and of a Python that does nothing, in turns, each a process."""
+    from polycap.registry import available_languages
+
+    built_in = [entry.folder for entry in available_languages()]
+    with tempfile.TemporaryDirectory() as place:
+        for number in range(max(0, 50 - len(built_in))):  # private-use codes: qaa, qab, …
+            code = f"qa{chr(ord('a') + number)}"
+            shutil.copytree(built_in[number], Path(place) / code, ignore=shutil.ignore_patterns("pack"))
+            toml = Path(place) / code / "language.toml"
+            text = toml.read_text(encoding="utf-8").replace(f'code = "{built_in[number].name}"', f'code = "{code}"')
+            toml.write_text(text, encoding="utf-8")
+        environment = {**os.environ, "POLYCAP_LANGUAGES": place}
+        commands = {"polycap_languages": ["-m", "polycap", "languages"], "python": ["-c", "pass"]}
+
+        def run(command: list[str]) -> list[str]:
+            done = subprocess.run(
+                [sys.executable, *command], env=environment, capture_output=True, text=True, check=True
+            )
+            return done.stdout.splitlines()
+
+        sides: dict[str, Callable[[list[str]], list[str]]] = {
+            name: lambda _, command=command: run(command)  # type: ignore[misc]  # bound now, not when called
+            for name, command in commands.items()
+        }
+        seconds, found = _in_turns(sides, [], arguments.repeats)
+    return {
+        "folders": len(found["polycap_languages"]),
+        "repeats": arguments.repeats,
+        **{f"{side}_seconds": _spread(seconds[side]) for side in sides},
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
 def _in_turns(
     sides: dict[str, Callable[[list[str]], list[str]]], texts: list[str], repeats: int
 ) -> tuple[dict[str, list[float]], dict[str, list[str]]]:
@@ -143,7 +183,7 @@ def _in_turns(
 
 
 def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
 def _captions(arguments: argparse.Namespace) -> list[str]:

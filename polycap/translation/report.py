@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polycap.files import write_text
 from polycap.language import Language
+from polycap.page import write_template
 from polycap.registry import get_source
 from polycap.translation.translate import TranslationReport
 
@@ -94,23 +94,20 @@ def write_report(path: Path, language: Language, report: TranslationReport, pair
     Raises:
         PolycapError: `path` can't be written.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("polycap"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     gates = [
         _Gate(name, _WORDS[name], count, dropped_examples(report, name) if count else ())
         for name, count in report.gates.items()
     ]
-    page = environment.get_template("translation.html").render(
-        language=language, source_code=get_source().code, report=report, pairs=pairs, gates=gates
+    source_code = get_source().code
+    write_template(
+        path,
+        "translation.html",
+        language=language,
+        source_code=source_code,
+        report=report,
+        pairs=pairs,
+        gates=gates,
     )
-    write_text(path, page + "\n")
 
 
 def _evenly(pairs: Iterator[Pair], total: int, count: int) -> list[Pair]:
