@@ -156,7 +156,7 @@ def bench_startup(arguments: argparse.Namespace) -> Row:
             return done.stdout.splitlines()
 
         sides: dict[str, Callable[[list[str]], list[str]]] = {
-            name: lambda _, command=command: run(command)  # type: ignore[misc]  # bound now, not when called
+            name: lambda _, command=command: run(command)  # bound now, not when called
             for name, command in commands.items()
         }
         seconds, found = _in_turns(sides, [], arguments.repeats)
