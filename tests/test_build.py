@@ -33,6 +33,7 @@ pytest_plugins = ["tiny_fixtures"]
 ROOT = Path(__file__).parent.parent
 STAGES = ["features", "captions", "tokenizer", "train", "evaluate", "install"]
 RECIPE = ["kind=merge", "units=16", "embedding=12", "epochs=3", "photos_per_batch=8", "learning_rate=0.02", "seed=5"]
+RECIPE.append("self_critical_epochs=0")
 SETTINGS = [f"--set={assignment}" for assignment in RECIPE]
 OTHER_TRANSLATION = '\n[translation]\nengine = "captions"\n'
 

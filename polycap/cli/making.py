@@ -56,6 +56,9 @@ def train(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A training setting, such as epochs=20 or kind=merge.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Begin with the decoder in this pack, of another language, but for its tokens.")
+    ] = None,
 ) -> None:
     """Train a language's decoder and write its pack; resumes where it was stopped."""
     from polycap.registry import get_language
@@ -69,7 +72,8 @@ def train(
     from polycap.training.run import TrainingInputs, train_decoder
 
     opened = open_features(features)
-    typer.echo(train_decoder(TrainingInputs(language, dataset, opened.stores, opened.pca), out, settings))
+    inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, start=start)
+    typer.echo(train_decoder(inputs, out, settings))
 
 
 def build(
