@@ -32,7 +32,9 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, weights: list[Any], decay: float) -> None:
         super().__init__()
         self.weights, self.decay, self.step = weights, decay, 0
-        self.average = [keras.Variable(w, trainable=False, name=f"average_{i}") for i, w in enumerate(weights)]
+        # Copies: JAX hands the weights' own memory on to the next step.
+        copies = map(keras.ops.copy, weights)
+        self.average = [keras.Variable(c, trainable=False, name=f"average_{i}") for i, c in enumerate(copies)]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         self.step += 1

@@ -281,10 +281,14 @@ def _drawn_batches(
 
 
 def _rewarding(inputs: TrainingInputs, names: Sequence[str]) -> list[list[str]]:
-    """The captions of train photos that drawn ones are rewarded by: people's own where a photo has some."""
+    """The captions of train photos that drawn ones are rewarded by: people's own where a photo has several.
+
+    Against a single one, chance decides.
+    """
     train = inputs.photos("train")
     photos = {photo.name: photo for photo in train}
-    photos |= {photo.name: photo for photo in inputs.dataset.of_origin(chief_origin(train)).split("train")}
+    chief = inputs.dataset.of_origin(chief_origin(train)).split("train")
+    photos |= {photo.name: photo for photo in chief if len(photo.captions) > 1}
     return [[text for text in _references(inputs.language, photos[name]) if text] for name in names]
 
 
