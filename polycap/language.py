@@ -6,13 +6,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from polycap.errors import LanguageError
 from polycap.text import TextSettings, normalize_text
 
 __all__ = [
+    "TRUSTED",
     "DecoderOverrides",
     "DecodingSettings",
     "EvaluationSettings",
@@ -28,8 +29,14 @@ __all__ = [
 _ONE_LINE = r"^[^\s\p{Cc}][^\p{Cc}\p{Zl}\p{Zp}]*$"
 
 
-def _canonical_code(code: str) -> str:
+TRUSTED = {"trusted": True}
+"""The context to validate a built-in folder in: a test holds it against the registries, which take long to load."""
+
+
+def _canonical_code(code: str, info: ValidationInfo) -> str:
     """`code`, if it is a BCP 47 tag of registered parts in its canonical spelling."""
+    if info.context == TRUSTED:
+        return code
     import langcodes
 
     if not code.isascii() or not langcodes.tag_is_valid(code):
@@ -40,8 +47,10 @@ def _canonical_code(code: str) -> str:
     return code
 
 
-def _registered_script(script: str) -> str:
+def _registered_script(script: str, info: ValidationInfo) -> str:
     """`script`, if ISO 15924 has it."""
+    if info.context == TRUSTED:
+        return script
     import langcodes
 
     if not script.isascii() or not langcodes.tag_is_valid(f"und-{script}"):

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from polycap.errors import LanguageError
-from polycap.language import Language
+from polycap.language import TRUSTED, Language
 
 __all__ = ["LanguageFault", "folder_name", "load_language", "read_language"]
 
@@ -43,13 +43,16 @@ def load_language(folder: Path) -> Language:
     return language
 
 
-def read_language(folder: Path, *, code: str | None = None) -> tuple[Language | None, tuple[LanguageFault, ...]]:
+def read_language(
+    folder: Path, *, code: str | None = None, trusted: bool = False
+) -> tuple[Language | None, tuple[LanguageFault, ...]]:
     """Read `folder` and collect all of its faults; there is a language exactly if there is no fault.
 
     Args:
         folder: holds `language.toml` and, usually, `samples.toml`.
         code: the code it must declare; the folder's own name unless given (a Python package can't be
             called `pt-BR`, so an entry point's name takes its place).
+        trusted: take the word of a built-in folder that its code and script are registered ones.
     """
     path, samples_path = folder / "language.toml", folder / "samples.toml"
     facts, faults = _read_toml(path)
@@ -58,7 +61,7 @@ def read_language(folder: Path, *, code: str | None = None) -> tuple[Language | 
     language = None
     if facts is not None:
         try:
-            language = Language.model_validate(facts)
+            language = Language.model_validate(facts, context=TRUSTED if trusted else None)
         except ValidationError as error:
             faults += [_explain(path, fault) for fault in error.errors(include_url=False)]
         faults += _check_relations(path, facts, language, code or folder_name(folder))

@@ -179,6 +179,14 @@ def test_not_scripts(tmp_path: Path, script: str) -> None:
     assert [fault for fault in faults_of(folder) if "script: received" in fault and "ISO 15924" in fault]
 
 
+def test_a_trusted_folder_is_taken_at_its_word_on_registered_codes_alone(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, MINIMAL.replace('"qaa"', '"xx"').replace('"Latn"', '"Xxxx"')).rename(tmp_path / "xx")
+    assert read_language(folder, trusted=True)[0] is not None
+    assert len(faults_of(folder)) == 2
+    (folder / "language.toml").write_text(MINIMAL.replace('"Latn"', '"latin"'), encoding="utf-8")
+    assert len(read_language(folder, trusted=True)[1]) == 2  # no script at all, and another folder's code
+
+
 def test_a_link_goes_by_its_own_name(tmp_path: Path) -> None:
     folder = make_folder(tmp_path).rename(tmp_path / "somewhere")
     (tmp_path / "qaa").symlink_to(folder)

@@ -1,11 +1,11 @@
-"""What the commands share: options that several have, and how they print."""
+"""What the commands share: options that several have, and the dataset that these name."""
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from polycap.cli.output import note, note_all
 
 __all__ = [
     "AsJson",
@@ -15,10 +15,6 @@ __all__ = [
     "PackFolder",
     "Weights",
     "Work",
-    "note",
-    "note_all",
-    "print_json",
-    "print_row",
     "read_dataset",
 ]
 
@@ -53,21 +49,3 @@ def read_dataset(data: Path, captions: list[str], origin: str | None) -> Any:
     if faults:
         note(f"{len(faults)} faults in {', '.join(captions) or data}, first: {faults[0]}")
     return dataset
-
-
-def print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def print_row(row: dict[str, Any]) -> None:
-    for key, value in row.items():
-        typer.echo(f"{key:20} {value:.2f}" if isinstance(value, float) else f"{key:20} {value}")
-
-
-def note(message: str) -> None:
-    typer.echo(f"polycap: {message}", err=True)
-
-
-def note_all(messages: Iterable[object]) -> None:
-    for message in messages:
-        note(str(message))

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, Captions, Data, Origin, Weights, Work, print_json, print_row, read_dataset
+from polycap.cli.common import AsJson, Captions, Data, Origin, Weights, Work, read_dataset
+from polycap.cli.output import print_json, print_row
 
 __all__ = ["build", "status", "train", "translate"]
 

@@ -5,17 +5,8 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import (
-    AsJson,
-    Data,
-    PackFolder,
-    Weights,
-    note,
-    note_all,
-    print_json,
-    print_row,
-    read_dataset,
-)
+from polycap.cli.common import AsJson, Data, PackFolder, Weights, read_dataset
+from polycap.cli.output import note, note_all, print_json, print_row
 from polycap.errors import PolycapError
 
 __all__ = ["caption", "evaluate"]
