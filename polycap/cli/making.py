@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, Captions, Data, Origin, Weights, Work, print_json, print_row, read_dataset
+from polycap.cli.common import AsJson, Captions, Data, Origin, Weights, Work, read_dataset
+from polycap.cli.output import print_json, print_row
+from polycap.errors import PolycapError
 
 __all__ = ["build", "status", "train", "translate"]
 
@@ -66,7 +68,12 @@ def train(
 
     language = get_language(code)
     settings = parse_settings(setting or [], language)
-    dataset = read_dataset(data, captions or [], origin)
+    if not captions and any(source.translated for source in language.captions):
+        raise PolycapError(
+            f"{language.folder / 'language.toml'}:captions: some are to be translated first, as `polycap build {code}` "
+            "does; or name all of them with --captions"
+        )
+    dataset = read_dataset(data, captions or [], origin, language)
     # mistakes are told before TensorFlow is loaded
     from polycap.features.prepare import open_features
     from polycap.training.run import TrainingInputs, train_decoder
