@@ -962,3 +962,20 @@ def test_a_view_more(place: Place) -> None:
     assert ran(place.build(code=OTHER_CODE)) == []
     assert read_card(place.pack()).data["views"] == "plain"
     assert read_card(place.pack(OTHER_CODE)).data["views"] == "plain, mirrored"
+
+
+# --- beginning with another language's decoder ---
+
+
+def test_a_build_begins_with_another_language(built: Place) -> None:
+    """The train stage knows by which pack; what can't be begun with is told before anything is done."""
+    assert "train" in ran(built.first(f"--start={CODE}", code=OTHER_CODE))
+    [run] = (built.work / OTHER_CODE).glob("run-*/config.json")
+    decoder = json.loads((built.pack() / "card.json").read_text(encoding="utf-8"))["files"]["decoder.safetensors"]
+    assert json.loads(run.read_text(encoding="utf-8"))["start"] == decoder["sha256"]
+    assert ran(built.build(code=OTHER_CODE)) == []  # kept
+    assert "start" in built.plan("--start=", code=OTHER_CODE)["train"]
+    told = "can't begin with what it will have become"
+    assert told in built.build(f"--start={OTHER_CODE}", "--dry-run", code=OTHER_CODE).err
+    shutil.rmtree(built.pack())
+    assert "has no pack: build that first" in built.build("--dry-run", code=OTHER_CODE).err

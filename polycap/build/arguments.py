@@ -26,6 +26,7 @@ class BuildArguments(BaseModel):
         components: channels per cell after the PCA.
         mirrored: train on the photos flipped left to right, too.
         encoder_weights: the encoder's weights, if they are not where `find_weights` looks.
+        start: the language, or the pack's folder, whose decoder training begins with; "" for nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +38,7 @@ class BuildArguments(BaseModel):
     components: int = Field(default=512, ge=1, le=2048)
     mirrored: bool = True
     encoder_weights: Path | None = None
+    start: str = ""
 
 
 def read_arguments(folder: Path) -> BuildArguments | None:

@@ -17,6 +17,7 @@ from polycap.dataset import CaptionSource, Dataset, language_sources, load_datas
 from polycap.errors import BuildError, DatasetError
 from polycap.files import digest, make_folder, read_json, sha256_file
 from polycap.language import NO_ENGINES, Language
+from polycap.registry import get_language
 from polycap.training.settings import TrainingSettings, parse_settings
 from polycap.translation.choose import choose_engine
 from polycap.translation.engine import Translator
@@ -138,6 +139,24 @@ class Job:
         """The same, from what the captions stage wrote."""
         captions, _ = read_captions(self.folder / CAPTIONS)
         return self.dataset.with_captions(captions)
+
+    @property
+    def start(self) -> Path | None:
+        """The pack that training begins with.
+
+        Raises:
+            LanguageError: no such language.
+            BuildError: it is this one, or it has no pack.
+        """
+        name = self.arguments.start
+        if not name:
+            return None
+        folder = Path(name) if (Path(name) / "card.json").is_file() else get_language(name).pack_folder
+        if folder == self.language.pack_folder:
+            raise BuildError(f"--start {name}: {name} can't begin with what it will have become; name another language")
+        if not (folder / "card.json").is_file():
+            raise BuildError(f"--start {name}: {folder} has no pack: build that first, or give --start ''")
+        return folder
 
     @cached_property
     def encoder(self) -> "Encoder":

@@ -68,6 +68,7 @@ def build_language(
     components: int | None = None,
     mirrored: bool | None = None,
     encoder_weights: Path | None = None,
+    start: str | None = None,
     dry_run: bool = False,
     tell: Callable[[Step], None] = lambda _: None,
     progress: bool = True,
@@ -88,6 +89,8 @@ def build_language(
         components: channels per cell after the PCA, 512 unless given.
         mirrored: train on the photos flipped left to right, too: true unless given.
         encoder_weights: the encoder's weights, if not where `find_weights` looks.
+        start: a trained language, or the folder of a pack, whose decoder training begins with but for its tokens; ""
+            for nothing.
         dry_run: only say what would be done; nothing is written, and TensorFlow is not loaded.
         tell: called with each step before it is done.
         progress: draw bars on stderr.
@@ -109,6 +112,7 @@ def build_language(
         components=components,
         mirrored=mirrored,
         encoder_weights=encoder_weights,
+        start=start,
     )
     if language.captions and arguments.captions and not captions:
         kept, toml = work / code, language.folder / "language.toml"

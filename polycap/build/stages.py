@@ -274,15 +274,16 @@ class TrainStage(_JobStage):
         """The recipe, and what the dev score depends on."""
         job = self.job
         settings = {name: str(value) for name, value in job.settings.model_dump().items()}
-        return {**settings, **job.text, **_judged_by(job)}
+        start = {"start": card_hash(read_pack(job.start))} if job.start else {}
+        return {**settings, **start, **job.text, **_judged_by(job)}
 
     def unfinished(self, place: Path) -> str:
-        """Epochs done."""
+        """Epochs done, of both phases."""
         if not (place / "config.json").is_file():
             return ""
-        log = place / TRAIN_LOG
-        done = max(0, len(log.read_text(encoding="utf-8").splitlines()) - 1) if log.is_file() else 0
-        return f"epoch {done} of {self.job.settings.epochs}"
+        logs = [log for log in (place / TRAIN_LOG, place / "self-critical" / TRAIN_LOG) if log.is_file()]
+        done = sum(max(0, len(log.read_text(encoding="utf-8").splitlines()) - 1) for log in logs)
+        return f"epoch {done} of {self.job.settings.epochs + self.job.settings.self_critical_epochs}"
 
     def run(self, place: Path, inputs: Values) -> Result:
         """Train, or go on."""
@@ -291,7 +292,7 @@ class TrainStage(_JobStage):
 
         job, features = self.job, self.open_features(inputs)
         tokenizer = Tokenizer.load(job.folder / "tokenizer.model")
-        parts = TrainingInputs(job.language, job.captioned, features.stores, features.pca, tokenizer)
+        parts = TrainingInputs(job.language, job.captioned, features.stores, features.pca, tokenizer, job.start)
         pack = train_decoder(parts, place, job.settings, progress=job.progress)
         card = read_pack(pack)
         changeable = [pack / "card.json", pack / "CARD.md"]  # scores are entered there

@@ -94,6 +94,9 @@ def build(
     ] = None,
     components: Annotated[int | None, typer.Option(min=1, max=2048, help="Channels per cell; 512.")] = None,
     mirrored: Annotated[bool | None, typer.Option(help="Train on a mirrored view, too; yes.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="A trained language, or a pack's folder, to begin with; '' for nothing.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run, and why.")] = False,
     as_json: AsJson = False,
     encoder_weights: Weights = None,
@@ -114,6 +117,7 @@ def build(
         components=components,
         mirrored=mirrored,
         encoder_weights=encoder_weights,
+        start=start,
         dry_run=dry_run,
         tell=lambda step: None if as_json else typer.echo(step.line()),
     )
