@@ -171,6 +171,7 @@ class Language(_Table):
 
     _folder: Path = PrivateAttr(default=Path())
     _samples: tuple[str, ...] = PrivateAttr(default=())
+    _installed_pack: Path | None = PrivateAttr(default=None)
 
     @property
     def folder(self) -> Path:
@@ -183,13 +184,23 @@ class Language(_Table):
         return self._samples
 
     @property
-    def pack_folder(self) -> Path:
-        """Where the trained pack lies, if there is one."""
+    def installed_pack(self) -> Path | None:
+        """The pack that `polycap install` put beside the language's folder, if it did; the registry knows it."""
+        return self._installed_pack
+
+    @property
+    def own_pack_folder(self) -> Path:
+        """Where the folder's own pack lies, if there is one."""
         return self._folder / "pack"
 
     @property
+    def pack_folder(self) -> Path:
+        """Where the trained pack lies, if there is one: what the user installed goes before the folder's own."""
+        return self._installed_pack or self.own_pack_folder
+
+    @property
     def status(self) -> Literal["trained", "untrained"]:
-        """Whether the folder has a trained pack."""
+        """Whether there is a trained pack."""
         return "trained" if (self.pack_folder / "card.json").is_file() else "untrained"
 
     def normalize(self, text: str, *, raw: bool = False) -> str:

@@ -306,7 +306,7 @@ class InstallStage(_JobStage):
 
     def facts(self) -> dict[str, str]:
         """Where to."""
-        return {"pack folder": str(self.job.language.pack_folder)}
+        return {"pack folder": str(self.job.language.own_pack_folder)}
 
     def run(self, place: Path, inputs: Values) -> Result:
         """Copy it."""

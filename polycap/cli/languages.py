@@ -11,7 +11,7 @@ __all__ = ["check", "list_languages", "new"]
 
 
 def list_languages(as_json: AsJson = False) -> None:
-    """List the languages, and which have a trained pack."""
+    """List the languages, and which have a trained pack: of their own, or one that was installed."""
     from polycap.registry import available_languages
 
     entries = available_languages()
@@ -20,12 +20,14 @@ def list_languages(as_json: AsJson = False) -> None:
         row: dict[str, Any] = dict.fromkeys(("name", "native_name", "script", "direction"))
         if entry.language:
             row = {key: getattr(entry.language, key) for key in row}
-        rows.append({"code": entry.code, **row, "status": entry.status})
+        installed = bool(entry.language and entry.language.installed_pack)
+        rows.append({"code": entry.code, **row, "status": entry.status, "installed": installed})
     if as_json:
         print_json(rows)
         return
     for row in rows:
-        typer.echo(f"{row['code']:10} {row['status']:10} {row['name'] or '':24} {row['native_name'] or ''}")
+        status = "installed" if row["installed"] else row["status"]
+        typer.echo(f"{row['code']:10} {status:10} {row['name'] or '':24} {row['native_name'] or ''}")
     for entry in entries:
         for fault in entry.faults:
             note(f"{entry.code}: {fault}")

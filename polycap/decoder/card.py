@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from polycap.decoder.pack import Card
+    from polycap.decoder.card_file import Card
 
 __all__ = ["card_text"]
 
