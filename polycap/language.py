@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
 from polycap.errors import LanguageError
@@ -18,6 +18,7 @@ __all__ = [
     "EvaluationSettings",
     "GateSettings",
     "Language",
+    "ProbeSettings",
     "TokenizerSettings",
     "TranslationSettings",
     "forget_hooks",
@@ -148,6 +149,30 @@ class DecodingSettings(_Table):
     no_repeat_ngram: int = Field(default=3, ge=0, le=16, description="a whole number of tokens, 0 (off) to 16")
 
 
+def _words(notions: Any) -> tuple[str, ...]:
+    """A list of texts with a word in each, as a tuple. Its faults are the list's own, not an entry's."""
+    if not isinstance(notions, list | tuple) or not all(isinstance(x, str) and x.split() for x in notions):
+        raise PydanticCustomError("words", "not a list of words")
+    return tuple(notions)
+
+
+Notions = Annotated[tuple[str, ...], BeforeValidator(_words)]
+_NOTIONS = 'a list; an entry has all forms of one word, such as ["red", "goose geese"]'
+
+
+class ProbeSettings(_Table):
+    """The `[probes]` table: the words by which a decoder's known failures are looked for, see `polycap.probes`.
+
+    Each list has an entry for each notion: all of its forms, with spaces between.
+    """
+
+    counts: Notions = Field(default=(), description=_NOTIONS)
+    colours: Notions = Field(default=(), description=_NOTIONS)
+    men: Notions = Field(default=(), description=_NOTIONS)
+    women: Notions = Field(default=(), description=_NOTIONS)
+    dogs: Notions = Field(default=(), description=_NOTIONS)
+
+
 class Language(_Table):
     """One language, as its folder describes it. Made by `polycap.language_folder.load_language`."""
 
@@ -168,6 +193,7 @@ class Language(_Table):
     decoder: DecoderOverrides = Field(default_factory=DecoderOverrides, description="a table")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="a table")
     decoding: DecodingSettings = Field(default_factory=DecodingSettings, description="a table")
+    probes: ProbeSettings = Field(default_factory=ProbeSettings, description="a table")
 
     _folder: Path = PrivateAttr(default=Path())
     _samples: tuple[str, ...] = PrivateAttr(default=())

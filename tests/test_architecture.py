@@ -15,7 +15,7 @@ PACKAGE = Path(polycap.__file__).parent
 LANGUAGES = PACKAGE.parent / "languages"
 
 GROUND = {"backend", "download", "errors", "files", "language", "language_folder", "metrics", "page", "registry"}
-GROUND |= {"archive", "hook_watch", "samples", "script", "staging", "text"}
+GROUND |= {"archive", "hook_watch", "probes", "samples", "script", "staging", "text"}
 ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "training", "captioning", "via", "evaluation"]
 ROOMS += ["contract", "scaffold", "exchange", "build"]
 """From left to right: a room imports only from rooms to its left and from the ground floor."""

@@ -39,6 +39,7 @@ from polycap.tokenizer import Tokenizer
 from polycap.training.callbacks import Average, Bar, Checkpoint, Evaluate, Report
 from polycap.training.data import Batches, Example, train_tokenizer
 from polycap.training.loss import TokenLoss
+from polycap.training.machine import describe_machine
 from polycap.training.settings import TrainingSettings
 
 __all__ = ["TrainingInputs", "train_decoder"]
@@ -117,14 +118,15 @@ def train_decoder(
     inputs.check()
     make_folder(folder)
     keras.utils.set_random_seed(settings.seed)
-    allow_bfloat16()
+    machine = describe_machine(bfloat16=allow_bfloat16())
     tokenizer = _tokenizer(inputs, folder)
     config = _config(inputs, settings, tokenizer)
     _claim(folder, config)
     decoder = build_decoder(_decoder_settings(inputs, settings, tokenizer))
-    best = _fit(inputs, settings, decoder, tokenizer, folder, progress=progress)
+    epochs = _fit(inputs, settings, decoder, tokenizer, folder, progress=progress)
+    card = _card(inputs, config, decoder, {**_outcome(inputs, epochs), **machine})
     with np.load(folder / "best.npz") as weights:
-        save_pack(folder / "pack", _card(inputs, config, decoder, best), dict(weights), tokenizer, inputs.pca)
+        save_pack(folder / "pack", card, dict(weights), tokenizer, inputs.pca)
     return folder / "pack"
 
 
@@ -200,8 +202,8 @@ def _fit(
     folder: Path,
     *,
     progress: bool,
-) -> dict[str, float]:
-    """Run the epochs that are left; returns the best epoch's log."""
+) -> Checkpoint:
+    """Run the epochs that are left; what it returns knows the logs of all, and which was best."""
     examples, caption_weights = _examples(inputs, tokenizer)
     batches = Batches(
         examples,
@@ -233,7 +235,7 @@ def _fit(
         *_tensorboard(folder),
     ]
     _run_epochs(decoder, batches, range(done, settings.epochs), keras.callbacks.CallbackList(callbacks, model=decoder))
-    return checkpoint.best
+    return checkpoint
 
 
 def _run_epochs(decoder: Decoder, batches: Batches, epochs: range, callbacks: Any) -> None:
@@ -320,7 +322,21 @@ def _origins(photos: Sequence[Photo]) -> str:
     return ", ".join(parts)
 
 
-def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best: dict[str, float]) -> Card:
+def _outcome(inputs: TrainingInputs, epochs: Checkpoint) -> dict[str, Any]:
+    """What came of the epochs, and how long they took on the clock."""
+    seconds = [row["seconds"] for row in epochs.history]
+    scoring = sum(row.get("dev_seconds", 0.0) for row in epochs.history)  # a run of an older polycap has none
+    return {
+        "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
+        "best epoch": int(epochs.best["epoch"]),
+        "best epoch's dev BLEU-4": round(epochs.best["dev_bleu4"], 2),
+        "minutes of training": round(sum(seconds) / 60, 1),
+        "minutes of scoring epochs": round(scoring / 60, 1),
+        "seconds per epoch": round(sum(seconds) / len(seconds), 1),
+    }
+
+
+def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, outcome: dict[str, Any]) -> Card:
     dataset = inputs.dataset
     train = inputs.photos("train")
     return Card(
@@ -340,12 +356,7 @@ def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best
             "views": ", ".join(config["views"]),
         },
         terms=[FLICKR8K_TERMS if "Flickr_8k" in dataset.split_source else OTHER_TERMS, ENCODER_TERMS],
-        training={
-            **config["settings"],
-            "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
-            "best epoch": int(best["epoch"]),
-            "best epoch's dev BLEU-4": round(best["dev_bleu4"], 2),
-        },
+        training={**config["settings"], **outcome},
         created=datetime.now(UTC).date().isoformat(),
         versions=config["versions"],
     )
