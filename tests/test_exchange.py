@@ -408,6 +408,8 @@ INSIDE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "a later schema": (set_key("manifest.json", schema=2, more=1), "schema 2; this polycap reads 1: update polycap"),
     "no schema": (lose_key("manifest.json", "schema"), "schema None; this polycap reads 1"),
     "a manifest with more": (set_key("manifest.json", more=1), "manifest.json:more: "),
+    "a key for terminals": (set_key("manifest.json", **{"\x1b[2J\n": 1}), r"manifest.json:\x1b[2J\n: "),
+    "a day for terminals": (set_key("pack/card.json", created="\x1b[2J"), "card.json:created: "),
     "a language that is a path": (set_key("manifest.json", language="../../x"), "manifest.json:language: "),
     "no language": (set_key("manifest.json", language=""), "manifest.json:language: "),
     "another language": (set_key("manifest.json", language="qab"), "language.toml:code: received 'qaa'"),

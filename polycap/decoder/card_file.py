@@ -51,16 +51,16 @@ class Card(_Strict):
     """The model card, as it stands in `card.json`."""
 
     schema_version: int = Field(alias="schema", default=1)
-    language: str
+    language: str = Field(pattern="^[A-Za-z0-9-]{1,64}$")
     decoder: DecoderSettings
-    encoder: str
+    encoder: str = Field(pattern="^[!-~]{1,64}$")
     pca: str | None
     tokenizer: str
     data: dict[str, Any]
     terms: list[str]
     training: dict[str, Any]
     scores: list[dict[str, Any]] = Field(default_factory=list)
-    created: str
+    created: str = Field(pattern="^[0-9-]{1,10}$")
     versions: dict[str, str]
     files: dict[str, FileEntry] = Field(default_factory=dict)
 
@@ -107,7 +107,7 @@ def read_card(folder: Path) -> Card:
         card = Card.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = repr(".".join(map(str, first["loc"])))[1:-1]  # a stranger's key may hold what a terminal obeys
         raise PackError(f"{folder / CARD}:{where}: {first['msg']}; install the pack again") from error
     unnamed = [name for name in (DECODER, TOKENIZER) if name not in card.files]
     if unnamed:

@@ -195,5 +195,5 @@ def _parse_manifest(path: Path, text: bytes) -> Manifest:
         return Manifest.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = repr(".".join(map(str, first["loc"])))[1:-1]  # a stranger's key may hold what a terminal obeys
         raise PackError(f"{path}: {MANIFEST}:{where}: {first['msg']}; get the file again") from error
