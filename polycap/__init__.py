@@ -10,7 +10,7 @@
 The names below are loaded when they are first used: `import polycap` alone loads neither TensorFlow nor SentencePiece.
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def __dir__() -> list[str]:
 
 
 def _version() -> str:
+    from importlib import metadata  # takes longer to load than all else here
+
     try:
         return metadata.version("polycap")
     except metadata.PackageNotFoundError:  # a checkout that is not installed

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from polycap.errors import LanguageError
 from polycap.text import TextSettings, normalize_text
 
 __all__ = [
+    "NO_ENGINES",
+    "TRUSTED",
+    "CaptionSettings",
     "DecoderOverrides",
     "DecodingSettings",
     "EvaluationSettings",
@@ -26,11 +29,20 @@ __all__ = [
 ]
 
 
+NO_ENGINES = frozenset({"none", "captions"})
+"""What a folder says that has no translation engine: its captions are people's own, or brought."""
+
 _ONE_LINE = r"^[^\s\p{Cc}][^\p{Cc}\p{Zl}\p{Zp}]*$"
 
 
-def _canonical_code(code: str) -> str:
+TRUSTED = {"trusted": True}
+"""The context to validate a built-in folder in: a test holds it against the registries, which take long to load."""
+
+
+def _canonical_code(code: str, info: ValidationInfo) -> str:
     """`code`, if it is a BCP 47 tag of registered parts in its canonical spelling."""
+    if info.context == TRUSTED:
+        return code
     import langcodes
 
     if not code.isascii() or not langcodes.tag_is_valid(code):
@@ -41,13 +53,23 @@ def _canonical_code(code: str) -> str:
     return code
 
 
-def _registered_script(script: str) -> str:
+def _registered_script(script: str, info: ValidationInfo) -> str:
     """`script`, if ISO 15924 has it."""
+    if info.context == TRUSTED:
+        return script
     import langcodes
 
     if not script.isascii() or not langcodes.tag_is_valid(f"und-{script}"):
         raise PydanticCustomError("script", "not a script of ISO 15924")
     return script
+
+
+def _inside(file: str) -> str:
+    """`file`, if it can't lead out of the folder that it is looked for in, on any system."""
+    path = PureWindowsPath(file)  # knows both slashes, and drives
+    if path.drive or path.root or ".." in path.parts or not file.isprintable():
+        raise PydanticCustomError("file", "not inside", {"fix": "put the file there, and write its name alone"})
+    return file
 
 
 class _Table(BaseModel):
@@ -95,6 +117,23 @@ class TranslationSettings(_Table):
     )
     target: str | None = Field(default=None, min_length=1, description="the engine's own code for this language")
     gates: GateSettings = Field(default_factory=GateSettings, description="a table")
+
+
+class CaptionSettings(_Table):
+    """A `[[captions]]` table: one source of the captions that are learned. Several are mixed."""
+
+    file: Annotated[str, AfterValidator(_inside)] | None = Field(
+        default=None, min_length=1, description='a caption file in this folder or in the dataset\'s, such as "de.txt"'
+    )
+    translated: bool = Field(
+        default=False, description="true, in place of a file, for the dataset's captions by [translation]'s engine"
+    )
+    origin: str | None = Field(
+        default=None,
+        pattern=r"^[^\s\p{C},|]+$",
+        description='who wrote those of which the file does not say, such as "human" or "mt:google"',
+    )
+    weight: float = Field(default=1.0, gt=0.0, allow_inf_nan=False, description="a number above 0")
 
 
 class TokenizerSettings(_Table):
@@ -188,6 +227,7 @@ class Language(_Table):
     )
     direction: Literal["ltr", "rtl"] = Field(description='"ltr" or "rtl"')
     translation: TranslationSettings = Field(default_factory=TranslationSettings, description="a table")
+    captions: tuple[CaptionSettings, ...] = Field(default=(), strict=False, description="tables, [[captions]]")
     text: TextSettings = Field(default_factory=TextSettings, description="a table")
     tokenizer: TokenizerSettings = Field(default_factory=TokenizerSettings, description="a table")
     decoder: DecoderOverrides = Field(default_factory=DecoderOverrides, description="a table")

@@ -8,12 +8,12 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from polycap.errors import LanguageError
-from polycap.language import Language
+from polycap.language import NO_ENGINES, TRUSTED, Language
 
 __all__ = ["LanguageFault", "folder_name", "load_language", "read_language"]
 
@@ -43,13 +43,16 @@ def load_language(folder: Path) -> Language:
     return language
 
 
-def read_language(folder: Path, *, code: str | None = None) -> tuple[Language | None, tuple[LanguageFault, ...]]:
+def read_language(
+    folder: Path, *, code: str | None = None, trusted: bool = False
+) -> tuple[Language | None, tuple[LanguageFault, ...]]:
     """Read `folder` and collect all of its faults; there is a language exactly if there is no fault.
 
     Args:
         folder: holds `language.toml` and, usually, `samples.toml`.
         code: the code it must declare; the folder's own name unless given (a Python package can't be
             called `pt-BR`, so an entry point's name takes its place).
+        trusted: take the word of a built-in folder that its code and script are registered ones.
     """
     path, samples_path = folder / "language.toml", folder / "samples.toml"
     facts, faults = _read_toml(path)
@@ -58,7 +61,7 @@ def read_language(folder: Path, *, code: str | None = None) -> tuple[Language | 
     language = None
     if facts is not None:
         try:
-            language = Language.model_validate(facts)
+            language = Language.model_validate(facts, context=TRUSTED if trusted else None)
         except ValidationError as error:
             faults += [_explain(path, fault) for fault in error.errors(include_url=False)]
         faults += _check_relations(path, facts, language, code or folder_name(folder))
@@ -96,6 +99,26 @@ def _check_relations(path: Path, facts: dict[str, Any], language: Language | Non
         where, allowed = f"{path}:decoding.min_length", f"at most max_length, {language.decoding.max_length}"
         received = str(language.decoding.min_length)
         faults.append(LanguageFault(where, received, allowed, "lower min_length or raise max_length"))
+    return faults + (_check_captions(path, language) if language else [])
+
+
+def _check_captions(path: Path, language: Language) -> list[LanguageFault]:
+    """Each source is a file or the translation, and this is there once."""
+    faults = []
+    translated = 0
+    for index, source in enumerate(language.captions):
+        where = f"{path}:captions[{index}]"
+        translated += source.translated
+        if source.translated == (source.file is not None):
+            received = "file and translated" if source.translated else "neither file nor translated"
+            faults.append(LanguageFault(where, received, "one of them", 'write file = "…" or translated = true'))
+        elif source.translated and language.translation.engine in NO_ENGINES:
+            received = f'translated = true with [translation] engine = "{language.translation.engine}"'
+            faults.append(LanguageFault(where, received, "a translation by an engine", "name an engine, or a file"))
+        elif source.translated and (source.origin is not None or translated > 1):
+            received = "translated = true a second time" if translated > 1 else "an origin of what is translated"
+            fix = "remove this table" if translated > 1 else "remove origin"
+            faults.append(LanguageFault(where, received, "one translation, whose origin is its engine", fix))
     return faults
 
 
@@ -126,11 +149,13 @@ def _read_samples(path: Path) -> tuple[tuple[str, ...], list[LanguageFault]]:
 
 def _explain(path: Path, error: Any) -> LanguageFault:
     """What pydantic found, as a fault with the key's own description of what it allows."""
-    *parents, key = error["loc"]
-    where = f"{path}:{'.'.join(_short(part) for part in error['loc'])}"
+    *parents, key = [part for part in error["loc"] if not isinstance(part, int)]
+    steps = [f"[{part}]" if isinstance(part, int) else f".{_short(part)}" for part in error["loc"]]
+    where = f"{path}:{''.join(steps).removeprefix('.')}"
     model: type[BaseModel] = Language
     for parent in parents:
-        model = model.model_fields[parent].annotation  # type: ignore[assignment]  # tables nest in tables only
+        annotation: Any = model.model_fields[parent].annotation
+        model = (*get_args(annotation), annotation)[0]  # a table, or the table of an array of them
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(key, fields, n=1)

@@ -21,7 +21,7 @@ from polycap.files import make_folder, write_json, write_text
 if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU
 
-__all__ = ["Scores", "bleu", "known_tokenizers", "score_captions", "write_score_files"]
+__all__ = ["Scores", "bleu", "bleu_metric", "known_tokenizers", "score_captions", "write_score_files"]
 
 # These fetch a model from the internet when first used; a score must not depend on that.
 _DOWNLOADING_TOKENIZERS = frozenset({"spm", "flores101", "flores200", "spBLEU-1K"})
@@ -79,7 +79,7 @@ def known_tokenizers() -> list[str]:
 
 def bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]], *, tokenizer: str, order: int = 4) -> float:
     """Cumulative BLEU-`order` of a corpus, 0 to 100. Arguments and errors are those of `score_captions`."""
-    metric = _bleu_metric(tokenizer, order)
+    metric = bleu_metric(tokenizer, order)
     return float(metric.corpus_score(_lines(hypotheses), _streams(_checked(hypotheses, references))).score)
 
 
@@ -109,7 +109,7 @@ def score_captions(
 
     kept = _checked(hypotheses, references)
     captions, streams = _lines(hypotheses), _streams(kept)
-    metrics = [_bleu_metric(tokenizer, order) for order in (1, 2, 3, 4)]
+    metrics = [bleu_metric(tokenizer, order) for order in (1, 2, 3, 4)]
     bleu_scores = [float(metric.corpus_score(captions, streams).score) for metric in metrics]
     chrf = CHRF(word_order=2)
     chrf_score = float(chrf.corpus_score(captions, streams).score)
@@ -177,7 +177,7 @@ def _write_lines(path: Path, lines: Sequence[str]) -> None:
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
-def _bleu_metric(tokenizer: str, order: int) -> "BLEU":
+def bleu_metric(tokenizer: str, order: int) -> "BLEU":
     from sacrebleu.metrics.bleu import BLEU
 
     known = known_tokenizers()

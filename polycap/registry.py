@@ -225,7 +225,7 @@ def _read_place(place: Path, origin: str) -> Iterator[Entry]:
 
 
 def _read_entry(folder: Path, origin: str, code: str) -> Entry:
-    language, faults = read_language(folder, code=code)
+    language, faults = read_language(folder, code=code, trusted=origin == BUILT_IN)
     return Entry(code, folder, origin, language, faults)
 
 

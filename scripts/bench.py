@@ -135,7 +135,10 @@ def bench_translate(arguments: argparse.Namespace) -> Row:
 
 
 def bench_startup(arguments: argparse.Namespace) -> Row:
-    """Seconds of `polycap languages` with 50 folders and of a Python that does nothing, in turns, each a process."""
+    """Seconds of `polycap languages` with 50 folders and of a Python that does nothing, in turns, each a process.
+
+    Of the wall's and of the processor's: the latter say more where other programs run beside.
+    """
     from polycap.registry import available_languages
 
     built_in = [entry.folder for entry in available_languages()]
@@ -149,21 +152,26 @@ def bench_startup(arguments: argparse.Namespace) -> Row:
         environment = {**os.environ, "POLYCAP_LANGUAGES": place}
         commands = {"polycap_languages": ["-m", "polycap", "languages"], "python": ["-c", "pass"]}
 
-        def run(command: list[str]) -> list[str]:
+        cpu: dict[str, list[float]] = {name: [] for name in commands}
+
+        def run(name: str) -> list[str]:
+            before = _children_seconds()
             done = subprocess.run(
-                [sys.executable, *command], env=environment, capture_output=True, text=True, check=True
+                [sys.executable, *commands[name]], env=environment, capture_output=True, text=True, check=True
             )
+            cpu[name].append(_children_seconds() - before)
             return done.stdout.splitlines()
 
         sides: dict[str, Callable[[list[str]], list[str]]] = {
-            name: lambda _, command=command: run(command)  # bound now, not when called
-            for name, command in commands.items()
+            name: lambda _, name=name: run(name)  # bound now, not when called
+            for name in commands
         }
         seconds, found = _in_turns(sides, [], arguments.repeats)
     return {
         "folders": len(found["polycap_languages"]),
         "repeats": arguments.repeats,
         **{f"{side}_seconds": _spread(seconds[side]) for side in sides},
+        **{f"{side}_cpu_seconds": _spread(cpu[side][1:]) for side in sides},  # the first is the warm-up
         "load": round(os.getloadavg()[0], 1),
     }
 
@@ -180,6 +188,12 @@ def _in_turns(
             found[side] = translate(texts)
             seconds[side].append(time.perf_counter() - start)
     return seconds, found
+
+
+def _children_seconds() -> float:
+    """Processor time, user and system, of all processes that this one has waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _spread(values: list[float]) -> str:

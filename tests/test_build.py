@@ -33,6 +33,7 @@ pytest_plugins = ["tiny_fixtures"]
 ROOT = Path(__file__).parent.parent
 STAGES = ["features", "captions", "tokenizer", "train", "evaluate", "install"]
 RECIPE = ["kind=merge", "units=16", "embedding=12", "epochs=3", "photos_per_batch=8", "learning_rate=0.02", "seed=5"]
+RECIPE.append("self_critical_epochs=0")
 SETTINGS = [f"--set={assignment}" for assignment in RECIPE]
 OTHER_TRANSLATION = '\n[translation]\nengine = "captions"\n'
 
@@ -803,6 +804,77 @@ def test_captions_of_several_sources(built: Place) -> None:
     captions, _ = read_captions(built.work / CODE / "captions.jsonl")
     assert [(c.origin, c.weight) for c in captions["p01.jpg"]][-2:] == [("mt:x", 1.0), ("human", 2.0)]
     assert ran(built.build()) == []
+
+
+MIXTURE = """
+[translation]
+engine = "mirror"
+target = "theirs"
+
+[[captions]]
+translated = true
+weight = 0.5
+
+[[captions]]
+file = "people.txt"
+weight = 2
+"""
+
+
+def test_captions_mixed_as_the_folder_says(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All captions translated and a few that people wrote, with weights, from `language.toml` alone."""
+    edit(place.language() / "language.toml", OTHER_TRANSLATION, MIXTURE)
+    monkeypatch.setattr("polycap.translation.engine._BUILT_IN", {"mirror": f"{__name__}:MirrorEngine"})
+    arguments = ("--data", place.data, "--components", 8, *SETTINGS)
+    people = place.data / "people.txt"
+    missing = place.build(*arguments).fault()
+    assert f"captions[1].file: no file 'people.txt' in {place.language()} nor in {place.data}; put it there" in missing
+    assert not place.work.exists()
+    ours, _ = read_captions(place.captions)
+    names = [*sorted(ours)[1:], "stranger.jpg"]
+    people.write_text("".join(f"{name}#0\tsaid by people\n" for name in names), encoding="utf-8")
+    assert ran(place.build(*arguments)) == STAGES
+    mixed, faults = read_captions(place.work / CODE / "captions.jsonl")
+    assert faults == []
+    assert {(c.origin, c.weight) for c in mixed["p00.jpg"]} == {("mt:mirror/1", 0.5)}
+    assert [(c.text, c.origin, c.weight) for c in mixed["p01.jpg"]][-1] == ("said by people", "human", 2.0)
+    assert len(mixed["p01.jpg"]) == 6
+    card = read_card(place.pack())
+    assert card.data["caption origin"] == "human+mt:mirror/1"
+    assert "human (weight 2), " in card.data["train captions by origin"]
+    assert "mt:mirror/1 (weight 0.5)" in card.data["train captions by origin"]
+    assert card.training["chosen by"].endswith("references: human")
+    [score] = card.scores
+    assert (score["references_origin"], score["references_per_photo"]) == ("human", 1)
+    scoring = ("--data", place.data, "--split", "test", "--out", place.folder / "scores", "--json")
+    tested = run_polycap("evaluate", CODE, *scoring)
+    assert json.loads(tested.out)["references_origin"] == "human"
+    refused = run_polycap("train", CODE, "--data", place.data, "--out", place.folder / "run").fault()
+    assert f"some are to be translated first, as `polycap build {CODE}` does" in refused
+    assert ran(place.build()) == []
+    edit(place.language() / "language.toml", "weight = 2", "weight = 3")
+    assert place.plan()["captions"] == "changed: captions of files"
+    edit(place.language() / "language.toml", "weight = 0.5", "weight = 3")
+    assert place.plan()["captions"] == "changed: captions of files, weight of translations (0.5 → 3)"
+    # the command line comes before the folder, and an empty --captions leads back
+    assert place.plan("--captions", place.captions)["captions"].startswith("changed: captions")
+    change_json(place.work / CODE / "build.json", captions=[str(place.captions)])
+    assert "--captions of the last build" not in caplog.text
+    assert place.plan()["captions"].startswith("changed: captions")
+    assert f"{place.work / CODE}: --captions of the last build, not [[captions]] of {place.language()}" in caplog.text
+    assert place.plan("--captions", "")["captions"].startswith("changed: captions of files")
+
+
+def test_captions_of_files_that_the_folder_names(place: Place) -> None:
+    """Without an engine, and beside `language.toml`."""
+    edit(place.language() / "language.toml", OTHER_TRANSLATION, f'{OTHER_TRANSLATION}\n[[captions]]\nfile = "c.txt"\n')
+    shutil.copy(place.captions, place.language() / "c.txt")
+    assert list(place.plan("--data", place.data)) == STAGES
+    (place.language() / "c.txt").write_text("p99.jpg#0\tof no photo\n", encoding="utf-8")
+    fault = place.build("--data", place.data).fault()
+    assert f"{place.language() / 'c.txt'}: no caption of a photo in the train split of {place.data}" in fault
 
 
 def test_mistakes_of_a_first_build(place: Place) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import CODE, OTHER_CODE, World, change_json, run_polycap
+from tiny import CODE, OTHER_CODE, World, change_json, make_language, run_polycap
 
 from polycap.decoder.pack import read_card
 from polycap.decoder.search import Search
@@ -466,6 +466,19 @@ def test_light_commands(command: list[str]) -> None:
     assert done.stderr == ""
     assert done.stdout.endswith("\n[]\n")
     assert len(done.stdout.splitlines()) > 1
+
+
+def test_the_list_is_made_without_what_it_does_not_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser; and the registries of codes, unless there are folders that polycap's own tests have not seen."""
+    make_language(tmp_path)
+    loaded = "[name for name in ('typer', 'langcodes') if name in sys.modules]"
+    spy = f"import sys, atexit; atexit.register(lambda: print({loaded}))\n{RUN}"
+    for place, expected in (("", []), (str(tmp_path), ["langcodes"])):
+        monkeypatch.setenv("POLYCAP_LANGUAGES", place)
+        *lines, last = python("-c", spy, "languages").stdout.splitlines()
+        assert last == str(expected)
+        parsed = json.loads(run_polycap("languages", "--json").out)  # by way of the parser
+        assert [line.split()[:2] for line in lines] == [[row["code"], row["status"]] for row in parsed]
 
 
 def test_light_import() -> None:

@@ -22,12 +22,14 @@ from polycap.dataset import (
     check_dataset,
     chief_origin,
     count_origins,
+    language_sources,
     load_dataset,
     read_captions,
     read_sources,
     score_against,
 )
 from polycap.errors import DatasetError
+from polycap.language_folder import load_language
 
 NAMES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 SHARED = os.environ.get("POLYCAP_SHARED")
@@ -397,11 +399,38 @@ def test_origins_of_a_mixture() -> None:
 def test_a_score_is_against_one_origin() -> None:
     dataset = mixed({"human": 1, TRANSLATED: 3}, {"human": 2})
     assert score_against(dataset, "dev") is dataset
-    with pytest.raises(
-        DatasetError, match=r"train split has captions of several origins \(1 human, 3 mt:.*--origin human"
-    ):
-        score_against(dataset, "train")
+    assert score_against(dataset, "train").caption_origin == "human"  # people's, where there are any
+    revised = mixed({"human-revised": 1, TRANSLATED: 3}, {})
+    assert [len(photo.captions) for photo in score_against(revised, "train").photos] == [1]
     assert score_against(dataset, "train", TRANSLATED).split("dev") == ()
+    machines = mixed({"mt:y": 1, TRANSLATED: 3}, {})
+    with pytest.raises(
+        DatasetError, match=rf"train split has captions of several origins .*1 mt:y\).*--origin {TRANSLATED}"
+    ):
+        score_against(machines, "train")
+
+
+def test_files_that_a_language_names(tmp_path: Path) -> None:
+    """In its own folder first, else in the dataset's."""
+    folder, data = tmp_path / "qaa", tmp_path / "data"
+    folder.mkdir()
+    facts = 'schema = 1\ncode = "qaa"\nname = "A"\nnative_name = "A"\nscript = "Latn"\ndirection = "ltr"\n'
+    tables = '[[captions]]\nfile = "a.txt"\nweight = 2\n[[captions]]\nfile = "x/b.txt"\norigin = "mt:x"\n'
+    (folder / "language.toml").write_text(facts + tables)
+    (data / "x").mkdir(parents=True)
+    for path in (folder / "a.txt", data / "a.txt", data / "x" / "b.txt"):
+        path.write_text("a.jpg#0\tan a\n")
+    language = load_language(folder)
+    assert language_sources(language, data) == [
+        CaptionSource(folder / "a.txt", "human", 2.0),
+        CaptionSource(data / "x" / "b.txt", "mt:x"),
+    ]
+    (folder / "a.txt").unlink()
+    assert language_sources(language, data)[0].path == data / "a.txt"
+    (data / "x" / "b.txt").unlink()
+    message = rf"language.toml:captions\[1\].file: no file 'x/b.txt' in {folder} nor in {data}; put it there, or"
+    with pytest.raises(DatasetError, match=message):
+        language_sources(language, data)
 
 
 def test_origin_and_weight_in_the_fingerprint() -> None:

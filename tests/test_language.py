@@ -179,6 +179,62 @@ def test_not_scripts(tmp_path: Path, script: str) -> None:
     assert [fault for fault in faults_of(folder) if "script: received" in fault and "ISO 15924" in fault]
 
 
+TRANSLATION = '[translation]\nengine = "argos"\n'
+
+
+def test_sources_of_captions(tmp_path: Path) -> None:
+    tables = '[[captions]]\ntranslated = true\nweight = 0.5\n[[captions]]\nfile = "d/e.txt"\norigin = "human-revised"\n'
+    translation, people = load_language(make_folder(tmp_path, MINIMAL + TRANSLATION + tables)).captions
+    assert (translation.translated, translation.file, translation.weight) == (True, None, 0.5)
+    assert (people.translated, people.file, people.origin, people.weight) == (False, "d/e.txt", "human-revised", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "words"),
+    [
+        (
+            'file = "/e.txt"',
+            "[0].file",
+            "allowed: a caption file in this folder or in the dataset's",
+        ),
+        ('file = "../e.txt"', "[0].file", "fix: put the file there, and write its name alone"),
+        ("file = 'a\\..\\..\\e.txt'", "[0].file", "put the file there"),
+        ('file = "C:e.txt"', "[0].file", "put the file there"),
+        ('file = "a\\u0000"', "[0].file", "put the file there"),
+        ('file = ""', "[0].file", "received ''"),
+        ("file = 3", "[0].file", "received 3"),
+        ('file = "e.txt"\nweight = 0', "[0].weight", "received 0; allowed: a number above 0"),
+        ('file = "e.txt"\nweight = inf', "[0].weight", "a number above 0"),
+        ('file = "e.txt"\norigin = "a b"', "[0].origin", "received 'a b'"),
+        ('file = "e.txt"\nwieght = 1', "[0].wieght", "fix: write weight, or remove it"),
+        ("weight = 1", "[0]", "received neither file nor translated"),
+        ('file = "e.txt"\ntranslated = true', "[0]", "received file and translated"),
+        ("translated = true", "[0]", 'received translated = true with [translation] engine = "none"'),
+        (f'translated = true\norigin = "human"\n{TRANSLATION}', "[0]", "fix: remove origin"),
+        (f"translated = true\n[[captions]]\ntranslated = true\n{TRANSLATION}", "[1]", "a second time"),
+    ],
+)
+def test_sources_of_captions_that_are_not_allowed(tmp_path: Path, table: str, where: str, words: str) -> None:
+    (fault,) = faults_of(make_folder(tmp_path, f"{MINIMAL}[[captions]]\n{table}\n"))
+    assert f"language.toml:captions{where}: " in fault
+    assert words in fault
+
+
+@pytest.mark.parametrize(("value", "where"), [("3", ""), ('["e.txt"]', "[0]"), ('{file = "e.txt"}', "")])
+def test_sources_of_captions_are_an_array_of_tables(tmp_path: Path, value: str, where: str) -> None:
+    (fault,) = faults_of(make_folder(tmp_path, f"{MINIMAL}captions = {value}\n"))
+    assert f"language.toml:captions{where}: received " in fault
+    assert "allowed: tables, [[captions]]; fix: change captions" in fault
+
+
+def test_a_trusted_folder_is_taken_at_its_word_on_registered_codes_alone(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, MINIMAL.replace('"qaa"', '"xx"').replace('"Latn"', '"Xxxx"')).rename(tmp_path / "xx")
+    assert read_language(folder, trusted=True)[0] is not None
+    assert len(faults_of(folder)) == 2
+    (folder / "language.toml").write_text(MINIMAL.replace('"Latn"', '"latin"'), encoding="utf-8")
+    assert len(read_language(folder, trusted=True)[1]) == 2  # no script at all, and another folder's code
+
+
 def test_a_link_goes_by_its_own_name(tmp_path: Path) -> None:
     folder = make_folder(tmp_path).rename(tmp_path / "somewhere")
     (tmp_path / "qaa").symlink_to(folder)

@@ -29,7 +29,9 @@ from polycap.tokenizer import BOS, EOS, PAD, Tokenizer
 from polycap.training.callbacks import Average
 from polycap.training.data import Batches, Example
 from polycap.training.loss import TokenLoss
-from polycap.training.run import TrainingInputs, _optimizer, _run_epochs, _tensorboard, train_decoder
+from polycap.training.optimizers import teacher_forcing_optimizer
+from polycap.training.phase import _run_epochs, _tensorboard
+from polycap.training.run import TrainingInputs, train_decoder
 from polycap.training.settings import TrainingSettings, parse_settings
 
 pytest_plugins = ["tiny_fixtures"]
@@ -272,14 +274,14 @@ def test_the_average_warms_up() -> None:
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
-    optimizer = _optimizer(TrainingSettings(epochs=4, warmup_epochs=1, learning_rate=0.5), steps=10)
+    optimizer = teacher_forcing_optimizer(TrainingSettings(epochs=4, warmup_epochs=1, learning_rate=0.5), steps=10)
     rates = [float(optimizer._learning_rate(step)) for step in range(41)]
     assert rates[0] == 0.0
     assert rates[5] == pytest.approx(0.25)
     assert rates[10] == max(rates) == pytest.approx(0.5)
     assert rates[25] == pytest.approx(0.25)
     assert rates[40] == pytest.approx(0.0, abs=1e-6)
-    without = _optimizer(TrainingSettings(epochs=1, warmup_epochs=0, learning_rate=0.5), steps=10)
+    without = teacher_forcing_optimizer(TrainingSettings(epochs=1, warmup_epochs=0, learning_rate=0.5), steps=10)
     assert float(without._learning_rate(0)) == pytest.approx(0.5)
 
 
@@ -328,7 +330,7 @@ def read_arrays(path: Path) -> dict[str, Any]:
         return dict(arrays)
 
 
-SETTINGS = training_settings(output_dropout=0.2, ema_decay=0.9)
+SETTINGS = training_settings(output_dropout=0.2, ema_decay=0.9, self_critical_epochs=2)
 
 
 @pytest.fixture(scope="module")
@@ -365,8 +367,9 @@ def test_a_run_learns_and_is_judged_by_its_captions(
 
 
 def test_the_run_folder(run: Path, tiny_inputs: TrainingInputs) -> None:
-    names = {"config.json", "tokenizer.model", "checkpoint.npz", "best.npz", "log.csv", "pack", "tensorboard"}
-    assert {path.name for path in run.iterdir()} == names
+    phase = {"checkpoint.npz", "best.npz", "log.csv", "tensorboard"}
+    assert {path.name for path in run.iterdir()} == {"config.json", "tokenizer.model", "pack", "self-critical"} | phase
+    assert {path.name for path in (run / "self-critical").iterdir()} == phase
     assert list((run / "tensorboard").rglob("events.*"))
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     assert config["settings"] == SETTINGS.model_dump()
@@ -389,25 +392,29 @@ def test_the_log(run: Path) -> None:
 
 def test_the_pack_is_the_best_average(run: Path, tiny_inputs: TrainingInputs) -> None:
     pack = load_pack(run / "pack")
-    best = read_arrays(run / "best.npz")
+    forced, free = read_log(run), read_log(run / "self-critical")
+    rows = [(row["dev_bleu4"], run, row["epoch"]) for row in forced]
+    rows += [(row["dev_bleu4"], run / "self-critical", len(forced) + row["epoch"]) for row in free]
+    rows = rows[len(forced) :] + rows[: len(forced)]  # of equals, the phase that came last
+    score, folder, epoch = max(rows, key=lambda row: row[0])
+    best = read_arrays(folder / "best.npz")
     for name, variable in named_weights(pack.decoder).items():
         np.testing.assert_array_equal(np.asarray(variable), best[name].astype(np.float16).astype(np.float32))
-    log = read_log(run)
-    chosen = max(log, key=lambda row: row["dev_bleu4"])
     card = pack.card
-    assert card.training["best epoch"] == chosen["epoch"]
-    assert card.training["best epoch's dev BLEU-4"] == round(chosen["dev_bleu4"], 2)
+    assert card.training["best epoch"] == epoch
+    assert card.training["best epoch's dev BLEU-4"] == round(score, 2)
     assert card.training["seed"] == SETTINGS.seed
-    assert card.training["seconds per epoch"] == round(sum(row["seconds"] for row in log) / 3, 1)
-    assert card.training["minutes of scoring epochs"] == round(sum(row["dev_seconds"] for row in log) / 60, 1)
+    assert card.training["seconds per epoch"] == round(sum(row["seconds"] for row in [*forced, *free]) / 5, 1)
+    scoring = sum(row["dev_seconds"] for row in [*forced, *free]) / 60
+    assert card.training["minutes of scoring epochs"] == round(scoring, 1)
     assert card.training["cores"] >= 1
     assert card.training["processor"] not in ("", "unknown")
     assert card.training["backend"].startswith("tensorflow, ")
     assert (card.language, card.encoder, card.scores) == ("qaa", "tiny", [])
     assert (card.data["train photos"], card.data["train captions"]) == (8, 40)
     assert card.data["fingerprint"] == tiny_inputs.dataset.fingerprint()
-    final = read_arrays(run / "checkpoint.npz")
-    if chosen is log[-1]:
+    final = read_arrays(folder / "checkpoint.npz")
+    if epoch in (len(forced), len(forced) + len(free)):  # the last of its phase
         for place, name in enumerate(best):
             np.testing.assert_array_equal(final[f"average/{place}"], best[name])
 
@@ -424,39 +431,42 @@ from polycap.training.run import TrainingInputs, train_decoder
 from polycap.training.settings import TrainingSettings
 
 data, language, plain, mirrored, run = map(Path, sys.argv[1:6])
+phase, step = sys.argv[7], int(sys.argv[8])
 go_on = Average.on_train_batch_end
 
-def die_in_the_second_epoch(self, batch, logs=None):
+def die_in_an_epoch(self, batch, logs=None):
     go_on(self, batch, logs)
-    if self.step == 3:
+    if self.step == step and (run / "self-critical").exists() == (phase == "self-critical"):
         os.kill(os.getpid(), signal.SIGKILL)
 
-Average.on_train_batch_end = die_in_the_second_epoch
+Average.on_train_batch_end = die_in_an_epoch
 stores = [FeatureStore(plain), FeatureStore(mirrored)]
 inputs = TrainingInputs(load_language(language), load_dataset(data), stores, None)
 train_decoder(inputs, run, TrainingSettings.model_validate_json(sys.argv[6]), progress=False)
 """
 
 
+@pytest.mark.parametrize(("phase", "step"), [("", 3), ("self-critical", 1), ("self-critical", 3)])
 def test_a_killed_run_ends_where_an_undisturbed_one_does(
-    run: Path, tiny_inputs: TrainingInputs, tmp_path: Path
+    phase: str, step: int, run: Path, tiny_inputs: TrainingInputs, tmp_path: Path
 ) -> None:
     """Weights, averages, the optimizer's state, dropout's random state: all to the bit."""
     root = Path(__file__).parent.parent
     inputs = tiny_inputs
     arguments = [inputs.dataset.folder, inputs.language.folder, *(store.folder for store in inputs.stores), tmp_path]
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, *map(str, arguments), SETTINGS.model_dump_json()],
+        [sys.executable, "-c", KILLED, *map(str, arguments), SETTINGS.model_dump_json(), phase, str(step)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join((str(root), str(root / "tests")))},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len(read_log(tmp_path)) == 1
+    assert len(read_log(tmp_path)) == (3 if phase else 1)
+    assert (tmp_path / "self-critical" / "log.csv").exists() == (bool(phase) and step == 3)
     assert not (tmp_path / "pack").exists()
     train_decoder(inputs, tmp_path, SETTINGS, progress=False)
-    for name in ("checkpoint.npz", "best.npz"):
+    for name in ("checkpoint.npz", "best.npz", "self-critical/checkpoint.npz", "self-critical/best.npz"):
         expected, found = read_arrays(run / name), read_arrays(tmp_path / name)
         assert expected.keys() == found.keys()
         for key in expected.keys() - {"history"}:
@@ -540,7 +550,7 @@ def test_a_tokenizer_of_an_unknown_run_is_not_used(
     def enough(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polycap.training.run._fit", enough)
+    monkeypatch.setattr("polycap.training.run._learn", enough)
     with pytest.raises(KeyboardInterrupt):
         train_decoder(tiny_inputs, tmp_path, SETTINGS, progress=False)
     assert Tokenizer.load(path).identity == Tokenizer.load(run / "tokenizer.model").identity
@@ -628,13 +638,13 @@ def test_a_loss_that_is_no_number(tiny_inputs: TrainingInputs, tmp_path: Path) -
 
 def test_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     assert len(_tensorboard(tmp_path)) == 1
-    monkeypatch.setattr("polycap.training.run.find_spec", lambda _: None)
+    monkeypatch.setattr("polycap.training.phase.find_spec", lambda _: None)
     assert _tensorboard(tmp_path) == []
     assert "tensorboard is not installed: log.csv only (pip install 'polycap[train]' for both)" in caplog.text
 
 
 def test_weight_decay_spares_biases_and_embeddings() -> None:
-    optimizer = _optimizer(training_settings(), steps=1)
+    optimizer = teacher_forcing_optimizer(training_settings(), steps=1)
     names = {"kernel": True, "bias": False, "output_bias": False, "embeddings": False, "place": False}
     for name, decays in names.items():
         assert optimizer._use_weight_decay(keras.Variable(np.zeros(2), name=name)) == decays, name

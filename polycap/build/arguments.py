@@ -70,7 +70,7 @@ def settle_arguments(
         folder: the language's work folder.
         code: the language, for messages.
         assignments: training settings, `name=value`.
-        captions: captions of the language; they take the place of all before.
+        captions: captions of the language; they take the place of all before. An empty one: of none.
         given: the other arguments; None for one that is not given.
 
     Raises:
@@ -82,7 +82,7 @@ def settle_arguments(
     # absolute: the next build may start elsewhere
     changes.update({name: value.absolute() for name, value in changes.items() if isinstance(value, Path)})
     if captions:
-        changes["captions"] = tuple(map(_absolute, captions))
+        changes["captions"] = tuple(_absolute(source) for source in captions if source)
     if changes.get("captions", values.get("captions")) != values.get("captions"):
         values.pop("origin", None)  # it was said of other captions
     settings = dict(values.get("settings", {}))

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -13,12 +13,12 @@ from pydantic import BaseModel
 
 from polycap.build.arguments import BuildArguments
 from polycap.build.hashes import HashCache
-from polycap.dataset import CaptionSource, Dataset, load_dataset, read_captions, read_sources
+from polycap.dataset import CaptionSource, Dataset, language_sources, load_dataset, read_captions, read_sources
 from polycap.errors import BuildError, DatasetError
 from polycap.files import digest, make_folder, read_json, sha256_file
-from polycap.language import Language
+from polycap.language import NO_ENGINES, Language
 from polycap.training.settings import TrainingSettings, parse_settings
-from polycap.translation.choose import NO_ENGINES, choose_engine
+from polycap.translation.choose import choose_engine
 from polycap.translation.engine import Translator
 
 if TYPE_CHECKING:  # it brings TensorFlow
@@ -73,8 +73,21 @@ class Job:
 
     @property
     def translates(self) -> bool:
-        """Whether the captions to learn are the dataset's own, translated."""
-        return not self.arguments.captions and self.language.translation.engine not in NO_ENGINES
+        """Whether the dataset's own captions, translated, are learned from, alone or among others."""
+        if self.arguments.captions or self.language.captions:
+            return not self.arguments.captions and any(source.translated for source in self.language.captions)
+        return self.language.translation.engine not in NO_ENGINES
+
+    @cached_property
+    def files(self) -> list[CaptionSource]:
+        """The files of captions to learn from: those of the arguments, or else those that the language's folder names.
+
+        Raises:
+            DatasetError: an argument is not understood, or a file that the folder names is not there.
+        """
+        if self.arguments.captions:
+            return [CaptionSource.parse(source, self.arguments.origin) for source in self.arguments.captions]
+        return language_sources(self.language, self.arguments.data)
 
     @cached_property
     def translator(self) -> Translator:
@@ -87,24 +100,37 @@ class Job:
 
     @cached_property
     def source(self) -> Dataset:
-        """The dataset with the captions that the language is to learn, as they are given.
+        """The dataset with the captions that the language is to learn, as they are given; without a translation.
 
         Raises:
             BuildError: the language needs captions of its own, and none are given.
             DatasetError: they can't be read, or none is of a photo of the train split or of the dev split.
         """
-        given = self.arguments.captions
-        if not given:
+        if not self.files:
             if self.language.translation.engine != "none":
                 raise BuildError(
                     f"{self.language.code}: captions in {self.language.native_name} are needed: "
-                    "give --captions FILE (image#i<TAB>caption, CSV or JSON Lines)"
+                    "give --captions FILE (image#i<TAB>caption, CSV or JSON Lines), or name files in language.toml"
                 )
             return self.dataset
-        table, faults = read_sources(CaptionSource.parse(source, self.arguments.origin) for source in given)
+        first = f"; the first fault in the file: {self.given.faults[0]}" if self.given.faults else ""
+        names = ", ".join(str(source.path) for source in self.files)
+        _require_splits(self.given, f"{names}: no caption of", f" of {self.arguments.data}{first}")
+        return self.given
+
+    @cached_property
+    def given(self) -> Dataset:
+        """The dataset with the captions of `files`, whichever photos these are of.
+
+        Raises:
+            DatasetError: they can't be read.
+        """
+        return self.mix(self.files)
+
+    def mix(self, sources: Iterable[CaptionSource]) -> Dataset:
+        """The dataset with the captions of several files; what is wrong in these comes first among its faults."""
+        table, faults = read_sources(sources)
         dataset = self.dataset.with_captions(table)
-        first = f"; the first fault in the file: {faults[0]}" if faults else ""
-        _require_splits(dataset, f"{', '.join(given)}: no caption of", f" of {self.arguments.data}{first}")
         return replace(dataset, faults=(*faults, *dataset.faults))
 
     @cached_property

@@ -5,7 +5,7 @@
     WORK/hashes.json           hashes of files, remembered
     WORK/features/KEY/         features, shared by all languages with the same photos, encoder and components
     WORK/CODE/build.json       the arguments of the last build
-    WORK/CODE/captions.jsonl   the captions, in one form
+    WORK/CODE/captions.jsonl   the captions, in one form; translated.jsonl: those of an engine, where they are mixed
     WORK/CODE/tokenizer.model  SentencePiece
     WORK/CODE/run-KEY/         a training run for each set of inputs
     WORK/CODE/evaluation-dev/  predictions, references and scores
@@ -14,6 +14,7 @@
 KEY is a hash of the inputs. Folders of other keys are never removed; delete those that are no longer wanted.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from polycap.registry import get_language
 from polycap.training.settings import parse_settings
 
 __all__ = ["Build", "build_language"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,9 @@ def build_language(
     Args:
         code: the language.
         data: the dataset's folder.
-        captions: files of captions of its photos in the language, `FILE[,origin=…][,weight=…]`; without them, the
-            dataset's own are learned if the language's engine is "none", and else their translation.
+        captions: files of captions of its photos in the language, `FILE[,origin=…][,weight=…]`. Without them, or
+            with an empty one in place of the last build's: the `[[captions]]` of the language's folder; without those,
+            the dataset's own if the language's engine is "none", and else their translation.
         origin: where `captions` come from: "human" unless given, or a translation's name.
         work: the work folder; languages that share it share the features.
         settings: training settings, `name=value`, over those of the language's folder.
@@ -106,6 +110,9 @@ def build_language(
         mirrored=mirrored,
         encoder_weights=encoder_weights,
     )
+    if language.captions and arguments.captions and not captions:
+        kept, toml = work / code, language.folder / "language.toml"
+        logger.info("%s: --captions of the last build, not [[captions]] of %s; --captions '' changes that", kept, toml)
     job = Job(language, arguments, work, progress=progress)
     stages = stages_of(job)
     require_writable(language)

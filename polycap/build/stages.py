@@ -18,7 +18,7 @@ from polycap.build.job import CAPTIONS, Job, alone, card_hash, read_pack, table
 from polycap.build.pack import install_pack
 from polycap.build.plan import Result, Stage
 from polycap.build.record import Values
-from polycap.dataset import chief_origin, count_origins, score_against
+from polycap.dataset import CaptionSource, Dataset, chief_origin, count_origins, score_against
 from polycap.errors import FeatureStoreError
 from polycap.features.identity import expected_identity
 from polycap.features.pca import FeaturePCA
@@ -34,11 +34,15 @@ __all__ = ["TRAIN_LOG", "EvaluateStage", "TrainStage", "stages_of"]
 logger = logging.getLogger(__name__)
 
 TRAIN_LOG = "log.csv"
+TRANSLATED = "translated.jsonl"
+"""The translations, where there are other captions besides."""
 
 
 def stages_of(job: Job) -> list[Stage]:
     """All stages of a language, in order."""
-    captions = TranslatedCaptionsStage if job.translates else CaptionsStage
+    captions: type[_JobStage] = CaptionsStage
+    if job.translates:
+        captions = MixedCaptionsStage if job.language.captions else TranslatedCaptionsStage
     kinds = (FeaturesStage, captions, TokenizerStage, TrainStage, EvaluateStage, InstallStage)
     return [kind(job) for kind in kinds]
 
@@ -154,26 +158,36 @@ class CaptionsStage(_JobStage):
 
     def facts(self) -> dict[str, str]:
         """The captions themselves: the same ones in another file format change nothing."""
-        source = self.job.source
-        facts = {"captions": source.fingerprint(), "caption origin": source.caption_origin}
-        if len(count_origins(source.photos)) > 1:  # then they also decide which dev captions epochs are judged by
-            origins = [[photo.name, [caption.origin for caption in photo.captions]] for photo in source.photos]
-            facts["origin of each caption"] = digest(origins)
-        return facts
+        return _caption_facts(self.job.source)
 
     def run(self, place: Path, inputs: Values) -> Result:
         """Write them."""
-        path = place / CAPTIONS
-        write_text(path, "".join(f"{line}\n" for line in self._lines()))
-        if faults := self.job.source.faults:
-            logger.warning("captions: %d faults, first: %s", len(faults), faults[0])
-        return Result(dict(inputs), [path])
+        return Result(dict(inputs), [_write_captions(place, self.job.source)])
 
-    def _lines(self) -> Iterator[str]:
-        for photo in self.job.source.photos:
-            for caption in photo.captions:
-                row = {"image": photo.name, "index": caption.index, "caption": caption.text, "origin": caption.origin}
-                yield json.dumps(row | ({"weight": caption.weight} if caption.weight != 1 else {}), ensure_ascii=False)
+
+def _caption_facts(dataset: Dataset) -> dict[str, str]:
+    """What later stages depend on of captions."""
+    facts = {"captions": dataset.fingerprint(), "caption origin": dataset.caption_origin}
+    if len(count_origins(dataset.photos)) > 1:  # then they also decide which dev captions epochs are judged by
+        origins = [[photo.name, [caption.origin for caption in photo.captions]] for photo in dataset.photos]
+        facts["origin of each caption"] = digest(origins)
+    return facts
+
+
+def _write_captions(place: Path, dataset: Dataset) -> Path:
+    """Write the captions to learn, and tell of what was left out."""
+    path = place / CAPTIONS
+    write_text(path, "".join(f"{line}\n" for line in _caption_lines(dataset)))
+    if dataset.faults:
+        logger.warning("captions: %d faults, first: %s", len(dataset.faults), dataset.faults[0])
+    return path
+
+
+def _caption_lines(dataset: Dataset) -> Iterator[str]:
+    for photo in dataset.photos:
+        for caption in photo.captions:
+            row = {"image": photo.name, "index": caption.index, "caption": caption.text, "origin": caption.origin}
+            yield json.dumps(row | ({"weight": caption.weight} if caption.weight != 1 else {}), ensure_ascii=False)
 
 
 class TranslatedCaptionsStage(_JobStage):
@@ -192,17 +206,41 @@ class TranslatedCaptionsStage(_JobStage):
         }
 
     def run(self, place: Path, inputs: Values) -> Result:
+        """Translate."""
+        self.translate(place / CAPTIONS, inputs)
+        return Result(_caption_facts(self.job.captioned), [place / CAPTIONS])
+
+    def translate(self, path: Path, inputs: Values) -> None:
         """Translate, or go on; what another engine said, or of other captions, stays in a folder of its own."""
         from polycap.translation.translate import translate_captions
 
-        job, path = self.job, place / CAPTIONS
+        job, place = self.job, path.parent
         journal = place / f"translation-{digest([inputs['source captions'], inputs['engine']])}"
         report = translate_captions(
             job.dataset, job.language, job.translator, path, journal=journal, progress=job.progress
         )
         for line in report.lines():
             logger.info("captions: %s", line)
-        return Result({"captions": job.captioned.fingerprint(), "caption origin": report.origin}, [path])
+
+
+class MixedCaptionsStage(TranslatedCaptionsStage):
+    """The dataset's captions, translated, with those of the files that the language's folder names, by its weights."""
+
+    def facts(self) -> dict[str, str]:
+        """The translation's, and the other captions."""
+        others = {f"{name} of files": value for name, value in _caption_facts(self.job.given).items()}
+        return {**super().facts(), **others, "weight of translations": f"{self._weight:g}"}
+
+    def run(self, place: Path, inputs: Values) -> Result:
+        """Translate, and put all together."""
+        translated = place / TRANSLATED
+        self.translate(translated, inputs)
+        mixed = self.job.mix([CaptionSource(translated, weight=self._weight), *self.job.files])
+        return Result(_caption_facts(mixed), [_write_captions(place, mixed), translated])
+
+    @property
+    def _weight(self) -> float:
+        return next(source.weight for source in self.job.language.captions if source.translated)
 
 
 class TokenizerStage(_JobStage):

@@ -1,11 +1,11 @@
-"""What the commands share: options that several have, and how they print."""
+"""What the commands share: options that several have, and the dataset that these name."""
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from polycap.cli.output import note, note_all
 
 __all__ = [
     "AsJson",
@@ -15,10 +15,6 @@ __all__ = [
     "PackFolder",
     "Weights",
     "Work",
-    "note",
-    "note_all",
-    "print_json",
-    "print_row",
     "read_dataset",
 ]
 
@@ -32,7 +28,7 @@ Captions = Annotated[
     typer.Option(
         metavar="FILE[,origin=…][,weight=…]",
         help="Captions of these photos in the language; may be given again. With weight=2 they are learned from twice "
-        "as often as a photo's others.",
+        "as often as a photo's others. They take the place of the language's [[captions]].",
     ),
 ]
 Origin = Annotated[
@@ -40,34 +36,20 @@ Origin = Annotated[
 ]
 
 
-def read_dataset(data: Path, captions: list[str], origin: str | None) -> Any:
-    from polycap.dataset import CaptionSource, load_dataset, read_sources
+def read_dataset(data: Path, captions: list[str], origin: str | None, language: Any = None) -> Any:
+    """The dataset, with the captions given, or else those of the language's `[[captions]]` files."""
+    from polycap.dataset import CaptionSource, language_sources, load_dataset, read_sources
 
     dataset = load_dataset(data)
     faults = list(dataset.faults)
-    if captions:
-        others, faults = read_sources(CaptionSource.parse(source, origin) for source in captions)
+    sources = [CaptionSource.parse(source, origin) for source in captions]
+    if language and not sources:
+        sources = language_sources(language, data)
+    if sources:
+        others, faults = read_sources(sources)
         chosen = dataset.with_captions(others)
         note_all(chosen.faults[len(dataset.faults) :])  # photos that are not there
         dataset = chosen
     if faults:
-        note(f"{len(faults)} faults in {', '.join(captions) or data}, first: {faults[0]}")
+        note(f"{len(faults)} faults in {', '.join(str(source.path) for source in sources) or data}, first: {faults[0]}")
     return dataset
-
-
-def print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def print_row(row: dict[str, Any]) -> None:
-    for key, value in row.items():
-        typer.echo(f"{key:20} {value:.2f}" if isinstance(value, float) else f"{key:20} {value}")
-
-
-def note(message: str) -> None:
-    typer.echo(f"polycap: {message}", err=True)
-
-
-def note_all(messages: Iterable[object]) -> None:
-    for message in messages:
-        note(str(message))

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, Weights, note_all, print_json
+from polycap.cli.common import AsJson, Weights
+from polycap.cli.output import note_all, print_json
 
 __all__ = ["data_check", "data_fetch", "make_features"]
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, PackFolder, Weights, note, print_json, print_row
+from polycap.cli.common import AsJson, PackFolder, Weights
+from polycap.cli.output import note, print_json, print_row
 
 __all__ = ["install", "pack", "uninstall"]
 

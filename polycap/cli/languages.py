@@ -1,36 +1,21 @@
 """Commands about languages: which there are, a new one, whether one is as it should be."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, note, note_all, print_json
+from polycap.cli.common import AsJson
+from polycap.cli.output import note, note_all, print_json
 
 __all__ = ["check", "list_languages", "new"]
 
 
 def list_languages(as_json: AsJson = False) -> None:
-    """List the languages, and which have a trained pack: of their own, or one that was installed."""
-    from polycap.registry import available_languages
+    """List the languages, and which have a trained pack."""
+    from polycap.cli.listing import print_languages
 
-    entries = available_languages()
-    rows: list[dict[str, Any]] = []
-    for entry in entries:
-        row: dict[str, Any] = dict.fromkeys(("name", "native_name", "script", "direction"))
-        if entry.language:
-            row = {key: getattr(entry.language, key) for key in row}
-        installed = bool(entry.language and entry.language.installed_pack)
-        rows.append({"code": entry.code, **row, "status": entry.status, "installed": installed})
-    if as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        status = "installed" if row["installed"] else row["status"]
-        typer.echo(f"{row['code']:10} {status:10} {row['name'] or '':24} {row['native_name'] or ''}")
-    for entry in entries:
-        for fault in entry.faults:
-            note(f"{entry.code}: {fault}")
+    print_languages(as_json=as_json)
 
 
 def new(

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, Captions, Data, Origin, Weights, Work, print_json, print_row, read_dataset
+from polycap.cli.common import AsJson, Captions, Data, Origin, Weights, Work, read_dataset
+from polycap.cli.output import print_json, print_row
+from polycap.errors import PolycapError
 
 __all__ = ["build", "status", "train", "translate"]
 
@@ -56,6 +58,9 @@ def train(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A training setting, such as epochs=20 or kind=merge.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Begin with the decoder in this pack, of another language, but for its tokens.")
+    ] = None,
 ) -> None:
     """Train a language's decoder and write its pack; resumes where it was stopped."""
     from polycap.registry import get_language
@@ -63,13 +68,19 @@ def train(
 
     language = get_language(code)
     settings = parse_settings(setting or [], language)
-    dataset = read_dataset(data, captions or [], origin)
+    if not captions and any(source.translated for source in language.captions):
+        raise PolycapError(
+            f"{language.folder / 'language.toml'}:captions: some are to be translated first, as `polycap build {code}` "
+            "does; or name all of them with --captions"
+        )
+    dataset = read_dataset(data, captions or [], origin, language)
     # mistakes are told before TensorFlow is loaded
     from polycap.features.prepare import open_features
     from polycap.training.run import TrainingInputs, train_decoder
 
     opened = open_features(features)
-    typer.echo(train_decoder(TrainingInputs(language, dataset, opened.stores, opened.pca), out, settings))
+    inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, start=start)
+    typer.echo(train_decoder(inputs, out, settings))
 
 
 def build(

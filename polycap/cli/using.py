@@ -5,17 +5,8 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import (
-    AsJson,
-    Data,
-    PackFolder,
-    Weights,
-    note,
-    note_all,
-    print_json,
-    print_row,
-    read_dataset,
-)
+from polycap.cli.common import AsJson, Data, PackFolder, Weights, read_dataset
+from polycap.cli.output import note, note_all, print_json, print_row
 from polycap.errors import PolycapError
 
 __all__ = ["caption", "evaluate"]
@@ -62,7 +53,10 @@ def evaluate(
     code: Annotated[str, typer.Argument(help="The language.")],
     data: Data,
     split: Annotated[str, typer.Option(help="train, dev or test.")] = "dev",
-    references: Annotated[Path | None, typer.Option(help="Other references than the dataset's captions.")] = None,
+    references: Annotated[
+        Path | None,
+        typer.Option(help="Other references than the language's [[captions]] files, or else the dataset's."),
+    ] = None,
     origin: Annotated[
         str | None, typer.Option(help="Who wrote the references: human, mt:…; of several origins, the one to take.")
     ] = None,
@@ -86,7 +80,8 @@ def evaluate(
         raise PolycapError(
             "--record enters a decoder's scores in its own pack; with --via there is none of this language"
         )
-    dataset = score_against(read_dataset(data, [str(references)] if references else [], origin), split, origin)
+    given = [str(references)] if references else []
+    dataset = score_against(read_dataset(data, given, origin, language), split, origin)
     [captioner] = load_captioners(
         language.code, beam=beam, pack=pack, weights=encoder_weights, via=via, always_via=True
     )

@@ -5,7 +5,7 @@ from polycap.dataset.load import load_dataset
 from polycap.dataset.model import HUMAN, SPLITS, Caption, Dataset, Fault, Photo, count_origins, join_origins
 from polycap.dataset.readers import read_captions
 from polycap.dataset.release import fetch_flickr8k
-from polycap.dataset.sources import CaptionSource, chief_origin, read_sources, score_against
+from polycap.dataset.sources import CaptionSource, chief_origin, language_sources, read_sources, score_against
 
 __all__ = [
     "HUMAN",
@@ -21,6 +21,7 @@ __all__ = [
     "count_origins",
     "fetch_flickr8k",
     "join_origins",
+    "language_sources",
     "load_dataset",
     "read_captions",
     "read_sources",

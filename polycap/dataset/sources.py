@@ -7,8 +7,9 @@ from pathlib import Path
 from polycap.dataset.model import HUMAN, Caption, Dataset, Fault, Photo, count_origins
 from polycap.dataset.readers import is_origin, is_weight, read_captions
 from polycap.errors import DatasetError
+from polycap.language import Language
 
-__all__ = ["CaptionSource", "chief_origin", "read_sources", "score_against"]
+__all__ = ["CaptionSource", "chief_origin", "language_sources", "read_sources", "score_against"]
 
 _FORM = "FILE[,origin=ORIGIN][,weight=NUMBER]"
 
@@ -62,6 +63,31 @@ def _weight(text: str, value: str) -> float:
     return weight
 
 
+def language_sources(language: Language, data: Path) -> list[CaptionSource]:
+    """The caption files that a language's folder names in its `[[captions]]`, in their order.
+
+    Args:
+        language: each file is looked for in its folder first.
+        data: the dataset's folder, which is looked in next.
+
+    Raises:
+        DatasetError: a file is in neither.
+    """
+    found = []
+    for index, source in enumerate(language.captions):
+        if source.file is None:
+            continue
+        paths = [folder / source.file for folder in (language.folder, data)]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
+            raise DatasetError(
+                f"{language.folder / 'language.toml'}:captions[{index}].file: no file {source.file!r} in "
+                f"{language.folder} nor in {data}; put it there, or remove the table"
+            )
+        found.append(CaptionSource(path, source.origin or HUMAN, source.weight))
+    return found
+
+
 def read_sources(sources: Iterable[CaptionSource]) -> tuple[dict[str, tuple[Caption, ...]], list[Fault]]:
     """The captions of several files together.
 
@@ -98,21 +124,26 @@ def chief_origin(photos: Iterable[Photo]) -> str:
 def score_against(dataset: Dataset, split: str, origin: str | None = None) -> Dataset:
     """The dataset with captions of one origin: a score is against references of one kind, and names it.
 
+    Where people wrote or revised some of the split's captions, it is those unless another origin is named.
+
     Args:
         dataset: photos and captions.
         split: the one to be scored.
-        origin: the one to score against; not needed where the split's captions are all of one.
+        origin: the one to score against; not needed where the split's captions are all of one, or some are people's.
 
     Raises:
-        DatasetError: no caption is of this origin; or there are several and none is named.
+        DatasetError: no caption is of this origin; or there are several, none of them people's, and none is named.
     """
     found = count_origins(dataset.split(split))
     if origin is not None:
         return dataset.of_origin(origin)
+    chief = chief_origin(dataset.split(split))
+    if len(found) > 1 and chief.startswith(HUMAN):
+        return dataset.of_origin(chief)
     if len(found) > 1:
         counts = ", ".join(f"{count:,} {name}" for name, count in found.items())
         raise DatasetError(
             f"{dataset.name}: the {split} split has captions of several origins ({counts}); a score is against "
-            f"one: choose it with --origin {chief_origin(dataset.split(split))}"
+            f"one: choose it with --origin {chief}"
         )
     return dataset

@@ -21,6 +21,8 @@ class AttentionDecoder(Decoder):
     arXiv:1508.04025 (multiplicative attention); Press and Wolf (2017), arXiv:1608.05859 (tied embeddings).
     """
 
+    token_weights = frozenset({"embedding/embeddings", "output_bias"})
+
     def __init__(self, settings: DecoderSettings) -> None:
         super().__init__(settings)
         units, embedding = settings.units, settings.embedding

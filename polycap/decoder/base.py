@@ -20,7 +20,12 @@ State = tuple[Tensor, ...]
 
 
 class Decoder(keras.Model):  # type: ignore[misc]
-    """A recurrent caption decoder. A kind defines `prepare`, `embed`, `advance`, `read` and `logits`."""
+    """A recurrent caption decoder. A kind defines `prepare`, `embed`, `advance`, `read` and `logits`.
+
+    `token_weights` names the weights that belong to the tokens of one language; the others serve any.
+    """
+
+    token_weights: frozenset[str] = frozenset()
 
     def __init__(self, settings: DecoderSettings) -> None:
         super().__init__(name=settings.kind)

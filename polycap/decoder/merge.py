@@ -19,6 +19,8 @@ class MergeDecoder(Decoder):
     Generator?", arXiv:1708.02043.
     """
 
+    token_weights = frozenset({"embedding/embeddings", "vocabulary/kernel", "vocabulary/bias"})
+
     def __init__(self, settings: DecoderSettings) -> None:
         super().__init__(settings)
         units = settings.units

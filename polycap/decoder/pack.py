@@ -9,6 +9,7 @@
     CARD.md               the same for people
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,11 @@ from polycap.files import atomic_path, make_folder, sha256_file
 from polycap.tokenizer import Tokenizer
 
 __all__ = [
+    "DECODER",
     "Card",
     "FileEntry",
     "Pack",
+    "assign_weights",
     "load_pack",
     "named_weights",
     "read_card",
@@ -92,6 +95,12 @@ def named_weights(decoder: Decoder) -> dict[str, Any]:
     if len(named) != len(decoder.trainable_variables):
         raise PackError(f"decoder {decoder.name}: two weights share a name; name every layer")
     return named
+
+
+def assign_weights(decoder: Decoder, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Give the decoder weights, as `named_weights` names them."""
+    for name, variable in named_weights(decoder).items():
+        variable.assign(np.asarray(weights[name], dtype=np.float32))
 
 
 def save_pack(
@@ -165,8 +174,7 @@ def _load_decoder(folder: Path, settings: DecoderSettings) -> Decoder:
     variables = named_weights(decoder)
     if {name: tuple(v.shape) for name, v in variables.items()} != {n: t.shape for n, t in tensors.items()}:
         raise other
-    for name, variable in variables.items():
-        variable.assign(tensors[name].astype(np.float32))
+    assign_weights(decoder, tensors)
     return decoder
 
 

@@ -16,7 +16,10 @@ from polycap.backend import keras
 from polycap.errors import TrainingError
 from polycap.files import atomic_path, write_text
 
-__all__ = ["Average", "Bar", "Checkpoint", "Evaluate"]
+__all__ = ["BEST", "Average", "Bar", "Checkpoint", "Evaluate", "Report"]
+
+BEST = "best.npz"
+"""The file of a phase's best weights."""
 
 
 class Average(keras.callbacks.Callback):  # type: ignore[misc]
@@ -29,7 +32,9 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, weights: list[Any], decay: float) -> None:
         super().__init__()
         self.weights, self.decay, self.step = weights, decay, 0
-        self.average = [keras.Variable(w, trainable=False, name=f"average_{i}") for i, w in enumerate(weights)]
+        # Copies: JAX hands the weights' own memory on to the next step.
+        copies = map(keras.ops.copy, weights)
+        self.average = [keras.Variable(c, trainable=False, name=f"average_{i}") for i, c in enumerate(copies)]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         self.step += 1
@@ -71,7 +76,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, folder: Path, names: list[str], average: Average) -> None:
         super().__init__()
-        self.path, self.best_path, self.log_path = (folder / n for n in ("checkpoint.npz", "best.npz", "log.csv"))
+        self.path, self.best_path, self.log_path = (folder / n for n in ("checkpoint.npz", BEST, "log.csv"))
         self.names, self.average = names, average
         self.history: list[dict[str, float]] = []
 
@@ -136,14 +141,17 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 class Bar(keras.callbacks.Callback):  # type: ignore[misc]
     """A bar over the epoch's batches, on stderr; `seconds` and `tokens_per_second` join the epoch's logs."""
 
-    def __init__(self, epochs: int, batches: int, target_tokens: Callable[[], int], *, enabled: bool = True) -> None:
+    def __init__(
+        self, title: str, epochs: int, batches: int, target_tokens: Callable[[], int], *, enabled: bool = True
+    ) -> None:
         super().__init__()
-        self.epochs, self.batches, self.target_tokens, self.enabled = epochs, batches, target_tokens, enabled
+        self.title, self.epochs, self.batches = title, epochs, batches
+        self.target_tokens, self.enabled = target_tokens, enabled
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        title = f"epoch {epoch + 1}/{self.epochs}"
+        title = f"{self.title} {epoch + 1}/{self.epochs}"
         self.bar = tqdm(total=self.batches, desc=title, unit="batch", disable=not self.enabled)
-        self.tokens, self.start = self.target_tokens(), time.monotonic()
+        self.start = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self.bar.update()
@@ -153,20 +161,20 @@ class Bar(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         if logs is not None:
             logs["seconds"] = time.monotonic() - self.start
-            logs["tokens_per_second"] = self.tokens / logs["seconds"]
+            logs["tokens_per_second"] = self.target_tokens() / logs["seconds"]
         self.bar.close()
 
 
 class Report(keras.callbacks.Callback):  # type: ignore[misc]
     """One line per epoch for the log, when all figures are in."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(self, title: str, write: Callable[[str], None]) -> None:
         super().__init__()
-        self.write = write
+        self.title, self.write = title, write
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         figures = "  ".join(f"{key} {value:.4g}" for key, value in (logs or {}).items())
-        self.write(f"epoch {epoch + 1}: {figures}")
+        self.write(f"{self.title} {epoch + 1}: {figures}")
 
 
 def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

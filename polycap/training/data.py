@@ -103,6 +103,10 @@ class Batches:
         token_ids = self._pack([self._drawn[i] for i in chosen])
         return (features, token_ids[:, :, :-1]), token_ids[:, :, 1:]
 
+    def photos(self, index: int) -> list[int]:
+        """The photos of a batch of this epoch, as places in `examples`."""
+        return list(self._order[index])
+
     def target_tokens(self) -> int:
         """Target tokens of this epoch, `</s>` included."""
         return sum(len(ids) + 1 for batch in self._order for i in batch for ids in self._drawn[i])

@@ -1,12 +1,14 @@
-"""What a run was computed on, for its pack's card."""
+"""What a run was computed on and how long it took, for its pack's card."""
 
+import csv
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 from polycap.backend import keras
 
-__all__ = ["describe_machine"]
+__all__ = ["describe_machine", "time_spent"]
 
 
 def describe_machine(*, bfloat16: bool) -> dict[str, str | int]:
@@ -21,6 +23,26 @@ def describe_machine(*, bfloat16: bool) -> dict[str, str | int]:
         found["accelerators"] = accelerators
     found["backend"] = keras.backend.backend() + (", bfloat16 matrix products" if bfloat16 else ", float32")
     return found
+
+
+def time_spent(logs: Sequence[Path]) -> dict[str, float]:
+    """How long all epochs took on the clock, those before a run was killed included.
+
+    Args:
+        logs: the `log.csv` of each phase; one that is not there was not needed.
+    """
+    rows = []
+    for log in logs:
+        if log.is_file():
+            with log.open(encoding="utf-8", newline="") as stream:
+                rows += list(csv.DictReader(stream))
+    seconds = [float(row["seconds"]) for row in rows]
+    scoring = [float(row.get("dev_seconds") or 0) for row in rows]  # a run that an older polycap began has none
+    return {
+        "minutes of training": round(sum(seconds) / 60, 1),
+        "minutes of scoring epochs": round(sum(scoring) / 60, 1),
+        "seconds per epoch": round(sum(seconds) / max(1, len(seconds)), 1),
+    }
 
 
 def _processor() -> str:

@@ -7,16 +7,15 @@
     checkpoint.npz   the state after the last finished epoch
     best.npz         the averaged weights of the best epoch
     log.csv          a row per epoch; tensorboard/ holds the same
+    self-critical/   the same three files of the self-critical epochs, which begin with best.npz
     pack/            the result
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
-from importlib.util import find_spec
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,8 @@ from polycap.backend import allow_bfloat16, keras
 from polycap.dataset import Dataset, Photo, chief_origin, count_origins
 from polycap.decoder.base import Decoder
 from polycap.decoder.model import build_decoder
-from polycap.decoder.pack import Card, named_weights, save_pack
+from polycap.decoder.pack import Card, assign_weights, save_pack
+from polycap.decoder.sample import Sampler
 from polycap.decoder.search import Search
 from polycap.decoder.settings import DecoderSettings
 from polycap.errors import TrainingError
@@ -36,15 +36,21 @@ from polycap.files import make_folder, read_json, write_json
 from polycap.language import Language
 from polycap.metrics import bleu
 from polycap.tokenizer import Tokenizer
-from polycap.training.callbacks import Average, Bar, Checkpoint, Evaluate, Report
 from polycap.training.data import Batches, Example, train_tokenizer
 from polycap.training.loss import TokenLoss
-from polycap.training.machine import describe_machine
+from polycap.training.machine import describe_machine, time_spent
+from polycap.training.optimizers import self_critical_optimizer, teacher_forcing_optimizer
+from polycap.training.phase import BEST, Phase, run_phase
+from polycap.training.rewards import BleuReward
+from polycap.training.self_critical import DrawnBatches, PolicyLoss
 from polycap.training.settings import TrainingSettings
+from polycap.training.start import start_from, start_identity
 
 __all__ = ["TrainingInputs", "train_decoder"]
 
-logger = logging.getLogger(__name__)
+SELF_CRITICAL = "self-critical"
+LOG = "log.csv"
+"""The folder of the second phase."""
 
 ENCODER_TERMS = (
     "The encoder's weights are Keras' ImageNet Xception; ImageNet is for non-commercial research and education."
@@ -66,6 +72,7 @@ class TrainingInputs:
         stores: views of the photos, the plain one first; all of one encoder and PCA.
         pca: the map that reduced the stores, or None.
         tokenizer: one that is trained already; without it, one is trained on the train split's captions.
+        start: the pack of another language whose decoder this one begins with, but for what belongs to tokens.
     """
 
     language: Language
@@ -73,6 +80,7 @@ class TrainingInputs:
     stores: Sequence[FeatureStore]
     pca: FeaturePCA | None
     tokenizer: Tokenizer | None = None
+    start: Path | None = None
 
     def check(self) -> None:
         """Raise TrainingError or FeatureStoreError where the parts don't belong together."""
@@ -123,10 +131,12 @@ def train_decoder(
     config = _config(inputs, settings, tokenizer)
     _claim(folder, config)
     decoder = build_decoder(_decoder_settings(inputs, settings, tokenizer))
-    epochs = _fit(inputs, settings, decoder, tokenizer, folder, progress=progress)
-    card = _card(inputs, config, decoder, {**_outcome(inputs, epochs), **machine})
-    with np.load(folder / "best.npz") as weights:
-        save_pack(folder / "pack", card, dict(weights), tokenizer, inputs.pca)
+    if inputs.start is not None:
+        start_from(decoder, inputs.start)
+    best, weights_path = _learn(inputs, settings, decoder, tokenizer, folder, progress=progress)
+    cost = {**time_spent([folder / LOG, folder / SELF_CRITICAL / LOG]), **machine}
+    with np.load(weights_path) as weights:
+        save_pack(folder / "pack", _card(inputs, config, decoder, best, cost), dict(weights), tokenizer, inputs.pca)
     return folder / "pack"
 
 
@@ -141,16 +151,18 @@ def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
 
 def _config(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> dict[str, Any]:
     packages = ("polycap", "keras", "numpy", "sentencepiece", "sacrebleu", keras.backend.backend())
+    pca = inputs.pca.identity if inputs.pca else None
     return {
         "language": inputs.language.code,
         "settings": settings.model_dump(),
         "dataset": inputs.dataset.fingerprint(),
         "encoder": inputs.stores[0].encoder,
-        "pca": inputs.pca.identity if inputs.pca else None,
+        "pca": pca,
         "views": ["mirrored" if store.mirrored else "plain" for store in inputs.stores],
         "tokenizer": tokenizer.identity,
         "text": inputs.language.text.model_dump(),
         "decoding": inputs.language.decoding.model_dump(),
+        "start": inputs.start and start_identity(inputs.start, inputs.stores[0].encoder, pca),
         "versions": {name: _version(name) for name in packages},
     }
 
@@ -194,7 +206,7 @@ def _decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokeni
     )
 
 
-def _fit(
+def _learn(
     inputs: TrainingInputs,
     settings: TrainingSettings,
     decoder: Decoder,
@@ -202,8 +214,8 @@ def _fit(
     folder: Path,
     *,
     progress: bool,
-) -> Checkpoint:
-    """Run the epochs that are left; what it returns knows the logs of all, and which was best."""
+) -> tuple[dict[str, float], Path]:
+    """Run the epochs that are left of both phases; returns the best epoch's log, and the file of its weights."""
     examples, caption_weights = _examples(inputs, tokenizer)
     batches = Batches(
         examples,
@@ -214,51 +226,73 @@ def _fit(
         seed=settings.seed,
         weights=caption_weights,
     )
-    # XLA made this ten times slower on a CPU; other backends than TensorFlow have their own compilers
-    jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
-    loss = TokenLoss(settings.label_smoothing)
-    decoder.compile(optimizer=_optimizer(settings, len(batches)), loss=loss, jit_compile=jit_compile)
-    decoder.optimizer.build(decoder.trainable_variables)
-    weights = named_weights(decoder)
-    average = Average(list(weights.values()), settings.ema_decay)
-    checkpoint = Checkpoint(folder, list(weights), average)
-    checkpoint.set_model(decoder)
-    done = checkpoint.restore()
-    if done:
-        logger.info("%s: going on after epoch %d", folder, done)
-    callbacks = [
-        average,
-        Bar(settings.epochs, len(batches), batches.target_tokens, enabled=progress),
-        Evaluate(average, _dev_score(inputs, decoder, tokenizer)),
-        checkpoint,
-        Report(logger.info),
-        *_tensorboard(folder),
-    ]
-    _run_epochs(decoder, batches, range(done, settings.epochs), keras.callbacks.CallbackList(callbacks, model=decoder))
-    return checkpoint
+    score = _dev_score(inputs, decoder, tokenizer)
+    forced = run_phase(
+        Phase(
+            "epoch",
+            folder,
+            batches,
+            settings.epochs,
+            TokenLoss(settings.label_smoothing),
+            teacher_forcing_optimizer(settings, len(batches)),
+            settings.ema_decay,
+        ),
+        decoder,
+        score,
+        progress=progress,
+    )
+    if not settings.self_critical_epochs:
+        return forced, folder / BEST
+    with np.load(folder / BEST) as weights:
+        assign_weights(decoder, weights)
+    free = run_phase(
+        Phase(
+            "self-critical epoch",
+            folder / SELF_CRITICAL,
+            _drawn_batches(inputs, settings, decoder, tokenizer, batches, [name for name, _ in examples]),
+            settings.self_critical_epochs,
+            PolicyLoss(),
+            self_critical_optimizer(settings, len(batches)),
+            settings.self_critical_ema_decay,
+        ),
+        decoder,
+        score,
+        progress=progress,
+    )
+    free["epoch"] += settings.epochs
+    return max((free, folder / SELF_CRITICAL / BEST), (forced, folder / BEST), key=lambda pair: pair[0]["dev_bleu4"])
 
 
-def _run_epochs(decoder: Decoder, batches: Batches, epochs: range, callbacks: Any) -> None:
-    """`Model.fit`, but for batches whose length varies: `fit` infers shapes from the first two, and fails later."""
-    callbacks.on_train_begin()
-    for epoch in epochs:
-        batches.start(epoch)
-        callbacks.on_epoch_begin(epoch)
-        losses: list[float] = []
-        for index, batch in enumerate(batches):
-            losses.append(float(decoder.train_on_batch(*batch)))
-            if not isfinite(losses[-1]):
-                raise TrainingError(f"epoch {epoch + 1}: the loss is {losses[-1]}; lower the learning_rate")
-            callbacks.on_train_batch_end(index, {"loss": sum(losses) / len(losses)})
-        callbacks.on_epoch_end(epoch, {"loss": sum(losses) / len(losses)})
-    callbacks.on_train_end()
+def _drawn_batches(
+    inputs: TrainingInputs,
+    settings: TrainingSettings,
+    decoder: Decoder,
+    tokenizer: Tokenizer,
+    batches: Batches,
+    names: Sequence[str],
+) -> DrawnBatches:
+    return DrawnBatches(
+        batches,
+        _rewarding(inputs, names),
+        tokenizer,
+        Sampler(decoder),
+        partial(BleuReward, inputs.language.evaluation.sacrebleu_tokenizer),
+        captions=settings.self_critical_samples,
+        length=settings.max_tokens,
+        seed=settings.seed,
+    )
 
 
-def _tensorboard(folder: Path) -> list[Any]:
-    if find_spec("tensorboard") is None:
-        logger.warning("tensorboard is not installed: log.csv only (pip install 'polycap[train]' for both)")
-        return []
-    return [keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)]
+def _rewarding(inputs: TrainingInputs, names: Sequence[str]) -> list[list[str]]:
+    """The captions of train photos that drawn ones are rewarded by: people's own where a photo has several.
+
+    Against a single one, chance decides.
+    """
+    train = inputs.photos("train")
+    photos = {photo.name: photo for photo in train}
+    chief = inputs.dataset.of_origin(chief_origin(train)).split("train")
+    photos |= {photo.name: photo for photo in chief if len(photo.captions) > 1}
+    return [[text for text in _references(inputs.language, photos[name]) if text] for name in names]
 
 
 def _examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> tuple[list[Example], list[list[float]]]:
@@ -272,20 +306,6 @@ def _examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> tuple[list[Exampl
             examples.append((photo.name, [ids for ids, _ in captions]))
             weights.append([weight for _, weight in captions])
     return examples, weights
-
-
-def _optimizer(settings: TrainingSettings, steps: int) -> Any:
-    """AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101), linear warm-up, then a cosine to zero."""
-    warmup = round(settings.warmup_epochs * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else settings.learning_rate,
-        max(1, settings.epochs * steps - warmup),
-        warmup_target=settings.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "place", "embedding"])
-    return optimizer
 
 
 def _dev_score(inputs: TrainingInputs, decoder: Decoder, tokenizer: Tokenizer) -> Callable[[], float]:
@@ -322,21 +342,9 @@ def _origins(photos: Sequence[Photo]) -> str:
     return ", ".join(parts)
 
 
-def _outcome(inputs: TrainingInputs, epochs: Checkpoint) -> dict[str, Any]:
-    """What came of the epochs, and how long they took on the clock."""
-    seconds = [row["seconds"] for row in epochs.history]
-    scoring = sum(row.get("dev_seconds", 0.0) for row in epochs.history)  # a run of an older polycap has none
-    return {
-        "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
-        "best epoch": int(epochs.best["epoch"]),
-        "best epoch's dev BLEU-4": round(epochs.best["dev_bleu4"], 2),
-        "minutes of training": round(sum(seconds) / 60, 1),
-        "minutes of scoring epochs": round(scoring / 60, 1),
-        "seconds per epoch": round(sum(seconds) / len(seconds), 1),
-    }
-
-
-def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, outcome: dict[str, Any]) -> Card:
+def _card(
+    inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best: dict[str, float], cost: dict[str, Any]
+) -> Card:
     dataset = inputs.dataset
     train = inputs.photos("train")
     return Card(
@@ -356,7 +364,13 @@ def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, outc
             "views": ", ".join(config["views"]),
         },
         terms=[FLICKR8K_TERMS if "Flickr_8k" in dataset.split_source else OTHER_TERMS, ENCODER_TERMS],
-        training={**config["settings"], **outcome},
+        training={
+            **config["settings"],
+            "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
+            "best epoch": int(best["epoch"]),
+            "best epoch's dev BLEU-4": round(best["dev_bleu4"], 2),
+            **cost,
+        },
         created=datetime.now(UTC).date().isoformat(),
         versions=config["versions"],
     )

@@ -6,14 +6,11 @@ from pkgutil import resolve_name
 from typing import Any
 
 from polycap.errors import TranslationError
-from polycap.language import Language
+from polycap.language import NO_ENGINES, Language
 from polycap.registry import get_source
 from polycap.translation.engine import Translator, available_engines, open_translator
 
-__all__ = ["NO_ENGINES", "EngineChoice", "choose_engine"]
-
-NO_ENGINES = frozenset({"none", "captions"})
-"""What a folder says that has no engine: its captions are people's own, or brought."""
+__all__ = ["EngineChoice", "choose_engine"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,26 @@
+"""How the commands print: results to stdout, notes to stderr, each at once."""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["note", "note_all", "print_json", "print_row"]
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2), flush=True)
+
+
+def print_row(row: dict[str, Any]) -> None:
+    for key, value in row.items():
+        print(f"{key:20} {value:.2f}" if isinstance(value, float) else f"{key:20} {value}", flush=True)
+
+
+def note(message: str) -> None:
+    print(f"polycap: {message}", file=sys.stderr, flush=True)
+
+
+def note_all(messages: Iterable[object]) -> None:
+    for message in messages:
+        note(str(message))

@@ -1,0 +1,35 @@
+"""The optimizers of the two phases, each with its schedule of the learning rate."""
+
+from typing import Any
+
+from polycap.backend import keras
+from polycap.training.settings import TrainingSettings
+
+__all__ = ["self_critical_optimizer", "teacher_forcing_optimizer"]
+
+
+def teacher_forcing_optimizer(settings: TrainingSettings, steps: int) -> Any:
+    """AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101) without decay of biases and embeddings.
+
+    `steps` are those of an epoch.
+    """
+    schedule = _schedule(settings.learning_rate, settings.epochs * steps, round(settings.warmup_epochs * steps))
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "place", "embedding"])
+    return optimizer
+
+
+def self_critical_optimizer(settings: TrainingSettings, steps: int) -> Any:
+    """Adam (Kingma and Ba, 2015, arXiv:1412.6980) at a low rate; `steps` are those of an epoch."""
+    schedule = _schedule(settings.self_critical_rate, settings.self_critical_epochs * steps, steps // 4)
+    return keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=settings.clip_norm)
+
+
+def _schedule(rate: float, steps: int, warmup: int) -> Any:
+    """Linear warm-up, then a cosine to zero (Loshchilov and Hutter, 2017, arXiv:1608.03983)."""
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else rate,
+        max(1, steps - warmup),
+        warmup_target=rate if warmup else None,
+        warmup_steps=warmup,
+    )

@@ -1,0 +1,120 @@
+"""Self-critical training: the decoder speaks freely, and what scored above its other tries becomes likelier.
+
+Teacher forcing learns each next token after people's own words; search then lives with the decoder's. Here the decoder
+draws several captions of a photo, and each one's tokens are weighted by how far its reward is above the mean of the
+photo's others.
+
+References: Rennie et al. (2017), "Self-critical Sequence Training for Image Captioning", arXiv:1612.00563; the mean of
+the other samples as the baseline, which needs no greedy pass: Luo (2020), "A Better Variant of Self-Critical Sequence
+Training", arXiv:2003.09971.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polycap.backend import keras
+from polycap.decoder.sample import Sampler
+from polycap.tokenizer import BOS, PAD, Tokenizer
+from polycap.training.data import LENGTH_STEP, Batches
+
+__all__ = ["DrawnBatches", "PolicyLoss"]
+
+Reward = Callable[[Sequence[str], Sequence[Sequence[str]]], NDArray[np.float64]]
+"""Captions, and of each the references of its photo → rewards `(captions,)`."""
+
+SPREAD = 1e-6
+"""Added to the standard deviation of a batch's advantages: where all captions are alike, nothing is learned."""
+
+
+class PolicyLoss(keras.losses.Loss):  # type: ignore[misc]
+    """The negative log-probability of each drawn token; Keras weights it by the advantage (Williams, 1992, REINFORCE).
+
+    `call` takes tokens `(photos, captions, length) int32` and logits `(…, vocab_size) float32` and gives
+    `(photos, captions, length) float32`, in nats.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="policy_loss", reduction="sum_over_batch_size")
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+
+
+class DrawnBatches:
+    """Batches of captions that the decoder draws when they are asked for, each token with its caption's advantage.
+
+    A batch is `((features, inputs), targets, weights)` as `train_on_batch` takes it; all but the features are
+    `(photos, captions, length)`. What is drawn depends on the weights, the seed, the epoch and the batch alone.
+    """
+
+    def __init__(
+        self,
+        batches: Batches,
+        references: Sequence[Sequence[str]],
+        tokenizer: Tokenizer,
+        sampler: Sampler,
+        new_reward: Callable[[], Reward],
+        *,
+        captions: int,
+        length: int,
+        seed: int,
+    ) -> None:
+        """Draw from the photos of `batches`.
+
+        Args:
+            batches: photos; their own captions are not read.
+            references: normalised, of each photo of `batches`.
+            tokenizer: the decoder's.
+            sampler: the decoder that is trained.
+            new_reward: makes what compares drawn captions with references, anew for each epoch: what it learned in an
+                epoch is not in a checkpoint.
+            captions: so many are drawn of each photo, at least 2.
+            length: so many tokens at most, `</s>` included.
+            seed: with epoch and batch, decides the draws.
+        """
+        self._batches, self._references, self._tokenizer = batches, references, tokenizer
+        self._sampler, self._new_reward = sampler, new_reward
+        self._captions, self._length, self._seed = captions, length, seed
+        self.start(0)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def start(self, epoch: int) -> None:
+        """Go to an epoch, counted from 0."""
+        self._batches.start(epoch)
+        self._epoch, self._tokens, self._reward = epoch, 0, self._new_reward()
+
+    def target_tokens(self) -> int:
+        """Tokens drawn in this epoch so far."""
+        return self._tokens
+
+    def __iter__(self) -> Iterator[tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any], NDArray[Any]]]:
+        """Draw the epoch's captions, batch by batch."""
+        for index, ((features, _), _) in enumerate(self._batches):
+            chance = np.random.default_rng((self._seed, self._epoch, index))
+            shape = (len(features), self._captions, self._length)
+            tokens = _trim(self._sampler.draw(features, chance.random(shape, dtype=np.float32)))
+            begin = np.full((*tokens.shape[:2], 1), BOS, dtype=np.int32)
+            inputs = np.concatenate([begin, tokens[:, :, :-1]], axis=2)
+            real = (tokens != PAD).astype(np.float32)
+            self._tokens += int(real.sum())
+            yield (features, inputs), tokens, real * self._advantages(tokens, self._batches.photos(index))[:, :, None]
+
+    def _advantages(self, tokens: NDArray[np.int32], photos: Sequence[int]) -> NDArray[np.float32]:
+        """How far each caption's reward is above the mean of the photo's others, in standard deviations."""
+        captions = [self._tokenizer.decode(ids) for ids in tokens.reshape(-1, tokens.shape[2])]
+        references = [self._references[photo] for photo in photos for _ in range(self._captions)]
+        rewards = self._reward(captions, references).reshape(tokens.shape[:2])
+        others = (rewards.sum(axis=1, keepdims=True) - rewards) / (self._captions - 1)
+        advantages = rewards - others
+        return np.asarray(advantages / (advantages.std() + SPREAD), dtype=np.float32)
+
+
+def _trim(tokens: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Without the columns that are padding in all captions, but for those that round the length up."""
+    longest = int((tokens != PAD).sum(axis=2).max())
+    return tokens[:, :, : -(-longest // LENGTH_STEP) * LENGTH_STEP]

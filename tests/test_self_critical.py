@@ -1,0 +1,182 @@
+"""Self-critical training: what is drawn, what it is worth, and that what is worth more becomes likelier."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sacrebleu.metrics.bleu import BLEU
+from tiny import KINDS, make_decoder, make_features, training_settings
+
+from polycap.backend import keras
+from polycap.decoder.pack import load_pack, named_weights
+from polycap.decoder.sample import Sampler
+from polycap.errors import TrainingError
+from polycap.tokenizer import BOS, EOS, PAD, UNK
+from polycap.training.rewards import BleuReward
+from polycap.training.run import TrainingInputs, train_decoder
+from polycap.training.self_critical import PolicyLoss
+
+pytest_plugins = ["tiny_fixtures"]
+
+
+def chance(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).random(shape, dtype=np.float32)
+
+
+# --- drawing ---
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_captions_end_once_and_have_no_forbidden_token(kind: str) -> None:
+    drawn = Sampler(make_decoder(kind, scale=1.0)).draw(make_features(3), chance(3, 40, 12))
+    assert drawn.shape == (3, 40, 12)
+    assert drawn.dtype == np.int32
+    assert not np.isin(drawn, [UNK, BOS]).any()
+    ends = 0
+    for caption in drawn.reshape(-1, 12):
+        length = int(np.argmax(caption == EOS)) if EOS in caption else 12
+        assert (caption[:length] != PAD).all()
+        assert (caption[length + 1 :] == PAD).all()
+        ends += EOS in caption
+    assert 0 < ends < 120
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tokens_are_drawn_as_often_as_the_decoder_says(kind: str) -> None:
+    decoder = make_decoder(kind, scale=1.0)
+    features = make_features(1)
+    memory, state = decoder.prepare(keras.ops.convert_to_tensor(features))
+    log_probs, _ = decoder.step(keras.ops.full((1, 1), BOS, dtype="int32"), state, memory)
+    expected = np.exp(np.asarray(log_probs)[0, 0])
+    expected[[PAD, UNK, BOS]] = 0
+    expected /= expected.sum()
+    drawn = Sampler(decoder).draw(features, chance(1, 20_000, 1))[0, :, 0]
+    counts = Counter(drawn.tolist())
+    found = np.array([counts[token] for token in range(len(expected))]) / len(drawn)
+    np.testing.assert_allclose(found, expected, atol=4 * np.sqrt(0.25 / len(drawn)))
+
+
+def test_the_same_chance_draws_the_same() -> None:
+    sampler, features = Sampler(make_decoder("attention")), make_features(2)
+    one, same, other = (sampler.draw(features, chance(2, 5, 8, seed=seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+def test_the_ends_of_the_interval() -> None:
+    """Neither end draws what is forbidden, or what is not there."""
+    decoder = make_decoder("attention")
+    marks = np.broadcast_to(np.array([0.0, np.nextafter(np.float32(1), np.float32(0))], np.float32)[:, None], (2, 6))
+    drawn = Sampler(decoder).draw(make_features(1), np.ascontiguousarray(marks)[None])
+    assert ((drawn >= 0) & (drawn < decoder.settings.vocab_size)).all()
+    assert not np.isin(drawn, [UNK, BOS]).any()
+
+
+# --- rewards ---
+
+REFERENCES = [["a dog runs over the green grass", "a brown dog runs on grass"], ["two men sit on a bench in a park"]]
+
+
+def test_the_reward_is_the_change_of_corpus_bleu() -> None:
+    """To first order, log BLEU of a large corpus changes by a caption's reward over the corpus' size."""
+    pairs = [("a dog runs on the grass", REFERENCES[0]), ("two men sit on a bench", REFERENCES[1])]
+    pairs += [("a man sits on the bench in the park", REFERENCES[1]), ("a brown dog", REFERENCES[0])]
+    captions, references = zip(*pairs, strict=True)
+    rewards = BleuReward("13a")(captions, references)
+    copies = 500
+
+    def log_bleu(extra: int | None) -> float:
+        chosen = [*range(len(pairs))] * copies + ([] if extra is None else [extra])
+        metric = BLEU(tokenize="13a", smooth_method="none", force=True)
+        most = max(map(len, references))
+        streams: list[Any] = [
+            [references[i][k] if k < len(references[i]) else None for i in chosen] for k in range(most)
+        ]
+        return float(np.log(metric.corpus_score([captions[i] for i in chosen], streams).score))
+
+    base = log_bleu(None)
+    changes = [(log_bleu(i) - base) * copies * len(pairs) for i in range(len(pairs))]
+    np.testing.assert_allclose(rewards, changes, atol=0.02)
+    assert np.ptp(rewards) > 0.5
+
+
+def test_a_reward_without_any_fitting_ngram_is_a_number() -> None:
+    rewards = BleuReward("13a")(["x y z", "", "q"], [REFERENCES[0]] * 3)
+    assert np.isfinite(rewards).all()
+
+
+def test_averages_remember() -> None:
+    reward = BleuReward("13a", memory=0.5)
+    good, bad = "a dog runs over the green grass", "a cat"
+    first = reward([good], [REFERENCES[0]])[0]
+    reward([bad], [REFERENCES[0]])
+    assert reward([good], [REFERENCES[0]])[0] > first + 0.1
+
+
+# --- learning ---
+
+
+def test_the_loss_makes_what_scored_above_its_others_likelier() -> None:
+    decoder = make_decoder("attention", scale=1.0)
+    decoder.compile(optimizer=keras.optimizers.SGD(0.5), loss=PolicyLoss(), jit_compile=False)
+    features = make_features(1)
+    tokens = np.array([[[5, 6, EOS], [7, 8, EOS]]], dtype=np.int32)
+    inputs = np.concatenate([np.full((1, 2, 1), BOS, np.int32), tokens[:, :, :-1]], axis=2)
+
+    def log_probs() -> Any:
+        logits = decoder((features, inputs))
+        chosen = keras.ops.take_along_axis(keras.ops.log_softmax(logits), tokens[..., None], axis=-1)
+        return np.asarray(keras.ops.sum(chosen, axis=(2, 3)))[0]
+
+    before = log_probs()
+    weights = np.broadcast_to(np.array([1.0, -1.0], np.float32)[None, :, None], tokens.shape)
+    for _ in range(5):
+        decoder.train_on_batch((features, inputs), tokens, weights)
+    after = log_probs()
+    assert after[0] > before[0] + 0.05
+    assert after[1] < before[1] - 0.05
+
+
+def test_a_run_earns_more_than_it_began_with(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    """On its train photos: a tiny decoder says nothing true of others."""
+    common: dict[str, Any] = {"feature_dropout": 0.0, "embedding_dropout": 0.0, "output_dropout": 0.0, "epochs": 15}
+    settings = training_settings(**common, self_critical_epochs=12, self_critical_rate=3e-3)
+    folder = tmp_path / "run"
+    train_decoder(tiny_inputs, folder, settings, progress=False)
+    pack = load_pack(folder / "pack")
+    photos = tiny_inputs.dataset.split("train")
+    features = tiny_inputs.stores[0].read(photo.name for photo in photos)
+    references = [[tiny_inputs.language.normalize(c.text) for c in photo.captions] for photo in photos]
+
+    def earned(path: Path) -> float:
+        with np.load(path) as weights:
+            for name, variable in named_weights(pack.decoder).items():
+                variable.assign(weights[name])
+        drawn = Sampler(pack.decoder).draw(features, chance(len(photos), 30, 12))
+        captions = [[pack.tokenizer.decode(ids) for ids in caption] for caption in drawn.transpose(1, 0, 2)]
+        metric = BLEU(tokenize="13a", force=True)
+        return float(np.mean([metric.corpus_score(c, list(zip(*references, strict=True))).score for c in captions]))
+
+    assert earned(folder / "self-critical" / "best.npz") > earned(folder / "best.npz")
+
+
+# --- starting from another language ---
+
+
+def test_a_run_starts_from_another_pack_but_for_its_tokens(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    first = train_decoder(tiny_inputs, tmp_path / "first", training_settings(epochs=1), progress=False)
+    inputs = replace(tiny_inputs, start=first)
+    frozen = training_settings(epochs=1, learning_rate=1e-12, warmup_epochs=0)
+    second = load_pack(train_decoder(inputs, tmp_path / "second", frozen, progress=False)).decoder
+    theirs = named_weights(load_pack(first).decoder)
+    assert second.token_weights
+    for name, variable in named_weights(second).items():
+        same = np.allclose(np.asarray(variable), np.asarray(theirs[name]), atol=1e-3)
+        assert same == (name not in second.token_weights) or name == "output_bias", name
+    with pytest.raises(TrainingError, match="another kind or size"):
+        train_decoder(inputs, tmp_path / "third", training_settings(units=8), progress=False)
+    with pytest.raises(TrainingError, match=r"config\.json:start: this run was started with"):
+        train_decoder(tiny_inputs, tmp_path / "second", frozen, progress=False)
