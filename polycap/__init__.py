@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from polycap.dataset import load_dataset
     from polycap.errors import PolycapError
     from polycap.evaluation import evaluate_captioner
+    from polycap.exchange import install_pack, uninstall_pack, write_pack_file
     from polycap.language import Language
     from polycap.registry import available_languages, get_language
     from polycap.training.run import train_decoder
@@ -35,8 +36,11 @@ __all__ = [
     "caption_photos",
     "evaluate_captioner",
     "get_language",
+    "install_pack",
     "load_dataset",
     "train_decoder",
+    "uninstall_pack",
+    "write_pack_file",
 ]
 
 _HOMES = {
@@ -48,8 +52,11 @@ _HOMES = {
     "caption_photos": "polycap.captioning",
     "evaluate_captioner": "polycap.evaluation",
     "get_language": "polycap.registry",
+    "install_pack": "polycap.exchange",
     "load_dataset": "polycap.dataset",
     "train_decoder": "polycap.training.run",
+    "uninstall_pack": "polycap.exchange",
+    "write_pack_file": "polycap.exchange",
 }
 
 

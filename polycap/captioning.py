@@ -54,6 +54,7 @@ class Captioner:
 
     def __init__(self, language: Language, pack: Pack, encoder: Encoder, settings: DecodingSettings | None = None):
         pack.require_encoder(encoder.identity)
+        pack.require_grid(encoder.cells, encoder.channels)
         self.language, self.pack, self.encoder = language, pack, encoder
         self._search = Search(pack.decoder, settings or language.decoding)
 

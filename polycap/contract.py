@@ -88,7 +88,7 @@ def check_language(language: "str | PathLike[str] | Language", *, pack: bool = T
         LanguageError: there is no such folder or code. What is wrong *in* a folder is in the report.
     """
     if isinstance(language, Language):
-        return _check_folder(language.folder, language.code, pack=pack)
+        return _check_folder(language.folder, language.code, pack=pack, installed=language.installed_pack)
     path = Path(language)
     if str(language) and os.path.isdir(path):  # noqa: PTH112  # path.is_dir() fails with too long a name
         return _check_folder(path, folder_name(path), pack=pack)
@@ -102,7 +102,8 @@ def check_language(language: "str | PathLike[str] | Language", *, pack: bool = T
     if broken:  # a duplicate is no fault of the folder alone
         faults = tuple(fault for entry in broken for fault in entry.faults)
         return Report(broken[0].code, broken[0].folder, (Check("schema", faults),))
-    return _check_folder(entries[0].folder, entries[0].code, pack=pack)
+    installed = entries[0].language.installed_pack if entries[0].language else None
+    return _check_folder(entries[0].folder, entries[0].code, pack=pack, installed=installed)
 
 
 def assert_language(language: "str | PathLike[str] | Language", *, pack: bool = True) -> None:
@@ -117,11 +118,12 @@ def assert_language(language: "str | PathLike[str] | Language", *, pack: bool = 
         raise AssertionError("\n".join(report.lines()))
 
 
-def _check_folder(folder: Path, code: str, *, pack: bool) -> Report:
+def _check_folder(folder: Path, code: str, *, pack: bool, installed: Path | None = None) -> Report:
     forget_hooks()  # this folder's may have been edited since
     language, faults = read_language(folder, code=code)
     checks = [Check("schema", faults)]
     if language is not None:
+        language._installed_pack = installed
         checks += [_run(name, check, language) for name, check in _CHECKS.items()]
         if language.status == "trained":
             checks.append(_run("pack", _check_pack, language) if pack else Check("pack", skipped="not asked for"))

@@ -38,6 +38,7 @@ class _Job:
     timeout_s: float
     description: str
     progress: bool
+    most_bytes: int | None = None
 
     @property
     def part(self) -> Path:
@@ -65,6 +66,7 @@ def download(
     timeout_s: float = 10.0,
     description: str = "",
     progress: bool = True,
+    most_bytes: int | None = None,
 ) -> Path:
     """Download `url` to `path`, and return `path`.
 
@@ -81,13 +83,14 @@ def download(
         timeout_s: seconds without a byte after which the server counts as silent; connecting gets 5 at most.
         description: the progress bar's title; the file's name if empty.
         progress: draw a bar on stderr, when that is a terminal.
+        most_bytes: give up on a file that is larger, and keep nothing of it.
 
     Raises:
         DownloadError: the address can't be reached or answers with an error, the transfer breaks, the disk
-            can't be written, or the bytes are not the expected ones.
+            can't be written, or the bytes are not the expected ones or too many.
     """
     expected = {name: value.lower() for name, value in (("md5", md5), ("sha256", sha256)) if value}
-    job = _Job(url, path, expected, timeout_s, description, progress)
+    job = _Job(url, path, expected, timeout_s, description, progress, most_bytes)
     make_folder(path.parent)
     try:
         if not _is_there(job):
@@ -248,3 +251,7 @@ def _save(response: httpx.Response, job: _Job, offset: int) -> None:
         for chunk in response.iter_raw():  # with a chunk size, httpx holds bytes back and loses them on a break
             stream.write(chunk)
             bar.update(len(chunk))
+            if job.most_bytes is not None and stream.tell() > job.most_bytes:
+                stream.truncate(0)  # who holds the lock removes it, being empty
+                job.info.unlink(missing_ok=True)
+                raise DownloadError(f"{job.url}: is larger than {job.most_bytes:,} bytes; give another address")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
 from polycap.errors import PolycapError
 
@@ -19,6 +19,7 @@ __all__ = [
     "cache_folder",
     "digest",
     "make_folder",
+    "packs_folder",
     "read_json",
     "sha256_file",
     "write_json",
@@ -34,6 +35,12 @@ def cache_folder() -> Path:
     """Where polycap keeps what it downloads: `POLYCAP_CACHE`, or the user's cache folder."""
     override = os.environ.get("POLYCAP_CACHE")
     return Path(override) if override else user_cache_path("polycap")
+
+
+def packs_folder() -> Path:
+    """Where `polycap install` puts packs: `POLYCAP_PACKS`, or `packs` in the user's folder for data."""
+    override = os.environ.get("POLYCAP_PACKS")
+    return Path(override) if override else user_data_path("polycap") / "packs"
 
 
 def make_folder(path: Path) -> Path:
@@ -94,7 +101,7 @@ def read_json(path: Path, error_type: type[PolycapError]) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise error_type(f"{path}: can't be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise error_type(f"{path}: is not JSON ({error})") from error
     if not isinstance(value, dict):
         raise error_type(f"{path}: holds a {type(value).__name__}; expected a JSON object")

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from types import ModuleType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from polycap.errors import LanguageError
@@ -21,6 +21,7 @@ __all__ = [
     "EvaluationSettings",
     "GateSettings",
     "Language",
+    "ProbeSettings",
     "TokenizerSettings",
     "TranslationSettings",
     "forget_hooks",
@@ -187,6 +188,30 @@ class DecodingSettings(_Table):
     no_repeat_ngram: int = Field(default=3, ge=0, le=16, description="a whole number of tokens, 0 (off) to 16")
 
 
+def _words(notions: Any) -> tuple[str, ...]:
+    """A list of texts with a word in each, as a tuple. Its faults are the list's own, not an entry's."""
+    if not isinstance(notions, list | tuple) or not all(isinstance(x, str) and x.split() for x in notions):
+        raise PydanticCustomError("words", "not a list of words")
+    return tuple(notions)
+
+
+Notions = Annotated[tuple[str, ...], BeforeValidator(_words)]
+_NOTIONS = 'a list; an entry has all forms of one word, such as ["red", "goose geese"]'
+
+
+class ProbeSettings(_Table):
+    """The `[probes]` table: the words by which a decoder's known failures are looked for, see `polycap.probes`.
+
+    Each list has an entry for each notion: all of its forms, with spaces between.
+    """
+
+    counts: Notions = Field(default=(), description=_NOTIONS)
+    colours: Notions = Field(default=(), description=_NOTIONS)
+    men: Notions = Field(default=(), description=_NOTIONS)
+    women: Notions = Field(default=(), description=_NOTIONS)
+    dogs: Notions = Field(default=(), description=_NOTIONS)
+
+
 class Language(_Table):
     """One language, as its folder describes it. Made by `polycap.language_folder.load_language`."""
 
@@ -208,9 +233,11 @@ class Language(_Table):
     decoder: DecoderOverrides = Field(default_factory=DecoderOverrides, description="a table")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="a table")
     decoding: DecodingSettings = Field(default_factory=DecodingSettings, description="a table")
+    probes: ProbeSettings = Field(default_factory=ProbeSettings, description="a table")
 
     _folder: Path = PrivateAttr(default=Path())
     _samples: tuple[str, ...] = PrivateAttr(default=())
+    _installed_pack: Path | None = PrivateAttr(default=None)
 
     @property
     def folder(self) -> Path:
@@ -223,13 +250,23 @@ class Language(_Table):
         return self._samples
 
     @property
-    def pack_folder(self) -> Path:
-        """Where the trained pack lies, if there is one."""
+    def installed_pack(self) -> Path | None:
+        """The pack that `polycap install` put beside the language's folder, if it did; the registry knows it."""
+        return self._installed_pack
+
+    @property
+    def own_pack_folder(self) -> Path:
+        """Where the folder's own pack lies, if there is one."""
         return self._folder / "pack"
 
     @property
+    def pack_folder(self) -> Path:
+        """Where the trained pack lies, if there is one: what the user installed goes before the folder's own."""
+        return self._installed_pack or self.own_pack_folder
+
+    @property
     def status(self) -> Literal["trained", "untrained"]:
-        """Whether the folder has a trained pack."""
+        """Whether there is a trained pack."""
         return "trained" if (self.pack_folder / "card.json").is_file() else "untrained"
 
     def normalize(self, text: str, *, raw: bool = False) -> str:

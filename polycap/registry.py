@@ -1,4 +1,7 @@
-"""Which languages there are: built-in folders, installed packages, and the user's own folders.
+"""Which languages there are: built-in folders, installed packages, the user's own folders, and installed packs.
+
+An installed pack (`polycap install`) lies in a folder that is a language folder itself. It lends its pack to the
+language that is there already, whose facts and hooks stay its own; else it is the language.
 
 The list is never written down: it is derived from the folders each time. Only TOML is read, and a broken
 folder is listed with its faults beside the others.
@@ -15,12 +18,23 @@ from pathlib import Path
 from typing import Literal
 
 from polycap.errors import LanguageError
+from polycap.files import packs_folder
 from polycap.language import Language
 from polycap.language_folder import LanguageFault, read_language
 
-__all__ = ["BUILT_IN", "VARIABLE", "Entry", "Registry", "available_languages", "get_language", "get_source"]
+__all__ = [
+    "BUILT_IN",
+    "INSTALLED",
+    "VARIABLE",
+    "Entry",
+    "Registry",
+    "available_languages",
+    "get_language",
+    "get_source",
+]
 
 BUILT_IN = "built-in"
+INSTALLED = "installed pack"
 ENTRY_POINT_GROUP = "polycap.languages"
 VARIABLE = "POLYCAP_LANGUAGES"
 
@@ -33,7 +47,7 @@ class Entry:
 
     code: str
     folder: Path
-    origin: str  # BUILT_IN, VARIABLE, or the entry point
+    origin: str  # BUILT_IN, VARIABLE, INSTALLED, or the entry point
     language: Language | None
     faults: tuple[LanguageFault, ...] = ()
 
@@ -52,12 +66,12 @@ class Registry:
 
     @classmethod
     def discover(cls) -> "Registry":
-        """Search the built-in folders, the entry points and `POLYCAP_LANGUAGES`, in this order."""
+        """Search the built-in folders, the entry points, `POLYCAP_LANGUAGES` and the installed packs, in this order."""
         searched: list[str] = []
         found: dict[tuple[Path, str], Entry] = {}  # by real path: a folder that is reached twice is one
-        for entry in (*_built_in(searched), *_installed(searched), *_users(searched)):
+        for entry in (*_built_in(searched), *_plugins(searched), *_users(searched), *_packs(searched)):
             found.setdefault((entry.folder.resolve(), entry.code), entry)
-        return cls(tuple(_settle(list(found.values()))), tuple(searched))
+        return cls(tuple(_settle(_lend_packs(list(found.values())))), tuple(searched))
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -148,7 +162,7 @@ def _built_in(searched: list[str]) -> Iterator[Entry]:
     searched.append(f"{package / 'languages'} ({BUILT_IN}: missing)")
 
 
-def _installed(searched: list[str]) -> Iterator[Entry]:
+def _plugins(searched: list[str]) -> Iterator[Entry]:
     """The folders of installed packages that name one as an entry point."""
     searched.append(f"entry points {ENTRY_POINT_GROUP}")
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, point.value)):
@@ -174,6 +188,27 @@ def _users(searched: list[str]) -> Iterator[Entry]:
             yield _read_entry(place, VARIABLE, place.name)
         else:
             yield from _read_place(place, VARIABLE)
+
+
+def _packs(searched: list[str]) -> Iterator[Entry]:
+    """The folders that `polycap install` made."""
+    place = packs_folder()
+    if place.is_dir():
+        searched.append(f"{place} ({INSTALLED}s)")
+        yield from _read_place(place, INSTALLED)
+
+
+def _lend_packs(entries: list[Entry]) -> list[Entry]:
+    """Give installed packs to the languages that are there without them; those entries are then left out."""
+    packs = {entry.code: entry.language for entry in entries if entry.origin == INSTALLED and entry.language}
+    lent = set()
+    for entry in entries:
+        if entry.language and entry.origin != INSTALLED and entry.code in packs:
+            entry.language._installed_pack = packs[entry.code].own_pack_folder
+            lent.add(entry.code)
+    for code in packs.keys() - lent:
+        packs[code]._installed_pack = packs[code].own_pack_folder
+    return [entry for entry in entries if not (entry.origin == INSTALLED and entry.code in lent)]
 
 
 def _read_place(place: Path, origin: str) -> Iterator[Entry]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
-__all__ = ["direction_of", "is_letter", "is_script", "letters_of", "outsiders", "share_in_script"]
+__all__ = ["direction_of", "has_spaces", "is_letter", "is_script", "letters_of", "outsiders", "share_in_script"]
 
 # ISO 15924 has codes for scripts that are several of Unicode's, or a way to write one of them.
 _COMPOSITE = {
@@ -28,6 +28,10 @@ _COMPOSITE = {
     "Syrj": ("Syrc",),
     "Syrn": ("Syrc",),
 }
+# Scripts whose words stand side by side: Unicode breaks their lines between any two letters, or by a dictionary.
+_WITHOUT_SPACES = frozenset(
+    ("Bopo", "Hani", "Hira", "Kana", "Khmr", "Lana", "Laoo", "Mymr", "Talu", "Tale", "Tavt", "Thai", "Tibt", "Yiii")
+)
 _ANY = frozenset({"Zyyy", "Zinh"})  # of no script alone: common, inherited
 _LETTERLESS = _ANY | {"Zzzz", "Brai"}  # Zzzz: what is not assigned; the patterns of Braille are symbols
 _PLANES = 0x20000  # two: the basic one, and that of Adlam, Chakma, Osage, …
@@ -45,6 +49,11 @@ def direction_of(code: str) -> Literal["ltr", "rtl"]:
     from fontTools.unicodedata import script_horizontal_direction
 
     return "rtl" if script_horizontal_direction(_parts(code)[0], default="LTR") == "RTL" else "ltr"
+
+
+def has_spaces(code: str) -> bool:
+    """Whether words are written apart."""
+    return _parts(code)[0] not in _WITHOUT_SPACES
 
 
 def is_letter(character: str) -> bool:

@@ -2,12 +2,15 @@
 
 import itertools
 import os
+import threading
 from collections.abc import Iterator, Sequence
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from loopback import BODY, Handler, Server
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -38,11 +41,34 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     """Nobody's cache, settings or network: what a test does not give, polycap does not find."""
     for name in [name for name in os.environ if name.startswith("POLYCAP_") and name != "POLYCAP_SHARED"]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("POLYCAP_CACHE", str(tmp_path_factory.getbasetemp() / f"cache-of-test-{next(_numbers)}"))
+    number = next(_numbers)
+    monkeypatch.setenv("POLYCAP_CACHE", str(tmp_path_factory.getbasetemp() / f"cache-of-test-{number}"))
+    monkeypatch.setenv("POLYCAP_PACKS", str(tmp_path_factory.getbasetemp() / f"packs-of-test-{number}"))
     monkeypatch.setenv("POLYCAP_KERAS_WEIGHTS_URL", "http://127.0.0.1:9/nothing-listens-here")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
+
+
+# --- a server ---
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server on loopback, reached without any proxy that the environment names."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    state = Server(files={"/file": BODY})
+    handler = type("BoundHandler", (Handler,), {"server_state": state})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        http.daemon_threads = True
+        state.port = http.server_address[1]
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield state
+        state.release.set()
+        http.shutdown()
+        thread.join()
 
 
 # --- a tiny dataset ---

@@ -15,9 +15,9 @@ PACKAGE = Path(polycap.__file__).parent
 LANGUAGES = PACKAGE.parent / "languages"
 
 GROUND = {"backend", "download", "errors", "files", "language", "language_folder", "metrics", "page", "registry"}
-GROUND |= {"hook_watch", "samples", "script", "text"}
+GROUND |= {"archive", "hook_watch", "probes", "samples", "script", "staging", "text"}
 ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "training", "captioning", "via", "evaluation"]
-ROOMS += ["contract", "scaffold", "build"]
+ROOMS += ["contract", "scaffold", "exchange", "build"]
 """From left to right: a room imports only from rooms to its left and from the ground floor."""
 DOORS = {"__main__", "cli", "commands"}
 """The last floor: what a person calls."""
@@ -34,8 +34,11 @@ PUBLIC = [
     "caption_photos",
     "evaluate_captioner",
     "get_language",
+    "install_pack",
     "load_dataset",
     "train_decoder",
+    "uninstall_pack",
+    "write_pack_file",
 ]
 
 

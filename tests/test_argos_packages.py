@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from polycap.archive import ArchiveLimits
 from polycap.errors import DownloadError, TranslationError
 from polycap.translation.argos import ArgosEngine
 from polycap.translation.argos_packages import install_file, install_pair, installed_packages
@@ -223,11 +224,11 @@ def test_a_bomb_whose_entries_share_their_bytes(tmp_path: Path, packages: Path) 
     refused(tmp_path, packages, stream.getvalue(), "times are allowed")
 
 
-@pytest.mark.parametrize(("name", "value"), [("_MOST_BYTES", 3_000), ("_MOST_FILES", 2)])
+@pytest.mark.parametrize("limits", [ArchiveLimits(files=9, size=3_000), ArchiveLimits(files=2, size=9_000)])
 def test_too_much_or_too_many(
-    name: str, value: int, tmp_path: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
+    limits: ArchiveLimits, tmp_path: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"polycap.translation.argos_archive.{name}", value)
+    monkeypatch.setattr("polycap.translation.argos_archive._LIMITS", limits)
     refused(tmp_path, packages, make_archive(package_files()), "would unpack to 3 files and 4,0")
 
 

@@ -221,6 +221,7 @@ def test_captions_of_several_origins_and_weights(built: Place) -> None:
     kept, faults = read_captions(built.work / CODE / "captions.jsonl")
     assert (kept, faults) == read_captions(path)
     [score] = read_card(built.pack()).scores
+    assert score["failures"]["photos"] == score["photos"]
     assert (score["references_origin"], score["references_per_photo"]) == ("human", 4)
     path.write_text(path.read_text(encoding="utf-8").replace("mt:x", "mt:y"), encoding="utf-8")
     reason = "changed: caption origin (human+mt:x → human+mt:y), origin of each caption"

@@ -71,13 +71,14 @@ def test_languages_in_json() -> None:
     assert found.status == 0
     rows = json.loads(found.out)
     for row in rows:
-        assert list(row) == ["code", "name", "native_name", "script", "direction", "status"]
+        assert list(row) == ["code", "name", "native_name", "script", "direction", "status", "installed"]
     by_code = {row["code"]: row for row in rows}
     assert list(by_code) == sorted(by_code)
     assert "en" in by_code
     common = {"name": "Tiny", "native_name": "ynit", "script": "Latn"}
-    assert by_code[CODE] == {"code": CODE, **common, "direction": "ltr", "status": "trained"}
-    assert by_code[OTHER_CODE] == {"code": OTHER_CODE, **common, "direction": "rtl", "status": "untrained"}
+    assert by_code[CODE] == {"code": CODE, **common, "direction": "ltr", "status": "trained", "installed": False}
+    rest = {"direction": "rtl", "status": "untrained", "installed": False}
+    assert by_code[OTHER_CODE] == {"code": OTHER_CODE, **common, **rest}
 
 
 def test_languages_for_people(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,8 +130,16 @@ def test_captions_in_json(photo: Path, tmp_path: Path) -> None:
     assert row["candidates"][0]["score"] == row["score"] < 0
 
 
-def test_several_languages_and_a_page(world: World, quick_encoder: Any, photo: Path, tmp_path: Path) -> None:
-    assert quick_encoder
+def test_several_languages_and_a_page(
+    world: World, quick_encoder: Any, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded, grid = [], quick_encoder.grid
+
+    def counted(pixels: Any) -> Any:
+        encoded.append(len(pixels))
+        return grid(pixels)
+
+    monkeypatch.setattr(quick_encoder, "grid", counted)
     folder, page = tmp_path / "photos", tmp_path / "deep" / "page.html"
     folder.mkdir()
     shutil.copy(photo, folder / "a.jpg")
@@ -139,6 +148,7 @@ def test_several_languages_and_a_page(world: World, quick_encoder: Any, photo: P
     other.symlink_to(world.pack)
     try:
         both = run_polycap("caption", folder, "--language", f"{CODE},{OTHER_CODE},{CODE}", "--html", page)
+        assert encoded == [1], "a photo is encoded once for all languages"
         every = run_polycap("caption", folder, "--language", "all")
     finally:
         other.unlink()
@@ -218,6 +228,10 @@ def test_evaluate_for_people_and_for_the_card(world: World, tmp_path: Path, monk
     [score] = read_card(pack).scores
     assert score["references_origin"] == "mt:engine"
     assert f"{score['bleu4']:.2f}" == lines["bleu4"]
+    assert (score["failures"]["photos"], score["failures"]["different_captions"]) == (1, 1)
+    assert "Looked for in the captions of 1 photos of the test split, references: mt:engine." in (
+        pack / "CARD.md"
+    ).read_text(encoding="utf-8")
 
 
 def test_data_check(tiny_data: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tiny import CELLS, CHANNELS, KINDS, RECIPE, make_store, training_settings
 
 from polycap.backend import keras
 from polycap.dataset import Caption
-from polycap.decoder.pack import load_pack, named_weights, read_card
+from polycap.decoder.pack import Card, load_pack, named_weights, read_card
 from polycap.decoder.search import Search
 from polycap.errors import FeatureStoreError, TrainingError
 from polycap.features.store import FeatureStore, StoreWriter
@@ -382,7 +382,7 @@ def test_the_run_folder(run: Path, tiny_inputs: TrainingInputs) -> None:
 
 def test_the_log(run: Path) -> None:
     log = read_log(run)
-    assert list(log[0]) == ["epoch", "loss", "seconds", "tokens_per_second", "dev_bleu4"]
+    assert list(log[0]) == ["epoch", "loss", "seconds", "tokens_per_second", "dev_bleu4", "dev_seconds"]
     assert [row["epoch"] for row in log] == [1, 2, 3]
     for row in log:
         assert row["loss"] > 0
@@ -404,6 +404,12 @@ def test_the_pack_is_the_best_average(run: Path, tiny_inputs: TrainingInputs) ->
     assert card.training["best epoch"] == epoch
     assert card.training["best epoch's dev BLEU-4"] == round(score, 2)
     assert card.training["seed"] == SETTINGS.seed
+    assert card.training["seconds per epoch"] == round(sum(row["seconds"] for row in [*forced, *free]) / 5, 1)
+    scoring = sum(row["dev_seconds"] for row in [*forced, *free]) / 60
+    assert card.training["minutes of scoring epochs"] == round(scoring, 1)
+    assert card.training["cores"] >= 1
+    assert card.training["processor"] not in ("", "unknown")
+    assert card.training["backend"].startswith("tensorflow, ")
     assert (card.language, card.encoder, card.scores) == ("qaa", "tiny", [])
     assert (card.data["train photos"], card.data["train captions"]) == (8, 40)
     assert card.data["fingerprint"] == tiny_inputs.dataset.fingerprint()
@@ -468,7 +474,15 @@ def test_a_killed_run_ends_where_an_undisturbed_one_does(
     rows = zip(read_log(tmp_path), read_log(run), strict=True)
     for one, other in rows:
         assert {one[key] == other[key] for key in ("epoch", "loss", "dev_bleu4")} == {True}
-    assert load_pack(tmp_path / "pack").card == load_pack(run / "pack").card
+    assert but_for_the_clock(tmp_path) == but_for_the_clock(run)
+
+
+def but_for_the_clock(run: Path) -> Card:
+    """The pack's card without what no two runs share."""
+    card = load_pack(run / "pack").card
+    training = {key: value for key, value in card.training.items() if not key.startswith(("minutes ", "seconds "))}
+    assert len(card.training) == len(training) + 3
+    return card.model_copy(update={"training": training})
 
 
 def test_each_epoch_draws_its_own_batches(stores: list[FeatureStore]) -> None:

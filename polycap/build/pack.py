@@ -1,5 +1,6 @@
 """The last step: a run's pack goes to the language's folder."""
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +11,8 @@ from polycap.files import atomic_path
 from polycap.language import Language
 
 __all__ = ["install_pack", "is_installed", "require_writable"]
+
+logger = logging.getLogger(__name__)
 
 CARD, CARD_TEXT = "card.json", "CARD.md"
 
@@ -25,10 +28,10 @@ def install_pack(source: Path, language: Language) -> tuple[list[Path], list[Pat
     Raises:
         BuildError: the folder can't be written.
     """
-    from polycap.decoder.pack import read_card, record_scores, write_card
+    from polycap.decoder.card_file import read_card, record_scores, write_card
 
     require_writable(language)
-    target = language.pack_folder
+    target = language.own_pack_folder
     card = read_card(source)
     scores = card.scores
     try:
@@ -45,6 +48,11 @@ def install_pack(source: Path, language: Language) -> tuple[list[Path], list[Pat
     write_card(target, card.model_copy(update={"scores": scores}))
     for row in card.scores if scores is not card.scores else ():
         record_scores(target, row)
+    if language.installed_pack:
+        logger.warning(
+            "%s: captions still come from the installed pack in %s; `polycap uninstall %s` makes way for this one",
+            *(language.code, language.installed_pack, language.code),
+        )
     return [target / name for name in card.files], [target / CARD, target / CARD_TEXT]
 
 
@@ -54,10 +62,14 @@ def require_writable(language: Language) -> None:
     Raises:
         BuildError: it can't.
     """
-    pack = language.pack_folder
+    pack = language.own_pack_folder
     place = pack if pack.exists() else pack.parent
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        fault = "is not writable" if place.is_dir() else "is no folder"
+    fault = "" if place.is_dir() else "is no folder"
+    if pack == language.installed_pack:
+        fault = "is an installed pack's, which building would mix with another"
+    elif not fault and not os.access(place, os.W_OK | os.X_OK):
+        fault = "is not writable"
+    if fault:
         raise BuildError(
             f"{place}: {fault}, and the pack of {language.code} belongs there; copy {language.folder} to a folder of "
             "your own, name that folder in POLYCAP_LANGUAGES, and build again"
@@ -65,7 +77,7 @@ def require_writable(language: Language) -> None:
 
 
 def is_installed(source: Path, language: Language) -> bool:
-    """Whether the language's pack is the one in `source`, by what their cards say of their files."""
+    """Whether the pack that the language is captioned with is the one in `source`, by their cards' files."""
     try:
         return card_hash(read_pack(source)) == card_hash(read_pack(language.pack_folder))
     except BuildError:

@@ -124,11 +124,11 @@ def build_language(
     if dry_run:
         for step in steps:
             tell(step)
-        return Build(code, tuple(steps), None, language.pack_folder)
+        return Build(code, tuple(steps), None, language.own_pack_folder)
     with alone(make_folder(job.folder), code):
         save_arguments(job.folder, arguments)
         job.hashes.save()
         steps = run_stages(stages, tell)
         job.hashes.save()
     scores = read_json(job.folder / "evaluation-dev" / "scores.json", PolycapError)
-    return Build(code, tuple(steps), scores, language.pack_folder)
+    return Build(code, tuple(steps), scores, language.own_pack_folder)

@@ -24,6 +24,7 @@ from polycap.features.identity import expected_identity
 from polycap.features.pca import FeaturePCA
 from polycap.features.store import FeatureStore
 from polycap.files import digest, sha256_file, write_text
+from polycap.probes import look_in_files
 
 if TYPE_CHECKING:  # it brings TensorFlow
     from polycap.features.prepare import Features
@@ -310,7 +311,8 @@ class EvaluateStage(_JobStage):
 
     def facts(self) -> dict[str, str]:
         """How captions are searched for and scored."""
-        return {**self.job.text, **_judged_by(self.job)}
+        job = self.job
+        return {**job.text, **_judged_by(job), **table("probes", job.language.probes)}
 
     @property
     def scores(self) -> Path:
@@ -332,7 +334,8 @@ class EvaluateStage(_JobStage):
         scores = evaluate_captioner(
             captioner, dataset, self.split, store=store, folder=self.scores, progress=job.progress
         )
-        record_scores(pack, scores.to_json(language=job.language.code, split=self.split))
+        row = scores.to_json(language=job.language.code, split=self.split)
+        record_scores(pack, row | {"failures": look_in_files(job.language, self.scores)})
         card = pack / "card.json"
         return Result({"card": sha256_file(card)}, [*sorted(self.scores.glob("*.*")), card])
 
@@ -345,7 +348,7 @@ class InstallStage(_JobStage):
 
     def facts(self) -> dict[str, str]:
         """Where to."""
-        return {"pack folder": str(self.job.language.pack_folder)}
+        return {"pack folder": str(self.job.language.own_pack_folder)}
 
     def run(self, place: Path, inputs: Values) -> Result:
         """Copy it."""

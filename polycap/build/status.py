@@ -21,19 +21,21 @@ __all__ = ["LanguageStatus", "PackStatus", "language_status"]
 
 @dataclass(frozen=True)
 class PackStatus:
-    """The pack in a language's folder.
+    """The pack that a language is captioned with.
 
     Attributes:
         folder: where it is.
         size: of all its files, bytes.
         created: the day, from its card.
         from_last_run: whether it is the one that the last run here made; None where there is no run.
+        installed: whether `polycap install` put it there, and not training.
     """
 
     folder: Path
     size: int
     created: str
     from_last_run: bool | None
+    installed: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class LanguageStatus:
         code: the language.
         steps: its stages, in order; empty if it was never built here.
         best_dev_bleu4: of the run's epochs so far, 0–100, or of the pack's if there is no run; None without either.
-        pack: the pack in its folder, if there is one.
+        pack: the pack that it is captioned with, if there is one.
         error: why the stages can't be told, such as a dataset that is gone; else empty.
     """
 
@@ -56,10 +58,10 @@ class LanguageStatus:
 
     def to_json(self) -> dict[str, Any]:
         """The status as JSON-able values."""
-        pack = None
+        pack: dict[str, Any] | None = None
         if self.pack:
             pack = {"folder": str(self.pack.folder), "bytes": self.pack.size, "created": self.pack.created}
-            pack["from_last_run"] = self.pack.from_last_run
+            pack |= {"from_last_run": self.pack.from_last_run, "installed": self.pack.installed}
         return {
             "language": self.code,
             "stages": [step.to_json() for step in self.steps],
@@ -130,8 +132,8 @@ def _pack(language: Language, run: Path | None) -> PackStatus | None:
         return None
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     has_run = run is not None and (run / "pack" / "card.json").is_file()
-    installed = is_installed(run / "pack", language) if run and has_run else None
-    return PackStatus(folder, size, str(card.get("created", "")), installed)
+    of_run = is_installed(run / "pack", language) if run and has_run else None
+    return PackStatus(folder, size, str(card.get("created", "")), of_run, language.installed_pack is not None)
 
 
 def _best(run: Path) -> float | None:
@@ -147,4 +149,5 @@ def _pack_text(pack: PackStatus | None) -> str:
     if pack is None:
         return "no pack"
     whose = {True: ", of the last run", False: ", not of the last run", None: ""}[pack.from_last_run]
-    return f"pack of {pack.created}, {pack.size / 1e6:.1f} MB{whose}"
+    kind = "installed pack" if pack.installed else "pack"
+    return f"{kind} of {pack.created}, {pack.size / 1e6:.1f} MB{whose}"

@@ -3,6 +3,7 @@
 import typer
 
 from polycap.cli.data import data_check, data_fetch, make_features
+from polycap.cli.exchange import install, pack, uninstall
 from polycap.cli.languages import check, list_languages, new
 from polycap.cli.making import build, status, train, translate
 from polycap.cli.using import caption, evaluate
@@ -19,6 +20,9 @@ app.command("check")(check)
 app.command("build")(build)
 app.command("status")(status)
 app.command("evaluate")(evaluate)
+app.command("pack")(pack)
+app.command("install")(install)
+app.command("uninstall")(uninstall)
 app.add_typer(data_app, name="data")
 data_app.command("check")(data_check)
 data_app.command("fetch")(data_fetch)

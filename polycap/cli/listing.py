@@ -16,12 +16,14 @@ def print_languages(*, as_json: bool = False) -> None:
         row: dict[str, Any] = dict.fromkeys(("name", "native_name", "script", "direction"))
         if entry.language:
             row = {key: getattr(entry.language, key) for key in row}
-        rows.append({"code": entry.code, **row, "status": entry.status})
+        installed = bool(entry.language and entry.language.installed_pack)
+        rows.append({"code": entry.code, **row, "status": entry.status, "installed": installed})
     if as_json:
         print_json(rows)
         return
     for row in rows:
-        print(f"{row['code']:10} {row['status']:10} {row['name'] or '':24} {row['native_name'] or ''}", flush=True)
+        status = "installed" if row["installed"] else row["status"]
+        print(f"{row['code']:10} {status:10} {row['name'] or '':24} {row['native_name'] or ''}", flush=True)
     for entry in entries:
         for fault in entry.faults:
             note(f"{entry.code}: {fault}")

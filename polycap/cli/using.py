@@ -88,13 +88,14 @@ def evaluate(
     from polycap.decoder.pack import record_scores
     from polycap.evaluation import evaluate_captioner
     from polycap.features.prepare import open_features
+    from polycap.probes import look_in_files
 
     store = open_features(features).stores[0] if features else None
     folder = out or Path("evaluation") / "-".join([code, split, *(["via", via] if via else [])])
     scores = evaluate_captioner(captioner, dataset, split, store=store, raw=raw, folder=folder)
     row = scores.to_json(language=code, split=split) | ({"via": translated_by(captioner)} if via else {})
     if record:
-        record_scores(captioner.pack.folder, row)
+        record_scores(captioner.pack.folder, row | {"failures": look_in_files(language, folder)})
     if as_json:
         print_json(row)
         return

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from polycap.decoder.card_failures import failures_text
+
 if TYPE_CHECKING:
-    from polycap.decoder.pack import Card
+    from polycap.decoder.card_file import Card
 
 __all__ = ["card_text"]
 
@@ -29,9 +31,12 @@ def card_text(card: "Card") -> str:
         _listing(card.decoder.model_dump()),
         "## Versions",
         _listing(card.versions),
-        "## Known limits",
-        "Trained on Flickr8k's photos of people and dogs in action: other subjects are often described as one of "
-        "these. Counts, colours and genders are often wrong. Do not rely on it where a wrong caption does harm.",
+        "## Files",
+        _listing({name: f"{entry.size:,} bytes, sha256 {entry.sha256}" for name, entry in card.files.items()}),
+        "## Known failures",
+        failures_text(card.scores),
+        f"It learned from photos of {card.data.get('name', 'one dataset')} only: what these don't show, it describes "
+        "as something that they do. Do not rely on it where a wrong caption does harm.",
     ]
     return "\n\n".join(sections) + "\n"
 

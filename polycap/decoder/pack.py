@@ -16,16 +16,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from polycap.decoder.base import Decoder
+from polycap.decoder.card_file import (
+    CARD,
+    DECODER,
+    PCA,
+    TOKENIZER,
+    Card,
+    FileEntry,
+    read_card,
+    record_scores,
+    write_card,
+)
 from polycap.decoder.model import build_decoder
 from polycap.decoder.settings import DecoderSettings
 from polycap.errors import FeatureStoreError, PackError, TokenizerError
 from polycap.features.pca import FeaturePCA
-from polycap.files import atomic_path, make_folder, read_json, sha256_file, write_json, write_text
+from polycap.files import atomic_path, make_folder, sha256_file
 from polycap.tokenizer import Tokenizer
 
 __all__ = [
@@ -42,45 +52,6 @@ __all__ = [
     "write_card",
 ]
 
-DECODER, PCA, TOKENIZER, CARD, CARD_TEXT = (
-    "decoder.safetensors",
-    "pca.safetensors",
-    "tokenizer.model",
-    "card.json",
-    "CARD.md",
-)
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class FileEntry(_Strict):
-    """A file's size in bytes and its hash."""
-
-    size: int
-    sha256: str
-
-
-class Card(_Strict):
-    """The model card, as it stands in `card.json`."""
-
-    schema_version: int = Field(alias="schema", default=1)
-    language: str
-    decoder: DecoderSettings
-    encoder: str
-    pca: str | None
-    tokenizer: str
-    data: dict[str, Any]
-    terms: list[str]
-    training: dict[str, Any]
-    scores: list[dict[str, Any]] = Field(default_factory=list)
-    created: str
-    versions: dict[str, str]
-    files: dict[str, FileEntry] = Field(default_factory=dict)
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
 
 @dataclass(frozen=True)
 class Pack:
@@ -91,6 +62,19 @@ class Pack:
     decoder: Decoder
     tokenizer: Tokenizer
     pca: FeaturePCA | None
+
+    def require_grid(self, cells: int, channels: int) -> None:
+        """Check that the pack reads an encoder's output, `(photos, cells, channels)`.
+
+        Raises:
+            PackError: it reads another shape.
+        """
+        wanted = (self.card.decoder.cells, self.pca.mean.size if self.pca else self.card.decoder.channels)
+        if wanted != (cells, channels):
+            raise PackError(
+                f"{self.folder}: reads {wanted[0]} cells of {wanted[1]} channels; the encoder gives {cells} of "
+                f"{channels}; install another pack"
+            )
 
     def require_encoder(self, identity: str) -> None:
         """Check that an encoder is the one that the decoder was trained with.
@@ -146,48 +130,6 @@ def save_pack(
     return card
 
 
-def write_card(folder: Path, card: Card) -> None:
-    """Write `CARD.md` and `card.json`."""
-    from polycap.decoder.card import card_text
-
-    write_text(folder / CARD_TEXT, card_text(card))
-    write_json(folder / CARD, card.model_dump(mode="json", by_alias=True))
-
-
-def record_scores(folder: Path, scores: dict[str, Any]) -> None:
-    """Enter scores in a pack's card, in place of those of the same split, references and text."""
-    card = read_card(folder)
-
-    def subject(row: dict[str, Any]) -> tuple[Any, ...]:
-        return row["split"], row["references_origin"], row["signature"].rsplit("text:", 1)[-1]
-
-    kept = [row for row in card.scores if subject(row) != subject(scores)]
-    write_card(folder, card.model_copy(update={"scores": [*kept, scores]}))
-
-
-def read_card(folder: Path) -> Card:
-    """The card in `folder`.
-
-    Raises:
-        PackError: there is no pack, or its card is broken.
-    """
-    if not (folder / CARD).is_file():
-        raise PackError(f"{folder}: no trained pack here ({CARD} is missing); train one with `polycap train`")
-    content = read_json(folder / CARD, PackError)
-    if content.get("schema") != 1:  # first: a later schema has keys that are unknown here
-        raise PackError(f"{folder / CARD}: schema {content.get('schema')}; this polycap reads 1: update polycap")
-    try:
-        card = Card.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise PackError(f"{folder / CARD}:{where}: {first['msg']}; install the pack again") from error
-    unnamed = [name for name in (DECODER, TOKENIZER) if name not in card.files]
-    if unnamed:
-        raise PackError(f"{folder / CARD}:files: does not name {' and '.join(unnamed)}; install the pack again")
-    return card
-
-
 def load_pack(folder: Path) -> Pack:
     """Load a pack after checking every file against its card.
 
@@ -205,6 +147,9 @@ def load_pack(folder: Path) -> Pack:
     found = (pca.identity if pca else None, tokenizer.identity)
     if found != (card.pca, card.tokenizer):
         raise PackError(f"{folder}: its PCA or tokenizer is not the one that {CARD} names; install the pack again")
+    sizes = (pca.components if pca else card.decoder.channels, tokenizer.vocab_size)
+    if sizes != (card.decoder.channels, card.decoder.vocab_size):
+        raise PackError(f"{folder}: its PCA or tokenizer is not of the sizes that {CARD} names; install the pack again")
     return Pack(folder, card, _load_decoder(folder, card.decoder), tokenizer, pca)
 
 
@@ -218,13 +163,28 @@ def _check_file(path: Path, entry: FileEntry) -> None:
 
 
 def _load_decoder(folder: Path, settings: DecoderSettings) -> Decoder:
+    tensors = _read_tensors(folder / DECODER)
+    other = PackError(f"{folder / DECODER}: its tensors are not those of the decoder in {CARD}")
+    # before a decoder is built that may not fit in memory: what is the least that one of these sizes has?
+    units, embedding = settings.units, settings.embedding
+    least = settings.vocab_size * embedding + (embedding + units + 1) * 4 * units + settings.channels * units
+    if sum(tensor.size for tensor in tensors.values()) < least:
+        raise other
     decoder = build_decoder(settings)
-    try:
-        tensors = load_file(folder / DECODER)
-    except SafetensorError as error:
-        raise PackError(f"{folder / DECODER}: is broken ({error}); install the pack again") from error
     variables = named_weights(decoder)
     if {name: tuple(v.shape) for name, v in variables.items()} != {n: t.shape for n, t in tensors.items()}:
-        raise PackError(f"{folder / DECODER}: its tensors are not those of the decoder in {CARD}")
+        raise other
     assign_weights(decoder, tensors)
     return decoder
+
+
+def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """The tensors of a safetensors file, all of them finite floating-point numbers."""
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError, TypeError, AttributeError) as error:  # the last two: numbers that NumPy lacks
+        raise PackError(f"{path}: is broken ({error}); install the pack again") from error
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind != "f" or not np.isfinite(tensor).all():
+            raise PackError(f"{path}: tensor {name!r} holds what is no number; install the pack again")
+    return tensors

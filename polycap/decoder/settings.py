@@ -16,8 +16,8 @@ class DecoderSettings(BaseModel):
 
     kind: Literal["attention", "merge"] = "attention"
     vocab_size: int = Field(ge=5)
-    cells: int = Field(default=100, ge=1)
-    channels: int = Field(default=512, ge=1)
+    cells: int = Field(default=100, ge=1, le=1 << 12)
+    channels: int = Field(default=512, ge=1, le=1 << 13)
     units: int = Field(default=512, ge=1)
     embedding: int = Field(default=256, ge=1)
     feature_dropout: Dropout = 0.3

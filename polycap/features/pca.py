@@ -65,8 +65,11 @@ class FeaturePCA:
         try:
             with safe_open(path, framework="numpy") as file:
                 variance = float((file.metadata() or {}).get("variance", "nan"))
-                return cls(file.get_tensor("mean"), file.get_tensor("basis"), variance)
-        except (OSError, SafetensorError, ValueError) as error:
+                mean, basis = (file.get_tensor(name) for name in ("mean", "basis"))
+            if (mean.ndim, basis.ndim) != (1, 2) or not (np.isfinite(mean).all() and np.isfinite(basis).all()):
+                raise ValueError(f"mean {mean.shape} and basis {basis.shape}, or numbers that are none")
+            return cls(mean, basis, variance)
+        except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
             raise FeatureStoreError(f"{path}: is no PCA of polycap's ({error}); make it again") from error
 
 

@@ -51,20 +51,21 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Evaluate(keras.callbacks.Callback):  # type: ignore[misc]
-    """Scores the averaged weights after each epoch; `dev_bleu4` joins the epoch's logs."""
+    """Scores the averaged weights after each epoch; `dev_bleu4` and `dev_seconds` join the epoch's logs."""
 
     def __init__(self, average: Average, score: Callable[[], float]) -> None:
         super().__init__()
         self.average, self.score = average, score
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        start = time.monotonic()
         self.average.swap()
         try:
             bleu4 = self.score()
         finally:
             self.average.swap()
         if logs is not None:
-            logs["dev_bleu4"] = bleu4
+            logs |= {"dev_bleu4": bleu4, "dev_seconds": time.monotonic() - start}
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]

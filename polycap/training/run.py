@@ -38,6 +38,7 @@ from polycap.metrics import bleu
 from polycap.tokenizer import Tokenizer
 from polycap.training.data import Batches, Example, train_tokenizer
 from polycap.training.loss import TokenLoss
+from polycap.training.machine import describe_machine, time_spent
 from polycap.training.optimizers import self_critical_optimizer, teacher_forcing_optimizer
 from polycap.training.phase import BEST, Phase, run_phase
 from polycap.training.rewards import BleuReward
@@ -48,6 +49,7 @@ from polycap.training.start import start_from, start_identity
 __all__ = ["TrainingInputs", "train_decoder"]
 
 SELF_CRITICAL = "self-critical"
+LOG = "log.csv"
 """The folder of the second phase."""
 
 ENCODER_TERMS = (
@@ -124,7 +126,7 @@ def train_decoder(
     inputs.check()
     make_folder(folder)
     keras.utils.set_random_seed(settings.seed)
-    allow_bfloat16()
+    machine = describe_machine(bfloat16=allow_bfloat16())
     tokenizer = _tokenizer(inputs, folder)
     config = _config(inputs, settings, tokenizer)
     _claim(folder, config)
@@ -132,8 +134,9 @@ def train_decoder(
     if inputs.start is not None:
         start_from(decoder, inputs.start)
     best, weights_path = _learn(inputs, settings, decoder, tokenizer, folder, progress=progress)
+    cost = {**time_spent([folder / LOG, folder / SELF_CRITICAL / LOG]), **machine}
     with np.load(weights_path) as weights:
-        save_pack(folder / "pack", _card(inputs, config, decoder, best), dict(weights), tokenizer, inputs.pca)
+        save_pack(folder / "pack", _card(inputs, config, decoder, best, cost), dict(weights), tokenizer, inputs.pca)
     return folder / "pack"
 
 
@@ -339,7 +342,9 @@ def _origins(photos: Sequence[Photo]) -> str:
     return ", ".join(parts)
 
 
-def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best: dict[str, float]) -> Card:
+def _card(
+    inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best: dict[str, float], cost: dict[str, Any]
+) -> Card:
     dataset = inputs.dataset
     train = inputs.photos("train")
     return Card(
@@ -364,6 +369,7 @@ def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best
             "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
             "best epoch": int(best["epoch"]),
             "best epoch's dev BLEU-4": round(best["dev_bleu4"], 2),
+            **cost,
         },
         created=datetime.now(UTC).date().isoformat(),
         versions=config["versions"],

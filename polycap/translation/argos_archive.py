@@ -5,18 +5,14 @@ It is a zip archive of one folder with `metadata.json`, the CTranslate2 model in
 """
 
 import json
-import lzma
 import re
-import shutil
-import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polycap.archive import ArchiveLimits, extract, open_archive, safe_files
 from polycap.errors import TranslationError
 
 __all__ = ["METADATA", "TOKENIZERS", "PackageFacts", "read_facts", "unpack", "version_key"]
@@ -27,19 +23,11 @@ TOKENIZERS = ("sentencepiece.model", "bpe.model")
 """In the order in which Argos looks for them."""
 
 # Argos' largest package unpacks to about 300 MB in some thirty files, and a model hardly shrinks when packed.
-_MOST_FILES = 2_000
-_MOST_BYTES = 4 << 30
-_MOST_RATIO = 50
-_RATIO_FROM_BYTES = 16 << 20  # a small package may well be text
+_LIMITS = ArchiveLimits(files=2_000, size=4 << 30)
 _MOST_METADATA_BYTES = 1 << 20
 
 _CODE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,31}")
-# What zipfile and the unpackers behind it raise on bytes that make no sense.
-_BROKEN = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
-    *(EOFError, NotImplementedError, RuntimeError, ValueError),
-)
 
 
 @dataclass(frozen=True)
@@ -108,18 +96,13 @@ def unpack(archive: Path, folder: Path) -> PackageFacts:
     """
     if not archive.is_file():
         raise TranslationError(f"{archive}: no such file; name an .argosmodel file")
-    try:
-        with zipfile.ZipFile(archive) as source:
-            members = _safe_members(archive, source)
-            if members[METADATA].file_size > _MOST_METADATA_BYTES:
-                raise TranslationError(f"{archive}: {METADATA} is too large to be one; get the package again")
-            facts = read_facts(source.read(members[METADATA]), f"{archive}/{METADATA}")
-            for name, member in members.items():
-                _unpack_member(source, member, folder / name)
-    except _BROKEN as error:
-        raise TranslationError(f"{archive}: can't be unpacked ({error}); get the file again") from error
-    except OSError as error:
-        raise TranslationError(f"{archive}: can't be unpacked to {folder} ({error.strerror or error})") from error
+    with open_archive(archive, TranslationError) as source:
+        members = _safe_members(archive, source)
+        if members[METADATA].file_size > _MOST_METADATA_BYTES:
+            raise TranslationError(f"{archive}: {METADATA} is too large to be one; get the package again")
+        facts = read_facts(source.read(members[METADATA]), f"{archive}/{METADATA}")
+        for name, member in members.items():
+            extract(source, member, folder / name)
     return facts
 
 
@@ -129,44 +112,13 @@ def _safe_members(archive: Path, source: zipfile.ZipFile) -> dict[str, zipfile.Z
     Raises:
         TranslationError: one is not safe, or they make no package.
     """
-    entries = source.infolist()
-    for entry in entries:
-        fault = _danger(entry)
-        if fault:
-            raise TranslationError(f"{archive}: {entry.filename!r} {fault}; this archive is not safe to unpack")
-    files = [entry for entry in entries if not entry.is_dir()]
-    _check_size(archive, files)
+    files = safe_files(archive, source, _LIMITS, TranslationError)
     roots = {entry.filename.partition("/")[0] for entry in files}
     if len(roots) != 1:
         raise TranslationError(f"{archive}: a package is one folder; this holds {len(roots)}; get the package again")
     members = {entry.filename.partition("/")[2]: entry for entry in files}
-    if len({name.casefold() for name in members}) != len(files):
-        raise TranslationError(f"{archive}: holds two files of one name; this archive is not safe to unpack")
     _check_whole(archive, members)
     return members
-
-
-def _danger(entry: zipfile.ZipInfo) -> str:
-    """Why an entry may not be unpacked; empty if it may."""
-    name = entry.filename
-    parts = name.removesuffix("/").split("/")
-    if "\\" in name or ":" in name or not all(parts) or {".", ".."} & set(parts):
-        return "would leave the folder"
-    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "is a link or a device"
-    return "is encrypted" if entry.flag_bits & 1 else ""
-
-
-def _check_size(archive: Path, files: list[zipfile.ZipInfo]) -> None:
-    """Refuse what would fill the disk. A file can't unpack to more than its entry says: zipfile stops there."""
-    size = sum(entry.file_size for entry in files)
-    # against the whole archive, since the entries of a bomb may share their packed bytes
-    ratio = size / max(1, archive.stat().st_size)
-    if len(files) > _MOST_FILES or size > _MOST_BYTES or (size > _RATIO_FROM_BYTES and ratio > _MOST_RATIO):
-        raise TranslationError(
-            f"{archive}: would unpack to {len(files):,} files and {size:,} bytes, {ratio:.0f} times its own size; "
-            f"at most {_MOST_FILES:,} files, {_MOST_BYTES:,} bytes and {_MOST_RATIO} times are allowed"
-        )
 
 
 def _check_whole(archive: Path, names: Iterable[str]) -> None:
@@ -175,9 +127,3 @@ def _check_whole(archive: Path, names: Iterable[str]) -> None:
         missing.append(" or ".join(TOKENIZERS))
     if missing:
         raise TranslationError(f"{archive}: lacks {', '.join(missing)}, so it is no Argos package; get another file")
-
-
-def _unpack_member(source: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with source.open(member) as packed, target.open("xb") as stream:
-        shutil.copyfileobj(packed, stream)  # checks size and CRC at the end

@@ -7,24 +7,18 @@ hides all others. A package that polycap installed says in its `polycap.json` wh
 
 import json
 import logging
-import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from polycap.download import download
 from polycap.errors import DownloadError, PolycapError, TranslationError
 from polycap.files import cache_folder, make_folder, read_json, sha256_file, write_json
+from polycap.staging import locked, put_in_place, staging
 from polycap.translation.argos_archive import METADATA, TOKENIZERS, PackageFacts, read_facts, unpack, version_key
 from polycap.translation.argos_index import ArgosPackage, index_source, read_index
 from polycap.translation.argos_settings import PACKAGES_VARIABLE, packages_folder
 
 __all__ = ["InstalledPackage", "install_file", "install_pair", "installed_packages", "read_package_index"]
-
-if sys.platform != "win32":
-    import fcntl
 
 RECORD = "polycap.json"
 # Argos reads every folder beside its packages and fails on one without metadata; a type that it doesn't know it skips.
@@ -187,17 +181,14 @@ def _install(archive: Path, *, link: str, expected: tuple[str, str] | None) -> I
     folder = packages_folder()
     try:
         make_folder(folder)
-        with _locked(folder), _staging(folder) as staging:
-            facts = unpack(archive, staging / "new")
+        with locked(folder / _LOCK), staging(folder / _STAGING, (METADATA, _NO_PACKAGE)) as prepared:
+            facts = unpack(archive, prepared / "new")
             if expected not in (None, (facts.source, facts.target)):
                 raise TranslationError(f"{link}: holds {facts.identity}, not what the index says; tell Argos")
             record = {"package": facts.identity, "archive": archive.name, "sha256": sha256_file(archive), "link": link}
-            write_json(staging / "new" / RECORD, record)
+            write_json(prepared / "new" / RECORD, record)
             final = folder / facts.folder
-            if final.exists():
-                (staging / "old").mkdir()
-                final.rename(staging / "old" / final.name)
-            (staging / "new").rename(final)
+            put_in_place(prepared, prepared / "new", final)
     except OSError as error:
         raise TranslationError(f"{folder}: can't be written ({error}); set {PACKAGES_VARIABLE} to another") from error
     except TranslationError:
@@ -214,34 +205,3 @@ def _warn_if_older(facts: PackageFacts) -> None:
             logger.warning(
                 "%s is installed, too, and newer; delete %s to use yours", package.facts.identity, package.path
             )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of the packages' folder; it goes with the process, however that ends."""
-    with (folder / _LOCK).open("ab") as handle:
-        if sys.platform != "win32":
-            fcntl.flock(handle.fileno(), fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
-    """A folder to unpack in, beside the packages, so that a finished one is moved in one step."""
-    staging = folder / _STAGING
-    _clear(staging)  # what a killed process left
-    staging.mkdir()
-    write_json(staging / METADATA, _NO_PACKAGE)
-    try:
-        yield staging
-    finally:
-        _clear(staging)
-
-
-def _clear(staging: Path) -> None:
-    """Remove the folder; a package that was moved aside and has no successor goes back first."""
-    for old in (staging / "old").glob("*"):
-        if not (staging.parent / old.name).exists():
-            old.rename(staging.parent / old.name)
-    for name in ("new", "old", "."):  # its metadata goes last
-        shutil.rmtree(staging / name, ignore_errors=True)

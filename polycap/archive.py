@@ -1,0 +1,117 @@
+"""Zip archives from strangers: nothing is written before every entry is known to be harmless.
+
+What reads them is told an error type, so that each room's errors are its own.
+"""
+
+import lzma
+import shutil
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from polycap.errors import PolycapError
+
+__all__ = ["ArchiveLimits", "extract", "open_archive", "safe_files"]
+
+# What zipfile and the unpackers behind it raise on bytes that make no sense.
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, NotImplementedError, RuntimeError, ValueError),
+)
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What an archive may unpack to at most.
+
+    Attributes:
+        files: how many files.
+        size: of all of them, bytes.
+        ratio: that size to the archive's own; a bomb's is in the thousands.
+        ratio_from: the unpacked size, bytes, up to which the ratio says nothing: a small archive may well be text.
+    """
+
+    files: int
+    size: int
+    ratio: int = 50
+    ratio_from: int = 16 << 20
+
+
+@contextmanager
+def open_archive(path: Path, error_type: type[PolycapError]) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive to read; what turns out to be broken in it while it is open becomes `error_type`.
+
+    Raises:
+        error_type: it is no archive, or broken, or what is read can't be written.
+    """
+    try:
+        with zipfile.ZipFile(path) as source:
+            yield source
+    except _BROKEN as error:
+        raise error_type(f"{path}: can't be unpacked ({_line(error)}); get the file again") from error
+    except OSError as error:
+        raise error_type(f"{path}: can't be unpacked ({_line(error)})") from error
+
+
+def safe_files(
+    path: Path, source: zipfile.ZipFile, limits: ArchiveLimits, error_type: type[PolycapError]
+) -> list[zipfile.ZipInfo]:
+    """The files of an archive, if all of its entries may be unpacked.
+
+    Raises:
+        error_type: an entry would leave the folder, is a link or a device, is encrypted or has another's name, or
+            they are too many or too large.
+    """
+    entries = source.infolist()
+    for entry in entries:
+        fault = _danger(entry)
+        if fault:
+            raise error_type(f"{path}: {entry.filename!r} {fault}; this archive is not safe to unpack")
+    files = [entry for entry in entries if not entry.is_dir()]
+    _check_size(path, files, limits, error_type)
+    if len({entry.filename.casefold() for entry in files}) != len(files):
+        raise error_type(f"{path}: holds two files of one name; this archive is not safe to unpack")
+    return files
+
+
+def extract(source: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
+    """Write one of `safe_files` to `target`, which must not exist; its folder is made."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source.open(entry) as packed, target.open("xb") as stream:
+        shutil.copyfileobj(packed, stream)  # checks size and CRC at the end
+
+
+def _danger(entry: zipfile.ZipInfo) -> str:
+    """Why an entry may not be unpacked; empty if it may."""
+    name = entry.filename
+    parts = name.removesuffix("/").split("/")
+    if "\\" in name or ":" in name or not all(parts) or {".", ".."} & set(parts):
+        return "would leave the folder"
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link or a device"
+    return "is encrypted" if entry.flag_bits & 1 else ""
+
+
+def _check_size(
+    path: Path, files: list[zipfile.ZipInfo], limits: ArchiveLimits, error_type: type[PolycapError]
+) -> None:
+    """Refuse what would fill the disk. A file can't unpack to more than its entry says: zipfile stops there."""
+    size = sum(entry.file_size for entry in files)
+    # against the whole archive, since the entries of a bomb may share their packed bytes
+    ratio = size / max(1, path.stat().st_size)
+    too_dense = size > limits.ratio_from and ratio > limits.ratio
+    if len(files) > limits.files or size > limits.size or too_dense:
+        raise error_type(
+            f"{path}: would unpack to {len(files):,} files and {size:,} bytes, {ratio:.0f} times its own size; "
+            f"at most {limits.files:,} files, {limits.size:,} bytes and {limits.ratio} times are allowed"
+        )
+
+
+def _line(error: BaseException) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(reason.split())
