@@ -119,7 +119,7 @@ def language_codes() -> re.Pattern[str]:
     return re.compile(rf"({'|'.join(sorted(built_in))})([-_]\w+)?")
 
 
-TOKENIZERS = {(path, name) for path in ("scaffold.py", "metrics.py") for name in ("zh", "ja-mecab", "ko-mecab")}
+TOKENIZERS = {(path, name) for path in ("scaffold.py", "sacre.py") for name in ("zh", "ja-mecab", "ko-mecab")}
 """What sacreBLEU calls its tokenizers of three scripts."""
 
 

@@ -18,7 +18,7 @@ __all__ = [
     "note",
     "note_all",
     "print_json",
-    "print_row",
+    "print_scores",
     "read_dataset",
 ]
 
@@ -59,9 +59,10 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_row(row: dict[str, Any]) -> None:
-    for key, value in row.items():
-        typer.echo(f"{key:20} {value:.2f}" if isinstance(value, float) else f"{key:20} {value}")
+def print_scores(row: dict[str, Any]) -> None:
+    from polycap.metrics import summary_lines
+
+    typer.echo("\n".join(summary_lines(row)))
 
 
 def note(message: str) -> None:

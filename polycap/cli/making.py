@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, Captions, Data, Origin, Weights, Work, print_json, print_row, read_dataset
+from polycap.cli.common import AsJson, Captions, Data, Origin, Weights, Work, print_json, print_scores, read_dataset
 
 __all__ = ["build", "status", "train", "translate"]
 
@@ -109,7 +109,7 @@ def build(
     if as_json:
         print_json(done.to_json())
     elif done.scores is not None:
-        print_row(done.scores)
+        print_scores(done.scores)
         typer.echo(done.pack)
 
 

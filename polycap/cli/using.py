@@ -13,7 +13,7 @@ from polycap.cli.common import (
     note,
     note_all,
     print_json,
-    print_row,
+    print_scores,
     read_dataset,
 )
 from polycap.errors import PolycapError
@@ -76,7 +76,7 @@ def evaluate(
     via: Annotated[str | None, typer.Option(help="Score captions in this language, translated.")] = None,
     encoder_weights: Weights = None,
 ) -> None:
-    """Score a language's captions: BLEU-1..4 and chrF++, with their signatures."""
+    """Score a language's captions: BLEU-1..4, chrF++, CIDEr-D and ROUGE-L, beside what people score."""
     from polycap.commands import load_captioners, translated_by
     from polycap.dataset import score_against
     from polycap.registry import get_language
@@ -103,5 +103,5 @@ def evaluate(
     if as_json:
         print_json(row)
         return
-    print_row(row)
+    print_scores(row)
     note(f"predictions and references are in {folder}")
