@@ -17,9 +17,9 @@ LANGUAGES = PACKAGE.parent / "languages"
 GROUND = {"backend", "download", "errors", "files", "language", "language_folder", "metrics", "page", "registry"}
 GROUND |= {"hook_watch", "samples", "script", "text"}
 ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "training", "captioning", "via", "evaluation"]
-ROOMS += ["contract", "scaffold", "build"]
+ROOMS += ["contract", "scaffold", "build", "report"]
 """From left to right: a room imports only from rooms to its left and from the ground floor."""
-DOORS = {"__main__", "cli", "commands"}
+DOORS = {"__main__", "cli", "commands", "evaluating"}
 """The last floor: what a person calls."""
 
 FLOORS = {name: floor for floor, names in enumerate([GROUND, *([room] for room in ROOMS), DOORS]) for name in names}
