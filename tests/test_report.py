@@ -114,7 +114,7 @@ def test_the_page_says_who_wrote_the_references(report: Path) -> None:
     for table in re.findall(r"<table.*?</table>|<figure.*?</figure>", text, re.DOTALL):
         if "ימין" in table:
             assert '<span class="machine">' in table
-    assert "people’s score: not available; the references are not people&#39;s, but mt:engine" in text
+    assert "people’s score is not available; the references are not people&#39;s, but mt:engine" in text
     assert "qac is left out: no references | none" in text
     assert "Worst: 2 of the 3 that score 0.0" in text
 

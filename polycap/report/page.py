@@ -22,7 +22,7 @@ from polycap.report.view import group_by_references
 
 __all__ = ["write_comparison_page"]
 
-DARKEST = 0.82
+DARKEST = 0.8
 """How dark a cell is at which the decoder does not look at all, 0 to 1."""
 
 
@@ -109,7 +109,7 @@ def _veil(gaze: Gaze) -> str:
     if side * side != len(gaze.weights):
         return ""
     pixels: NDArray[np.uint8] = np.zeros((side, side, 2), dtype=np.uint8)
-    light = gaze.weights / gaze.weights.max()
+    light = np.sqrt(gaze.weights / gaze.weights.max())  # as the eye has it: half the weight is not half as bright
     pixels[..., 1] = np.round(255 * DARKEST * (1 - light)).reshape(side, side)
     buffer = io.BytesIO()
     Image.fromarray(pixels, "LA").save(buffer, "PNG", optimize=True)
