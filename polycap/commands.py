@@ -34,6 +34,7 @@ def load_captioners(
     weights: Path | None = None,
     via: str | None = None,
     always_via: bool = False,
+    broken: dict[str, str] | None = None,
 ) -> "list[Captioner]":
     """The captioners of "en", "de,fr" or "all", with one encoder between them.
 
@@ -41,6 +42,7 @@ def load_captioners(
         languages: codes; without them the registry's default.
         via: a language to write captions in and translate them from, for languages without a decoder.
         always_via: for the others, too.
+        broken: where to enter languages whose pack can't be loaded, and why, instead of raising.
         beam: width of the search; without it, each language's own, or `n_best` if that is more.
 
     Raises:
@@ -83,8 +85,10 @@ def load_captioners(
         try:
             captioners.append(load(language))
         except PackError as error:
-            if languages != "all":
+            if languages != "all" and broken is None:
                 raise
+            if broken is not None:
+                broken[language.code] = str(error)
             logger.warning("%s: left out: %s", language.code, error)  # one broken pack does not hide the others
     if not captioners:
         codes = ", ".join(language.code for language in chosen)

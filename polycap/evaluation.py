@@ -2,21 +2,60 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from polycap.captioning import Captioner, caption_photos
 from polycap.dataset import Dataset, Photo, join_origins
-from polycap.errors import EvaluationError
+from polycap.errors import EvaluationError, PhotoError
+from polycap.features.extract import decode_batches
 from polycap.features.store import FeatureStore
 from polycap.files import make_folder
+from polycap.language import Language
 from polycap.metrics import Scores, score_captions, write_score_files
 
-__all__ = ["evaluate_captioner"]
+__all__ = ["Evaluation", "evaluate_captioner", "judge", "predict", "reduced_features"]
 
 BATCH = 50
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What became of a language's captions on a split.
+
+    Attributes:
+        language: the language.
+        split: the photos' split.
+        photos: those that could be read.
+        captions: one per photo, in the form that was scored; `references` likewise.
+        scores: the figures.
+    """
+
+    language: Language
+    split: str
+    photos: tuple[Photo, ...]
+    captions: list[str]
+    references: list[list[str]]
+    scores: Scores
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `polycap evaluate --json` prints."""
+        return self.scores.to_json(language=self.language.code, split=self.split)
+
+    def write(self, folder: Path) -> None:
+        """Write predictions, references and scores, so that `sacrebleu` can recompute them.
+
+        Raises:
+            PolycapError: the folder can't be written.
+        """
+        names = [photo.name for photo in self.photos]
+        code = self.language.code
+        write_score_files(folder, names, self.captions, self.references, self.scores, language=code, split=self.split)
 
 
 def evaluate_captioner(
@@ -49,52 +88,102 @@ def evaluate_captioner(
         raise EvaluationError(f"{dataset.folder}: no photo with captions in the {split} split")
     if folder is not None:
         make_folder(folder)  # before the work: what can't be written should not be found out after it
-    predicted = _from_store(captioner, photos, store) if store else _from_photos(captioner, photos, progress)
-    kept = [photo for photo in photos if photo.name in predicted]
+    predicted = predict([captioner], photos, store, progress=progress)
+    found = judge(captioner.language, dataset, split, predicted[captioner.language.code], raw=raw)
+    if folder is not None:
+        found.write(folder)
+    return found.scores
+
+
+def predict(
+    captioners: Sequence[Captioner], photos: Sequence[Photo], store: FeatureStore | None = None, *, progress: bool
+) -> dict[str, dict[str, str]]:
+    """The captions of photos in one or more languages; without a store, each photo is encoded once for all of them.
+
+    Returns:
+        language code -> photo name -> caption; photos that can't be read are left out, and named on stderr.
+
+    Raises:
+        FeatureStoreError: the store is of another encoder, or lacks photos.
+    """
+    if store is None:
+        return _from_photos(captioners, photos, progress)
+    for name in [photo.name for photo in photos if photo.name in store.faults]:
+        _leave_out(f"{name}: {store.faults[name]}")
+    kept = [photo for photo in photos if photo.name not in store.faults]
+    return {captioner.language.code: _from_store(captioner, kept, store) for captioner in captioners}
+
+
+def judge(
+    language: Language, dataset: Dataset, split: str, predicted: dict[str, str], *, raw: bool = False
+) -> Evaluation:
+    """Score captions of a split, by photo name, against the dataset's; photos without a caption are left out.
+
+    Raises:
+        EvaluationError: no photo of the split has one.
+    """
+    kept = tuple(photo for photo in dataset.split(split) if photo.name in predicted)
     if not kept:
         raise EvaluationError(f"{dataset.folder}: no photo of the {split} split can be read")
-    normalize = captioner.language.normalize
+    normalize = language.normalize
     captions = [normalize(predicted[photo.name], raw=raw) for photo in kept]
     references = [[normalize(caption.text, raw=raw) for caption in photo.captions] for photo in kept]
     scores = score_captions(
         captions,
         references,
-        tokenizer=captioner.language.evaluation.sacrebleu_tokenizer,
+        tokenizer=language.evaluation.sacrebleu_tokenizer,
         references_origin=join_origins(kept),
         normalized=not raw,
     )
-    if folder is not None:
-        names = [photo.name for photo in kept]
-        code = captioner.language.code
-        write_score_files(folder, names, captions, references, scores, language=code, split=split)
-    return scores
+    return Evaluation(language, split, kept, captions, references, scores)
+
+
+def reduced_features(
+    captioner: Captioner, photos: Sequence[Photo], store: FeatureStore | None = None
+) -> NDArray[np.float32]:
+    """The features of a few photos as the captioner's decoder takes them, `(photos, cells, channels) float32`.
+
+    Raises:
+        PhotoError: a photo can't be read.
+        FeatureStoreError: the store is of another encoder, or lacks photos.
+    """
+    pca = captioner.pack.pca
+    if store is not None:
+        store.require(captioner.encoder.identity, store.pca and (pca.identity if pca else None))
+        found = store.features[store.rows(photo.name for photo in photos)].astype(np.float32)
+        return found if store.pca or pca is None else pca(found)
+    grids = []
+    for batch in decode_batches([(photo.name, photo.path) for photo in photos], captioner.encoder.size):
+        decoded = []
+        for _, pixels in batch:
+            if isinstance(pixels, PhotoError):
+                raise pixels
+            decoded.append(pixels)
+        grids.append(captioner.encoder.grid(np.stack(decoded)))
+    grid = np.concatenate(grids)
+    return pca(grid) if pca else grid
 
 
 def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureStore) -> dict[str, str]:
-    pca = captioner.pack.pca
-    store.require(captioner.encoder.identity, store.pca and (pca.identity if pca else None))
-    for name in [photo.name for photo in photos if photo.name in store.faults]:
-        _leave_out(f"{name}: {store.faults[name]}")
-    photos = [photo for photo in photos if photo.name not in store.faults]
-    rows = store.rows(photo.name for photo in photos)
-    candidates = []
-    for start in range(0, len(rows), BATCH):
-        features = store.features[rows[start : start + BATCH]].astype(np.float32)
-        candidates += captioner.decode_reduced(features) if store.pca else captioner.decode(features)
-    return {photo.name: found[0].caption for photo, found in zip(photos, candidates, strict=True)}
+    store.rows(photo.name for photo in photos)  # before the work: all that have no features are named
+    captions: dict[str, str] = {}
+    for start in range(0, len(photos), BATCH):
+        batch = photos[start : start + BATCH]
+        found = captioner.decode_reduced(reduced_features(captioner, batch, store))
+        captions |= {photo.name: best[0].caption for photo, best in zip(batch, found, strict=True)}
+    return captions
 
 
-def _from_photos(captioner: Captioner, photos: Sequence[Photo], progress: bool) -> dict[str, str]:
+def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progress: bool) -> dict[str, dict[str, str]]:
     names = {photo.path: photo.name for photo in photos}
-    code = captioner.language.code
-    captions = {}
-    results = caption_photos(list(names), [captioner])
+    captions: dict[str, dict[str, str]] = {captioner.language.code: {} for captioner in captioners}
+    results = caption_photos(list(names), captioners)
     for (_, name), result in zip(
         names.items(), tqdm(results, total=len(names), unit="photo", disable=not progress), strict=True
     ):
-        if result.error is None:
-            captions[name] = result.candidates[code][0].caption
-        else:
+        for code, candidates in result.candidates.items():
+            captions[code][name] = candidates[0].caption
+        if result.error is not None:
             _leave_out(str(result.error))
     return captions
 

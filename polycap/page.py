@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from polycap.errors import PhotoError
 from polycap.files import PHOTO_FORMATS, write_text
 
-__all__ = ["PageCaption", "PageRow", "write_page", "write_template"]
+__all__ = ["PageCaption", "PageRow", "Thumbnail", "thumbnail", "write_page", "write_template"]
 
 MAX_SIDE = 640
 """The longer side of an embedded photo, in pixels, at most."""
@@ -60,6 +60,15 @@ class PageRow:
 
 
 @dataclass(frozen=True)
+class Thumbnail:
+    """A photo made small: a data URI, and its size in pixels."""
+
+    source: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class _Card:
     """A row as the template takes it; `source` is a data URI, empty if the photo can't be shown."""
 
@@ -103,30 +112,34 @@ def write_page(path: Path, title: str, rows: Sequence[PageRow]) -> None:
 
 def _card(row: PageRow) -> _Card:
     try:
-        jpeg, width, height = _thumbnail(row)
+        small = thumbnail(row.name, row.photo)
     except PhotoError as error:
         return _Card(row.name, "", 0, 0, row.captions, row.error or str(error), row.credit)
-    source = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-    return _Card(row.name, source, width, height, row.captions, row.error, row.credit)
+    return _Card(row.name, small.source, small.width, small.height, row.captions, row.error, row.credit)
 
 
-def _thumbnail(row: PageRow) -> tuple[bytes, int, int]:
-    """The photo as a small upright JPEG without metadata (which may hold a place); its width and height."""
+def thumbnail(name: str, photo: Path | bytes) -> Thumbnail:
+    """The photo as a small upright JPEG without metadata (which may hold a place).
+
+    Raises:
+        PhotoError: it can't be read.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata; what can't be decoded raises
-            source = io.BytesIO(row.photo) if isinstance(row.photo, bytes) else row.photo
+            source = io.BytesIO(photo) if isinstance(photo, bytes) else photo
             with Image.open(source, formats=PHOTO_FORMATS) as image:
                 image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # decodes a large JPEG at a fraction of its size
                 small = _rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
-        raise PhotoError(f"{row.name}: is not an image") from error
+        raise PhotoError(f"{name}: is not an image") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise PhotoError(f"{row.name}: can't be shown ({error})") from error
+        raise PhotoError(f"{name}: can't be shown ({error})") from error
     small.thumbnail((MAX_SIDE, MAX_SIDE))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=82, optimize=True)
-    return buffer.getvalue(), small.width, small.height
+    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Thumbnail(f"data:image/jpeg;base64,{encoded}", small.width, small.height)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

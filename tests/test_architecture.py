@@ -17,9 +17,9 @@ LANGUAGES = PACKAGE.parent / "languages"
 GROUND = {"backend", "download", "errors", "files", "language", "language_folder", "metrics", "page", "registry"}
 GROUND |= {"archive", "hook_watch", "probes", "samples", "script", "staging", "text"}
 ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "training", "captioning", "via", "evaluation"]
-ROOMS += ["contract", "scaffold", "exchange", "build"]
+ROOMS += ["contract", "scaffold", "exchange", "build", "report"]
 """From left to right: a room imports only from rooms to its left and from the ground floor."""
-DOORS = {"__main__", "cli", "commands"}
+DOORS = {"__main__", "cli", "commands", "evaluating"}
 """The last floor: what a person calls."""
 
 FLOORS = {name: floor for floor, names in enumerate([GROUND, *([room] for room in ROOMS), DOORS]) for name in names}
@@ -122,7 +122,7 @@ def language_codes() -> re.Pattern[str]:
     return re.compile(rf"({'|'.join(sorted(built_in))})([-_]\w+)?")
 
 
-TOKENIZERS = {(path, name) for path in ("scaffold.py", "metrics.py") for name in ("zh", "ja-mecab", "ko-mecab")}
+TOKENIZERS = {(path, name) for path in ("scaffold.py", "sacre.py") for name in ("zh", "ja-mecab", "ko-mecab")}
 """What sacreBLEU calls its tokenizers of three scripts."""
 
 

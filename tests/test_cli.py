@@ -14,6 +14,7 @@ from tiny import CODE, OTHER_CODE, World, change_json, make_language, run_polyca
 
 from polycap.decoder.pack import read_card
 from polycap.decoder.search import Search
+from polycap.metrics import METRICS
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -187,7 +188,8 @@ def test_the_beam(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 KEYS = ["language", "split", "photos", "references_per_photo", "references_origin"]
-KEYS += ["bleu1", "bleu2", "bleu3", "bleu4", "chrf", "signature"]
+KEYS += ["bleu1", "bleu2", "bleu3", "bleu4", "chrf", "cider_d", "rouge_l"]
+KEYS += ["intervals", "bootstrap", "human_agreement", "diversity", "lengths", "signature"]
 
 
 def test_evaluate_in_json(world: World, tmp_path: Path) -> None:
@@ -216,10 +218,14 @@ def test_evaluate_for_people_and_for_the_card(world: World, tmp_path: Path, monk
     options = ("--references", references, "--origin", "mt:engine", "--split", "test", "--pack", pack, "--record")
     found = run_polycap("evaluate", CODE, "--data", data, *options)
     assert found.status == 0
-    lines = dict(line.split(maxsplit=1) for line in found.out.splitlines())
-    assert list(lines) == KEYS
-    assert lines["references_origin"] == "mt:engine"
-    assert lines["photos"] == "1"
+    lines = {line[:22].strip(): line[22:] for line in found.out.splitlines()}
+    assert list(filter(None, lines)) == [
+        *("language", "split", "references", *METRICS.values(), "people"),
+        *("different captions", "words used", "words per caption", "most frequent", "signature"),
+    ]
+    assert lines["references"] == "1 per photo, mt:engine (by machine: likeness to it is scored)"
+    assert lines["split"] == "test, 1 photos"
+    assert lines["people"] == "not available: the references are not people's, but mt:engine"
     assert "polycap: 1 faults in" in found.err
     assert "p00.jpg: is not an image" in found.err
     folder = Path("evaluation") / f"{CODE}-test"
@@ -227,7 +233,8 @@ def test_evaluate_for_people_and_for_the_card(world: World, tmp_path: Path, monk
     assert (folder / "predictions.txt").is_file()
     [score] = read_card(pack).scores
     assert score["references_origin"] == "mt:engine"
-    assert f"{score['bleu4']:.2f}" == lines["bleu4"]
+    assert f"{score['bleu4']:6.2f} ± 0.00" == lines["BLEU-4"]
+    assert "lengths" not in score
     assert (score["failures"]["photos"], score["failures"]["different_captions"]) == (1, 1)
     assert "Looked for in the captions of 1 photos of the test split, references: mt:engine." in (
         pack / "CARD.md"

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from tiny import CELLS, CHANNELS, KINDS, decoder_settings, make_decoder, make_features
 
 from polycap.backend import keras
+from polycap.decoder.attention import AttentionDecoder
 from polycap.decoder.base import Decoder, lstm_gates
 from polycap.decoder.model import DECODERS, build_decoder
 from polycap.decoder.pack import named_weights
@@ -185,3 +186,22 @@ def test_sizes_are_those_of_the_settings() -> None:
         shapes = {weight.shape for weight in decoder.trainable_variables}
         assert (11, 5) in shapes  # the embedding
         assert any(9 in shape for shape in shapes)
+
+
+def test_attention_is_what_each_step_looked_at() -> None:
+    decoder = make_decoder("attention", scale=1.0)
+    assert isinstance(decoder, AttentionDecoder)
+    features, token_ids = make_features(2), make_captions()
+    weights = np.asarray(decoder.attention(features, token_ids))
+    assert weights.shape == (2, 3, 7, CELLS)
+    assert weights.sum(axis=-1) == pytest.approx(1, abs=1e-5)
+    memory, state = decoder.prepare(features)
+    state = tuple(ops.repeat(tensor, 3, axis=1) for tensor in state)
+    for position in range(7):
+        _, state = decoder.step(token_ids[:, :, position], state, memory)
+        _, looked = decoder.attend(state[0], memory[0])
+        assert weights[:, :, position] == pytest.approx(np.asarray(looked), abs=1e-5)
+
+
+def test_merge_looks_at_no_cell() -> None:
+    assert make_decoder("merge").attention(make_features(2), make_captions()) is None

@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from polycap.errors import EvaluationError
-from polycap.metrics import Scores, bleu, known_tokenizers, score_captions, write_score_files
+from polycap.metrics import (
+    METRICS,
+    Agreement,
+    Diversity,
+    Lengths,
+    Scores,
+    bleu,
+    consensus,
+    known_tokenizers,
+    photo_scores,
+    score_captions,
+    write_score_files,
+)
 
 HYPOTHESES = [
     "a brown dog runs through the tall green grass",
@@ -70,7 +82,8 @@ def test_unigram_bleu_by_hand() -> None:
 
 def test_json_has_the_agreed_keys() -> None:
     result = score(UNEQUAL).to_json(language="en", split="test")
-    keys = "language split photos references_per_photo references_origin bleu1 bleu2 bleu3 bleu4 chrf signature"
+    keys = "language split photos references_per_photo references_origin bleu1 bleu2 bleu3 bleu4 chrf cider_d rouge_l"
+    keys += " intervals bootstrap human_agreement diversity lengths signature"
     assert list(result) == keys.split()
     assert result["photos"] == 4
     assert result["references_per_photo"] == [1, 3]
@@ -82,7 +95,9 @@ def test_json_has_the_agreed_keys() -> None:
 def test_signature_names_everything_that_moves_the_score(normalized: bool, text: str) -> None:
     signature = score(REFERENCES, normalized=normalized).signature
     for part in (
-        "BLEU|nrefs:3|case:mixed",
+        "BLEU|nrefs:3|bs:1000|seed:12345|case:mixed",
+        "CIDEr-D|nrefs:3|bs:1000|seed:12345|tok:13a|n:4|sigma:6.0|df:references|pycocoevalcap:",
+        "ROUGE-L|nrefs:3|bs:1000|seed:12345|tok:13a|beta:1.2|",
         "tok:13a",
         "smooth:exp",
         "chrF2++|nrefs:3",
@@ -114,6 +129,142 @@ def test_the_signature_names_the_references_in_its_own_alphabet(origin: str, sig
 def test_the_tokenizer_decides_a_chinese_score() -> None:
     pair = (["一只狗在草地上跑"], [["一只狗在草地上奔跑"]])
     assert bleu(*pair, tokenizer="zh") > 50 > bleu(*pair, tokenizer="13a")
+
+
+def test_intervals_are_sacrebleus(tmp_path: Path) -> None:
+    """The same seed, the same samples; and none where none are asked for."""
+    scores = score(REFERENCES)
+    captions, texts = [*HYPOTHESES[:3]] * 3, REFERENCES[:3] * 3  # sacreBLEU's own can't do it where nothing matches
+    some = score_captions(captions, texts, tokenizer="13a", references_origin="human", normalized=True)
+    write_score_files(tmp_path, list("abcdefghi"), captions, texts, some, language="en", split="test")
+    references = map(str, sorted(tmp_path.glob("references.*.txt")))
+    options = ["-m", "chrf", "--chrf-word-order", "2", "--confidence", "-w", "4", "-f", "text"]
+    command = [sys.executable, "-m", "sacrebleu", *references, "-i", str(tmp_path / "predictions.txt"), *options]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"± {some.intervals['chrf']:.4f}" in printed
+    assert scores.intervals.keys() == METRICS.keys()
+    assert (scores.samples, scores.seed) == (1000, 12345)
+    assert scores == score(REFERENCES)
+    plain = score_captions(
+        HYPOTHESES, REFERENCES, tokenizer="13a", references_origin="human", normalized=True, samples=0
+    )
+    assert plain.intervals == {}
+    assert "bs:" not in plain.signature
+    assert plain.cider_d == scores.cider_d
+
+
+def test_an_interval_of_equal_photos_is_nothing() -> None:
+    texts = ["a dog runs home"] * 6
+    same = score_captions(
+        texts, [[t] for t in texts], tokenizer="13a", references_origin="human", normalized=True, samples=50
+    )
+    assert same.intervals["bleu4"] == pytest.approx(0)
+    assert same.intervals["rouge_l"] == pytest.approx(0)
+
+
+def test_cider_and_rouge_by_hand() -> None:
+    """A caption like its reference scores 100 by ROUGE-L, and 1000 by CIDEr-D where no n-gram is another photo's."""
+    texts = ["a dog runs home today", "two cats sleep here now"]
+    scores = score_captions(
+        texts, [[t] for t in texts], tokenizer="13a", references_origin="human", normalized=True, samples=0
+    )
+    assert scores.cider_d == pytest.approx(1000)
+    assert scores.rouge_l == pytest.approx(100)
+    # the longest common subsequence is 3 of 4 words and 3 of 6: F with beta 1.2
+    half = [["the dog runs to home fast"], ["x"]]
+    _, rest = consensus.photo_values("rouge_l", ["a dog runs home", "y"], half, str.split)
+    first = consensus.photo_values("rouge_l", ["a dog runs home", "y"], half, str.split)[0]
+    precision, recall = 3 / 4, 3 / 6
+    assert first == pytest.approx(100 * (1 + 1.44) * precision * recall / (recall + 1.44 * precision))
+    assert rest == 0
+
+
+def test_every_metric_counts_the_same_words() -> None:
+    """Chinese has no spaces: what divides its words for BLEU must do so for CIDEr-D and ROUGE-L."""
+    texts, references = ["一只狗在草地上跑", "两个孩子玩水"], [["一只狗在草地上奔跑"], ["两个小孩在玩水"]]
+    found = {
+        tokenizer: score_captions(
+            texts, references, tokenizer=tokenizer, references_origin="human", normalized=True, samples=0
+        )
+        for tokenizer in ("zh", "13a")
+    }
+    assert found["zh"].rouge_l is not None
+    assert found["zh"].rouge_l > 50
+    assert found["13a"].rouge_l == 0
+    assert found["zh"].lengths.counts[8] == 1
+    assert found["13a"].lengths.counts == (0, 2)
+
+
+def test_without_the_extra_the_rest_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = score(REFERENCES)
+    monkeypatch.setitem(sys.modules, "pycocoevalcap.cider.cider", None)
+    scores = score(REFERENCES)
+    assert (scores.cider_d, scores.rouge_l, scores.bleu4) == (None, None, full.bleu4)
+    row = scores.to_json(language="en", split="dev")
+    assert 'pip install "polycap[metrics]"' in row["missing"]
+    assert row["cider_d"] is None
+    assert "CIDEr" not in scores.signature
+    assert "missing" not in full.to_json(language="en", split="dev")
+    name, values = photo_scores(HYPOTHESES, REFERENCES, "13a")
+    assert name == "sentence BLEU-4"
+    assert values[3] == 0 < values.max() <= 100
+
+
+def test_the_best_caption_of_a_photo() -> None:
+    name, values = photo_scores(HYPOTHESES, REFERENCES, "13a")
+    assert name == "CIDEr-D"
+    assert values.shape == (4,)
+    assert values.mean() == pytest.approx(score(REFERENCES).cider_d)
+
+
+def test_people_against_each_other() -> None:
+    """One reference out in turn; the captions against the same others, so that the two can be compared."""
+    agreement = score(REFERENCES).agreement
+    assert isinstance(agreement, Agreement)
+    assert (agreement.photos, agreement.references_per_photo, agreement.choices) == (4, 2, 3)
+    rounds = [
+        bleu([r[k] for r in REFERENCES], [r[:k] + r[k + 1 :] for r in REFERENCES], tokenizer="13a") for k in range(3)
+    ]
+    assert agreement.people["bleu4"] == pytest.approx(sum(rounds) / 3)
+    assert agreement.captions["bleu4"] < score(REFERENCES).bleu4  # fewer references, fewer matches
+    assert agreement.people.keys() == agreement.captions.keys() == METRICS.keys()
+
+
+def test_agreement_where_photos_differ_in_references() -> None:
+    agreement = score([*REFERENCES[:2], REFERENCES[2][:2], REFERENCES[3][:1]]).agreement
+    assert isinstance(agreement, Agreement)
+    assert (agreement.photos, agreement.references_per_photo, agreement.choices) == (3, (1, 2), 3)
+
+
+@pytest.mark.parametrize(
+    ("references", "origin", "reason"),
+    [
+        ([texts[:1] for texts in REFERENCES], "human", "each photo has one reference; two or more are needed"),
+        (REFERENCES, "mt:google", "the references are not people's, but mt:google"),
+        (REFERENCES, "human+mt:google", "the references are not people's, but human"),
+    ],
+)
+def test_no_agreement_of_people(references: list[list[str]], origin: str, reason: str) -> None:
+    scores = score_captions(
+        HYPOTHESES, references, tokenizer="13a", references_origin=origin, normalized=True, samples=0
+    )
+    assert isinstance(scores.agreement, str)
+    assert scores.agreement.startswith(reason)
+    assert scores.to_json(language="en", split="dev")["human_agreement"] == {"unavailable": scores.agreement}
+
+
+def test_diversity_by_hand() -> None:
+    texts = ["a dog runs", "a dog runs", "a cat"]
+    found = Diversity.of(texts, str.split)
+    assert (found.captions, found.distinct, found.vocabulary) == (3, 2, 4)
+    assert found.most_frequent == "a dog runs"
+    assert found.most_frequent_share == pytest.approx(2 / 3)
+    assert found.div1 == pytest.approx(4 / 8)
+    assert found.div2 == pytest.approx(3 / 5)
+    empty = Diversity.of([""], str.split)
+    assert (empty.vocabulary, empty.div1, empty.div2) == (0, 0, 0)
+    assert Lengths.of(texts, str.split).counts == (0, 0, 1, 2)
+    assert Lengths.of(texts, str.split).mean == pytest.approx(8 / 3)
 
 
 def test_score_files_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:

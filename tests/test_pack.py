@@ -25,6 +25,7 @@ from polycap.errors import PackError
 from polycap.features.pca import FeaturePCA
 from polycap.files import sha256_file
 from polycap.language import DecodingSettings, TokenizerSettings
+from polycap.metrics import score_captions
 from polycap.tokenizer import Tokenizer
 
 pytest_plugins = ["tiny_fixtures"]
@@ -162,10 +163,30 @@ def test_scores_are_recorded_and_replaced(pack: Path) -> None:
         ("test", "human", 21.17),
     ]
     text = (pack / "CARD.md").read_text(encoding="utf-8")
-    assert "| test | human | 2 | 61.2 | 42.5 | 29.0 | 21.2 | 40.0 |" in text
+    assert "| test | human | 2 | 61.2 | 42.5 | 29.0 | 21.2 | 40.0 | – | – |" in text
     assert "nrefs:var" in text
     assert "20.0 |" in text  # the machine-translated references' row
     assert "None recorded" not in text
+
+
+def test_the_card_has_intervals_people_and_diversity(pack: Path) -> None:
+    """And none of the histograms."""
+    scores = score_captions(
+        ["a red circle on white"] * 2,
+        [["a red circle", "a circle on white"]] * 2,
+        tokenizer="13a",
+        references_origin="human",
+        normalized=True,
+    )
+    record_scores(pack, scores.to_json(language="qaa", split="dev"))
+    [row] = load_pack(pack).card.scores
+    assert "lengths" not in row
+    assert row["human_agreement"]["references_per_photo"] == 1
+    assert row["diversity"]["distinct"] == 1
+    text = (pack / "CARD.md").read_text(encoding="utf-8")
+    assert f"| dev | human | 2 | {scores.bleu1:.1f} ± 0.0 |" in text
+    assert "| people's own captions, against 1 | human | 2 |" in text
+    assert "1 of 2 captions are different" in text
 
 
 def test_another_encoder_is_refused(saved: Path) -> None:

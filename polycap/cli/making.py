@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.common import AsJson, Captions, Data, Origin, Weights, Work, read_dataset
-from polycap.cli.output import print_json, print_row
+from polycap.cli.output import print_json, print_scores
 from polycap.errors import PolycapError
 
 __all__ = ["build", "status", "train", "translate"]
@@ -124,7 +124,7 @@ def build(
     if as_json:
         print_json(done.to_json())
     elif done.scores is not None:
-        print_row(done.scores)
+        print_scores(done.scores)
         typer.echo(done.pack)
 
 

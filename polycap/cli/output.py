@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["note", "note_all", "print_json", "print_row"]
+__all__ = ["note", "note_all", "print_json", "print_row", "print_scores"]
 
 
 def print_json(value: Any) -> None:
@@ -14,7 +14,13 @@ def print_json(value: Any) -> None:
 
 def print_row(row: dict[str, Any]) -> None:
     for key, value in row.items():
-        print(f"{key:20} {value:.2f}" if isinstance(value, float) else f"{key:20} {value}", flush=True)
+        print(f"{key:20} {value}", flush=True)
+
+
+def print_scores(row: dict[str, Any]) -> None:
+    from polycap.metrics import summary_lines
+
+    print("\n".join(summary_lines(row)), flush=True)
 
 
 def note(message: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.common import AsJson, Data, PackFolder, Weights, read_dataset
-from polycap.cli.output import note, note_all, print_json, print_row
+from polycap.cli.output import note, note_all, print_json, print_scores
 from polycap.errors import PolycapError
 
 __all__ = ["caption", "evaluate"]
@@ -50,54 +50,87 @@ def caption(
 
 
 def evaluate(
-    code: Annotated[str, typer.Argument(help="The language.")],
     data: Data,
+    code: Annotated[str | None, typer.Argument(help="The language.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every trained language, in one report.")] = False,
     split: Annotated[str, typer.Option(help="train, dev or test.")] = "dev",
     references: Annotated[
-        Path | None,
-        typer.Option(help="Other references than the language's [[captions]] files, or else the dataset's."),
+        list[str] | None,
+        typer.Option(
+            metavar="[CODE=]FILE[,origin=…]",
+            help="Other references than the language's [[captions]] files, or else the dataset's captions; "
+            "may be given again. With --all, say whose they are.",
+        ),
     ] = None,
     origin: Annotated[
         str | None, typer.Option(help="Who wrote the references: human, mt:…; of several origins, the one to take.")
     ] = None,
+    work: Annotated[
+        Path | None, typer.Option(help="With --all: the folder of builds, whose captions are references, too.")
+    ] = None,
     beam: Annotated[int | None, typer.Option(min=1, max=64, help="Beam width; 1 is greedy.")] = None,
     raw: Annotated[bool, typer.Option(help="Keep case and punctuation.")] = False,
     features: Annotated[Path | None, typer.Option(help="Features made before, instead of the photos.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where predictions and references go.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where predictions, references and the report go.")] = None,
     record: Annotated[bool, typer.Option(help="Enter the scores in the pack's card.")] = False,
     as_json: AsJson = False,
     pack: PackFolder = None,
     via: Annotated[str | None, typer.Option(help="Score captions in this language, translated.")] = None,
     encoder_weights: Weights = None,
 ) -> None:
-    """Score a language's captions: BLEU-1..4 and chrF++, with their signatures."""
-    from polycap.commands import load_captioners, translated_by
-    from polycap.dataset import score_against
+    """Score a language's captions: BLEU-1..4, chrF++, CIDEr-D and ROUGE-L, beside what people score."""
+    from polycap import evaluating
     from polycap.registry import get_language
 
-    language = get_language(code)  # one, where `load_captioners` takes several
+    if every:
+        unfit = {"the language": code, "--origin": origin, "--pack": pack, "--via": via}
+        if given := [name for name, value in unfit.items() if value is not None]:
+            raise PolycapError(f"--all takes no {', '.join(given)}; origins go with a file: CODE=FILE,origin=…")
+        found = evaluating.evaluate_all(
+            read_dataset(data, [], None),
+            references or [],
+            split,
+            work=work,
+            beam=beam,
+            raw=raw,
+            features=features,
+            folder=out or Path("evaluation") / f"all-{split}",
+            weights=encoder_weights,
+            record=record,
+        )
+        if as_json:
+            print_json(found.comparison.to_json())
+        else:
+            for row in found.comparison.to_json()["languages"]:
+                print_scores(row)
+                typer.echo()
+        note(f"the report is {found.page}")
+        return
+    if code is None:
+        raise PolycapError("name a language, or --all")
+    if work:
+        raise PolycapError("--work is for --all; name the references of one language with --references FILE")
     if via and record:
         raise PolycapError(
             "--record enters a decoder's scores in its own pack; with --via there is none of this language"
         )
-    given = [str(references)] if references else []
-    dataset = score_against(read_dataset(data, given, origin, language), split, origin)
-    [captioner] = load_captioners(
-        language.code, beam=beam, pack=pack, weights=encoder_weights, via=via, always_via=True
-    )
-    from polycap.decoder.pack import record_scores
-    from polycap.evaluation import evaluate_captioner
-    from polycap.features.prepare import open_features
-    from polycap.probes import look_in_files
-
-    store = open_features(features).stores[0] if features else None
     folder = out or Path("evaluation") / "-".join([code, split, *(["via", via] if via else [])])
-    scores = evaluate_captioner(captioner, dataset, split, store=store, raw=raw, folder=folder)
-    row = scores.to_json(language=code, split=split) | ({"via": translated_by(captioner)} if via else {})
-    if record:
-        record_scores(captioner.pack.folder, row | {"failures": look_in_files(language, folder)})
+    row = evaluating.evaluate_one(
+        code,
+        read_dataset(data, references or [], origin, get_language(code)),
+        split,
+        origin=origin,
+        beam=beam,
+        raw=raw,
+        features=features,
+        folder=folder,
+        record=record,
+        pack=pack,
+        via=via,
+        weights=encoder_weights,
+    )
     if as_json:
         print_json(row)
         return
-    print_row(row)
+    print_scores(row)
     note(f"predictions and references are in {folder}")

@@ -72,10 +72,18 @@ class AttentionDecoder(Decoder):
 
     def read(self, state: State, memory: State) -> Tensor:
         output = state[0]  # (photos, captions, length, units)
+        context, _ = self.attend(self._queries(output), memory[0])
+        return ops.concatenate([output, ops.reshape(context, ops.shape(output))], axis=-1)
+
+    def _queries(self, output: Tensor) -> Tensor:
+        """`(photos, captions, length, units)` → `(photos, captions · length, units)`."""
         shape = ops.shape(output)
-        queries = ops.reshape(output, (-1, shape[1] * shape[2], self.settings.units))
-        context, _ = self.attend(queries, memory[0])
-        return ops.concatenate([output, ops.reshape(context, shape)], axis=-1)
+        return ops.reshape(output, (-1, shape[1] * shape[2], self.settings.units))
+
+    def attention(self, features: Tensor, token_ids: Tensor) -> Tensor | None:
+        memory, states = self.run(features, token_ids)
+        _, weights = self.attend(self._queries(states[0]), memory[0])
+        return ops.reshape(weights, (*ops.shape(token_ids), self.settings.cells))
 
     def logits(self, outputs: Tensor, training: bool = False) -> Tensor:
         read = self.output_dropout(self.readout(outputs), training=training)

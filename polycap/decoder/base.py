@@ -69,7 +69,11 @@ class Decoder(keras.Model):  # type: ignore[misc]
         Returns:
             Logits of the next token, `(photos, captions, length, vocab_size) float32`.
         """
-        features, token_ids = inputs
+        memory, states = self.run(*inputs, training=training)
+        return self.logits(self.read(states, memory), training=training)
+
+    def run(self, features: Tensor, token_ids: Tensor, training: bool = False) -> tuple[State, State]:
+        """What teacher forcing goes by: memory, and the state after each token, `(photos, captions, length, units)`."""
         captions = token_ids.shape[1]
         memory, start = self.prepare(features, training=training)
         start = tuple(ops.repeat(tensor, captions, axis=1) for tensor in start)  # (photos, captions, units)
@@ -80,8 +84,20 @@ class Decoder(keras.Model):  # type: ignore[misc]
             return state, state
 
         _, states = ops.scan(advance, start, ops.transpose(embedded, (2, 0, 1, 3)))
-        states = tuple(ops.transpose(tensor, (1, 2, 0, 3)) for tensor in states)  # (photos, captions, length, units)
-        return self.logits(self.read(states, memory), training=training)
+        return memory, tuple(ops.transpose(tensor, (1, 2, 0, 3)) for tensor in states)
+
+    def attention(self, features: Tensor, token_ids: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Where the decoder looks as it writes a given caption, by teacher forcing.
+
+        Args:
+            features: `(photos, cells, channels) float32`.
+            token_ids: `(photos, captions, length) int32` that begin with `<s>`.
+
+        Returns:
+            How much each cell counts in the choice of the token after each one, `(photos, captions, length, cells)
+            float32`, sums of 1; None if this kind looks at no cell in particular.
+        """
+        return None
 
     def step(self, token_ids: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
         """One step of search: `(photos, beams) int32` → log-probabilities `(photos, beams, vocab_size)`, next state."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from polycap.decoder.card_failures import failures_text
+from polycap.decoder.card_scores import scores_text
 
 if TYPE_CHECKING:
     from polycap.decoder.card_file import Card
@@ -19,7 +20,7 @@ def card_text(card: "Card") -> str:
         f"An image caption decoder for polycap, kind `{card.decoder.kind}`, {size:.1f} MB, made {card.created}. "
         "It reads the features of polycap's shared Xception encoder; see polycap's README for its use.",
         "## Scores",
-        _scores(card),
+        scores_text(card.scores),
         "## Data and terms",
         _listing(card.data),
         "\n".join(f"- {term}" for term in card.terms),
@@ -39,20 +40,6 @@ def card_text(card: "Card") -> str:
         "as something that they do. Do not rely on it where a wrong caption does harm.",
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def _scores(card: "Card") -> str:
-    if not card.scores:
-        return "None recorded yet: `polycap evaluate --record` adds them."
-    lines = [
-        "| split | references | photos | BLEU-1 | BLEU-2 | BLEU-3 | BLEU-4 | chrF++ |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for score in card.scores:
-        figures = " | ".join(f"{score[key]:.1f}" for key in ("bleu1", "bleu2", "bleu3", "bleu4", "chrf"))
-        lines.append(f"| {score['split']} | {score['references_origin']} | {score['photos']} | {figures} |")
-    signatures = "\n".join(f"- {score['split']}: `{score['signature']}`" for score in card.scores)
-    return "\n".join(lines) + "\n\n" + signatures
 
 
 def _listing(values: Mapping[str, object]) -> str:

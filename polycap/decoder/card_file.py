@@ -82,8 +82,12 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def record_scores(folder: Path, scores: dict[str, Any]) -> None:
-    """Enter scores in a pack's card, in place of those of the same split, references and text."""
+    """Enter scores in a pack's card, in place of those of the same split, references and text.
+
+    All but `lengths`: a histogram is for a report.
+    """
     card = read_card(folder)
+    scores = {name: value for name, value in scores.items() if name != "lengths"}
 
     def subject(row: dict[str, Any]) -> tuple[Any, ...]:
         return row["split"], row["references_origin"], row["signature"].rsplit("text:", 1)[-1]

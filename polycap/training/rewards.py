@@ -29,7 +29,7 @@ class BleuReward:
 
     def __init__(self, tokenizer: str, memory: float = 0.95) -> None:
         """`tokenizer` is sacreBLEU's name, `memory` the averages' decay per call."""
-        self._metric: BLEU = bleu_metric(tokenizer, ORDER)
+        self._metric: BLEU = bleu_metric(tokenizer, ORDER, effective_order=True)  # or it warns
         self._memory = memory
         self._average: NDArray[np.float64] | None = None
 

@@ -1,0 +1,123 @@
+"""What `polycap evaluate` does between parsing and printing."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from polycap.commands import load_captioners, translated_by
+from polycap.dataset import Dataset, score_against
+from polycap.errors import EvaluationError, LanguageError, PolycapError
+from polycap.files import make_folder
+from polycap.language import Language
+from polycap.probes import look_for_failures, look_in_files
+from polycap.registry import Registry, get_language
+
+if TYPE_CHECKING:  # they bring TensorFlow
+    from polycap.features.store import FeatureStore
+    from polycap.report import Comparison
+
+__all__ = ["Compared", "evaluate_all", "evaluate_one"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What `evaluate_all` found, and the page that shows it."""
+
+    comparison: "Comparison"
+    page: Path
+
+
+def evaluate_one(
+    code: str,
+    dataset: Dataset,
+    split: str,
+    *,
+    origin: str | None,
+    beam: int | None,
+    raw: bool,
+    features: Path | None,
+    folder: Path,
+    record: bool,
+    pack: Path | None,
+    via: str | None,
+    weights: Path | None,
+) -> dict[str, Any]:
+    """Score one language's captions; returns the row for `--json`.
+
+    Raises:
+        PolycapError: one of its kinds, for whatever does not fit.
+    """
+    language = get_language(code)  # one, where `load_captioners` takes several
+    references = score_against(dataset, split, origin)
+    [captioner] = load_captioners(language.code, beam=beam, pack=pack, weights=weights, via=via, always_via=True)
+    from polycap.decoder.pack import record_scores
+    from polycap.evaluation import evaluate_captioner
+
+    scores = evaluate_captioner(captioner, references, split, store=_store(features), raw=raw, folder=folder)
+    row = scores.to_json(language=code, split=split) | ({"via": translated_by(captioner)} if via else {})
+    if record:
+        record_scores(captioner.pack.folder, row | {"failures": look_in_files(language, folder)})
+    return row
+
+
+def evaluate_all(
+    dataset: Dataset,
+    references: Sequence[str],
+    split: str,
+    *,
+    work: Path | None,
+    beam: int | None,
+    raw: bool,
+    features: Path | None,
+    folder: Path,
+    record: bool,
+    weights: Path | None,
+) -> Compared:
+    """Score every trained language's captions and write one report.
+
+    Raises:
+        PolycapError: one of its kinds, where nothing could be scored; what concerns one language is in the report.
+    """
+    dataset.split(split)  # before the work: is there such a split?
+    trained = _trained()
+    if not trained:
+        raise LanguageError("--all: no language has a trained pack; make one with `polycap build`")
+    make_folder(folder)
+    from polycap.report import compare_languages, parse_references, references_of, write_comparison
+
+    given = parse_references(references, [language.code for language in trained])
+    chosen: dict[str, Dataset] = {}
+    left_out: dict[str, str] = {}
+    for language in trained:
+        try:
+            chosen[language.code] = references_of(language, dataset, split, given, work)
+        except PolycapError as error:
+            logger.warning("%s: left out: %s", language.code, error)
+            left_out[language.code] = str(error)
+    if not chosen:
+        raise EvaluationError("; ".join(f"{code}: {why}" for code, why in left_out.items()))
+    captioners = load_captioners(",".join(chosen), beam=beam, weights=weights, broken=left_out)
+    found = compare_languages(captioners, chosen, split, store=_store(features), raw=raw, folder=folder)
+    found.left_out |= left_out
+    if record:
+        from polycap.decoder.pack import record_scores
+
+        for captioner in captioners:
+            if evaluation := found.evaluations.get(captioner.language.code):
+                failures = look_for_failures(evaluation.language, evaluation.captions, evaluation.references)
+                record_scores(captioner.pack.folder, evaluation.to_json() | {"failures": failures})
+    return Compared(found, write_comparison(folder, found))
+
+
+def _trained() -> list[Language]:
+    return [language for language in Registry.discover().languages if language.status == "trained"]
+
+
+def _store(features: Path | None) -> "FeatureStore | None":
+    from polycap.features.prepare import open_features
+
+    return open_features(features).stores[0] if features else None
