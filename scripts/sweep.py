@@ -1,0 +1,58 @@
+"""What `scripts/sweep` runs: trains recipes one after another, resumes what was stopped, prints their dev scores."""
+
+import argparse
+import csv
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from polycap.dataset import load_dataset
+from polycap.features.prepare import open_features
+from polycap.registry import get_language
+from polycap.training.run import SELF_CRITICAL, TrainingInputs, train_decoder
+from polycap.training.settings import parse_settings
+
+RECIPES = Path(__file__).with_name("recipes.toml")
+
+
+def main() -> None:
+    """Parse, train, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the dataset's folder")
+    parser.add_argument("--features", type=Path, default=Path("features"), help="what `polycap features` made")
+    parser.add_argument("--out", type=Path, default=Path("runs"), help="a run's folder per recipe")
+    parser.add_argument("--language", default="en", help="of the dataset's captions")
+    parser.add_argument("rows", nargs="*", help="recipes to train; all of them")
+    arguments = parser.parse_args()
+    recipes = tomllib.loads(RECIPES.read_text(encoding="utf-8"))
+    unknown = [row for row in arguments.rows if row not in recipes]
+    if unknown:
+        parser.error(f"no recipe {unknown[0]!r} in {RECIPES.name}; there are {', '.join(recipes)}")
+    rows = arguments.rows or list(recipes)
+    for row in rows:
+        train(recipes[row], arguments.out / row, arguments)
+    print("| recipe | best epoch | dev BLEU-4 | minutes | |\n|---|---|---|---|---|")
+    for row in rows:
+        print(f"| {row} | {result(arguments.out / row)} | {recipes[row]['about']} |")
+
+
+def train(recipe: dict[str, Any], folder: Path, arguments: argparse.Namespace) -> None:
+    """One run, as `polycap train` does it."""
+    language = get_language(arguments.language)
+    settings = parse_settings([f"{name}={value}" for name, value in recipe["settings"].items()], language)
+    features = open_features(arguments.features)
+    inputs = TrainingInputs(language, load_dataset(arguments.data), features.stores, features.pca)
+    train_decoder(inputs, folder, settings)
+
+
+def result(folder: Path) -> str:
+    """The best epoch of a run, of both phases, its score, and the minutes until then and after."""
+    logs = [path for path in (folder / "log.csv", folder / SELF_CRITICAL / "log.csv") if path.is_file()]
+    rows = [row for path in logs for row in csv.DictReader(path.open(encoding="utf-8"))]
+    scores = [float(row["dev_bleu4"]) for row in rows]
+    minutes = sum(float(row["seconds"]) for row in rows) / 60
+    return f"{scores.index(max(scores)) + 1} of {len(scores)} | {max(scores):.2f} | {minutes:.0f}"
+
+
+if __name__ == "__main__":
+    main()
