@@ -9,6 +9,7 @@ from polycap.cli.common import (
     AsJson,
     Data,
     PackFolder,
+    RuntimeName,
     Weights,
     note,
     note_all,
@@ -39,6 +40,7 @@ def caption(
         str | None, typer.Option(help="Caption in this language, and translate, for lack of a decoder.")
     ] = None,
     encoder_weights: Weights = None,
+    runtime: RuntimeName = None,
 ) -> None:
     """Caption photos. One that can't be read stops nothing; it is listed at the end, and the status is 1."""
     from polycap.commands import caption_command
@@ -53,6 +55,7 @@ def caption(
         pack=pack,
         weights=encoder_weights,
         via=via,
+        runtime=runtime,
     )
     note_all(errors)
     raise typer.Exit(1 if errors else 0)
@@ -75,11 +78,13 @@ def evaluate(
     pack: PackFolder = None,
     via: Annotated[str | None, typer.Option(help="Score captions in this language, translated.")] = None,
     encoder_weights: Weights = None,
+    runtime: RuntimeName = None,
 ) -> None:
     """Score a language's captions: BLEU-1..4 and chrF++, with their signatures."""
     from polycap.commands import load_captioners, translated_by
     from polycap.dataset import score_against
     from polycap.registry import get_language
+    from polycap.runtime.choose import open_runtime
 
     language = get_language(code)  # one, where `load_captioners` takes several
     if via and record:
@@ -87,8 +92,10 @@ def evaluate(
             "--record enters a decoder's scores in its own pack; with --via there is none of this language"
         )
     dataset = score_against(read_dataset(data, [str(references)] if references else [], origin), split, origin)
+    # a score is compared with others: by default the reference computes it
+    opened = open_runtime(runtime, reference=True)
     [captioner] = load_captioners(
-        language.code, beam=beam, pack=pack, weights=encoder_weights, via=via, always_via=True
+        language.code, beam=beam, pack=pack, weights=encoder_weights, via=via, always_via=True, runtime=opened
     )
     from polycap.decoder.pack import record_scores
     from polycap.evaluation import evaluate_captioner

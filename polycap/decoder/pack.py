@@ -10,8 +10,9 @@
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from polycap.decoder.base import Decoder
-from polycap.decoder.model import build_decoder
 from polycap.decoder.settings import DecoderSettings
 from polycap.errors import FeatureStoreError, PackError, TokenizerError
 from polycap.features.pca import FeaturePCA
 from polycap.files import atomic_path, make_folder, read_json, sha256_file, write_json, write_text
 from polycap.tokenizer import Tokenizer
+
+if TYPE_CHECKING:  # it brings Keras, which only `Pack.decoder` needs
+    from polycap.decoder.base import Decoder
 
 __all__ = [
     "Card",
@@ -85,9 +87,17 @@ class Pack:
 
     folder: Path
     card: Card
-    decoder: Decoder
     tokenizer: Tokenizer
     pca: FeaturePCA | None
+
+    @cached_property
+    def decoder(self) -> "Decoder":
+        """The decoder, built by Keras when it is first asked for.
+
+        Raises:
+            PackError: its weights are not those of the decoder in the card.
+        """
+        return _load_decoder(self.folder, self.card.decoder)
 
     def require_encoder(self, identity: str) -> None:
         """Check that an encoder is the one that the decoder was trained with.
@@ -102,7 +112,7 @@ class Pack:
             )
 
 
-def named_weights(decoder: Decoder) -> dict[str, Any]:
+def named_weights(decoder: "Decoder") -> dict[str, Any]:
     """The decoder's variables by name, such as `state_gates/kernel`; without the random states of dropout."""
     named = {"/".join(v.path.split("/")[1:]) or v.path: v for v in decoder.trainable_variables}
     if len(named) != len(decoder.trainable_variables):
@@ -196,7 +206,7 @@ def load_pack(folder: Path) -> Pack:
     found = (pca.identity if pca else None, tokenizer.identity)
     if found != (card.pca, card.tokenizer):
         raise PackError(f"{folder}: its PCA or tokenizer is not the one that {CARD} names; install the pack again")
-    return Pack(folder, card, _load_decoder(folder, card.decoder), tokenizer, pca)
+    return Pack(folder, card, tokenizer, pca)
 
 
 def _check_file(path: Path, entry: FileEntry) -> None:
@@ -208,7 +218,9 @@ def _check_file(path: Path, entry: FileEntry) -> None:
         raise PackError(f"{path}: its bytes are not those that its card names; install the pack again")
 
 
-def _load_decoder(folder: Path, settings: DecoderSettings) -> Decoder:
+def _load_decoder(folder: Path, settings: DecoderSettings) -> "Decoder":
+    from polycap.decoder.model import build_decoder
+
     decoder = build_decoder(settings)
     try:
         tensors = load_file(folder / DECODER)
