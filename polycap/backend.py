@@ -46,7 +46,8 @@ except ModuleNotFoundError as error:
     if error.name == "keras":
         raise
     raise CaptionRuntimeError(
-        f'Keras needs {error.name}, which is not installed: pip install "polycap[train]"'
+        f'Keras needs {error.name}, which is not installed: pip install "polycap[train]"; in a checkout, '
+        "scripts/setup.sh"
     ) from error
 
 

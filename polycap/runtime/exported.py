@@ -1,5 +1,6 @@
 """OpenVINO computes: the same networks, traced once by Keras into graphs that polycap's cache keeps."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.decoder.found import Found
-from polycap.errors import CaptionRuntimeError
+from polycap.errors import CaptionRuntimeError, PolycapError
 from polycap.features.identity import CELLS, CHANNELS, SIZE, weights_identity
 from polycap.features.protocol import PhotoEncoder
 from polycap.features.weights import stored_weights
@@ -33,7 +34,8 @@ class OpenVINORuntime:
         path = stored_weights(weights)
         hashes = HashCache(cache_folder() / "hashes.json")
         identity = weights_identity(path, hashes.get)
-        hashes.save()
+        with contextlib.suppress(PolycapError, OSError):  # a cache that is not ours to write
+            hashes.save()
         graph = Graph("encoder", {"identity": identity}, {"weights": str(path.absolute())})
         return ExportedEncoder(identity, _compile(find_graph(graph), bfloat16=True))
 
@@ -44,7 +46,7 @@ class OpenVINORuntime:
         files = {name: entry.sha256 for name, entry in pack.card.files.items()}
         subject = {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files, "decoding": decoding}
         graph = Graph("search", subject, {"pack": str(pack.folder.absolute()), "decoding": decoding})
-        # whole float32: in bfloat16 one caption in twelve is another one, for 7 ms a photo
+        # whole float32: in bfloat16 one caption in twelve becomes another one
         return ExportedSearch(_compile(find_graph(graph), bfloat16=False))
 
 
@@ -92,7 +94,9 @@ def _compile(model: Path, *, bfloat16: bool) -> Any:
     core = openvino.Core()
     wanted = bfloat16 and os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE") != "STRICT"  # as `polycap.backend` has it
     precision = "bf16" if wanted and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
-    options = {"INFERENCE_PRECISION_HINT": precision, "CACHE_DIR": str(model.parent / "compiled")}
+    options = {"INFERENCE_PRECISION_HINT": precision}
+    if os.access(model.parent, os.W_OK):
+        options["CACHE_DIR"] = str(model.parent / "compiled")
     try:
         return core.compile_model(model, "CPU", options)
     except RuntimeError as error:

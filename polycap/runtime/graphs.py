@@ -8,6 +8,7 @@
 The key holds all that decides a graph: weights, settings, the versions of Keras and OpenVINO, and polycap's own code.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -22,7 +23,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from polycap.errors import CaptionRuntimeError, EncoderError, PackError
+from polycap.errors import CaptionRuntimeError, EncoderError, PackError, PolycapError
 from polycap.files import cache_folder, digest, make_folder, sha256_file
 
 __all__ = ["MODEL", "Graph", "find_graph"]
@@ -60,14 +61,18 @@ def find_graph(graph: Graph) -> Path:
     folder = cache_folder() / "graphs" / f"{graph.kind}-{digest([graph.subject, _code(), _versions()])}"
     if not (folder / MODEL).is_file():
         logger.info("preparing the %s for OpenVINO, once", graph.kind)
-        make_folder(folder.parent)
+        try:
+            make_folder(folder.parent)
+        except PolycapError as error:
+            raise CaptionRuntimeError(f"runtime openvino: no place for its graphs: {error}") from error
         _remove_unused(folder.parent)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as name:
             made = Path(name) / "graph"
             made.mkdir()
             _trace({"kind": graph.kind, "out": str(made / MODEL), **graph.source})
             _publish(made, folder)
-    os.utime(folder)
+    with contextlib.suppress(OSError):  # another user's cache
+        os.utime(folder)
     return folder / MODEL
 
 
