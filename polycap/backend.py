@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from polycap.errors import CaptionRuntimeError
+
 __all__ = ["allow_bfloat16", "keras", "quiet"]
 
 
@@ -37,8 +39,16 @@ def quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-with quiet():
-    import keras
+try:
+    with quiet():
+        import keras
+except ModuleNotFoundError as error:
+    if error.name == "keras":
+        raise
+    raise CaptionRuntimeError(
+        f'Keras needs {error.name}, which is not installed: pip install "polycap[train]"; in a checkout, '
+        "scripts/setup.sh"
+    ) from error
 
 
 def allow_bfloat16() -> bool:

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
+from polycap.decoder.found import NEVER
 from polycap.decoder.pack import Pack, load_pack
-from polycap.decoder.search import NEVER, Search
 from polycap.errors import PhotoError
-from polycap.features.encoder import Encoder
 from polycap.features.extract import decode_batches
 from polycap.features.images import Photograph
+from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings, Language
 from polycap.registry import get_language
+from polycap.runtime.base import Runtime
+from polycap.runtime.choose import open_runtime
 
 __all__ = ["Candidate", "Captioner", "Result", "caption_photos"]
 
@@ -52,11 +54,18 @@ class Captioner:
     ['a brown dog is running through the grass']
     """
 
-    def __init__(self, language: Language, pack: Pack, encoder: Encoder, settings: DecodingSettings | None = None):
+    def __init__(
+        self,
+        language: Language,
+        pack: Pack,
+        encoder: PhotoEncoder,
+        settings: DecodingSettings | None = None,
+        runtime: Runtime | None = None,
+    ):
         pack.require_encoder(encoder.identity)
         pack.require_grid(encoder.cells, encoder.channels)
         self.language, self.pack, self.encoder = language, pack, encoder
-        self._search = Search(pack.decoder, settings or language.decoding)
+        self._search = (runtime or open_runtime()).search(pack, settings or language.decoding)
 
     @classmethod
     def load(
@@ -64,9 +73,10 @@ class Captioner:
         code: str,
         *,
         pack: Path | None = None,
-        encoder: Encoder | None = None,
+        encoder: PhotoEncoder | None = None,
         weights: Path | None = None,
         settings: DecodingSettings | None = None,
+        runtime: Runtime | str | None = None,
     ) -> "Captioner":
         """The captioner of a language.
 
@@ -76,16 +86,19 @@ class Captioner:
             encoder: an encoder that is loaded already, to share it between languages.
             weights: the encoder's weights, if it is not and they are not where `find_weights` looks.
             settings: how to search, if not as the language's folder says.
+            runtime: what computes: auto, openvino or keras, as `open_runtime` has it, or one that is open.
 
         Raises:
             LanguageError: no such language.
             PackError: it has no trained pack, or the pack is broken or of another encoder.
             EncoderError: the encoder's weights can't be had.
+            CaptionRuntimeError: no such runtime, or it is not installed or can't run.
         """
         language = get_language(code)
         folder = pack or language.pack_folder
         loaded = load_pack(folder)  # before the encoder: a missing pack is known at once
-        return cls(language, loaded, encoder or Encoder.load(weights), settings)
+        opened = open_runtime(runtime) if runtime is None or isinstance(runtime, str) else runtime
+        return cls(language, loaded, encoder or opened.encoder(weights), settings, opened)
 
     def caption(self, photos: "Iterable[Photograph] | Photograph") -> list[str]:
         """The best caption of each photo: paths, Pillow images or `(height, width, 3) uint8` arrays.

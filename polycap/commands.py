@@ -19,6 +19,7 @@ from polycap.samples import credit_of
 
 if TYPE_CHECKING:  # imported where they are needed: a mistake is told before TensorFlow is loaded
     from polycap.captioning import Captioner, Result
+    from polycap.runtime.base import Runtime
 
 __all__ = ["caption_command", "load_captioners", "translated_by"]
 
@@ -35,6 +36,7 @@ def load_captioners(
     via: str | None = None,
     always_via: bool = False,
     broken: dict[str, str] | None = None,
+    runtime: "Runtime | None" = None,
 ) -> "list[Captioner]":
     """The captioners of "en", "de,fr" or "all", with one encoder between them.
 
@@ -44,6 +46,7 @@ def load_captioners(
         always_via: for the others, too.
         broken: where to enter languages whose pack can't be loaded, and why, instead of raising.
         beam: width of the search; without it, each language's own, or `n_best` if that is more.
+        runtime: what computes; without it as `open_runtime` chooses.
 
     Raises:
         LanguageError: an unknown language, `all` where none is trained, or one pack for several languages.
@@ -67,14 +70,15 @@ def load_captioners(
     translators = {
         x.code: choose_engine(x, source=x.translation.source or source.code).open() for x in translated if source
     }
-    from polycap.features.encoder import Encoder
+    from polycap.runtime.choose import open_runtime
 
-    encoder = Encoder.load(weights)
+    runtime = runtime or open_runtime()
+    encoder = runtime.encoder(weights)
 
     def load(language: Language) -> Captioner:
         width = beam or max(language.decoding.beam_width, n_best)
         settings = language.decoding.model_copy(update={"beam_width": width})
-        return Captioner.load(language.code, pack=pack, encoder=encoder, settings=settings)
+        return Captioner.load(language.code, pack=pack, encoder=encoder, settings=settings, runtime=runtime)
 
     captioners: list[Captioner] = []
     base = load(source) if source and translated else None
@@ -125,6 +129,7 @@ def caption_command(
     pack: Path | None,
     weights: Path | None,
     via: str | None = None,
+    runtime: str | None = None,
 ) -> list[str]:
     """Print captions as they are ready; returns what went wrong, a line each."""
     photos, missing = _find_all(paths)
@@ -138,8 +143,13 @@ def caption_command(
         make_folder(html.parent)
         if html.is_dir():
             raise PolycapError(f"{html}: is a folder; name a file for the page")
-    captioners = load_captioners(languages, beam=beam, n_best=n_best, pack=pack, weights=weights, via=via)
     from polycap.captioning import caption_photos
+    from polycap.runtime.choose import open_runtime
+
+    opened = open_runtime(runtime)
+    captioners = load_captioners(
+        languages, beam=beam, n_best=n_best, pack=pack, weights=weights, via=via, runtime=opened
+    )
 
     for captioner in captioners:
         if origin := translated_by(captioner):

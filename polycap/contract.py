@@ -292,11 +292,12 @@ def _check_pack(language: Language) -> Iterator[LanguageFault]:
     import numpy as np
 
     from polycap.decoder.pack import load_pack
-    from polycap.decoder.search import Search
+    from polycap.runtime.choose import open_runtime
 
     where = str(language.pack_folder)
     try:
         pack = load_pack(language.pack_folder)
+        search = open_runtime().search(pack, language.decoding)
     except PolycapError as error:
         yield LanguageFault(where, str(error), "a whole pack", "install or train it again")
         return
@@ -307,7 +308,7 @@ def _check_pack(language: Language) -> Iterator[LanguageFault]:
         )
     shape = (2, pack.card.decoder.cells, pack.card.decoder.channels)
     features = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    found = Search(pack.decoder, language.decoding).find(features)
+    found = search.find(features)
     captions = [" ".join(pack.tokenizer.decode(ids).split()) for ids in found.token_ids[:, 0]]
     if not all(captions):
         yield LanguageFault(where, "an empty caption", "a caption", "train it again")

@@ -10,6 +10,7 @@
     ├── TokenizerError           a tokenizer that can't be trained or loaded
     ├── EncoderError             encoder weights that are missing or are not Xception's
     ├── FeatureStoreError        a feature store that is broken, incomplete or of another encoder
+    ├── CaptionRuntimeError      a runtime that is not installed, or that can't run
     ├── PackError                a trained pack that is broken, truncated or of another encoder
     ├── TrainingError            a run that can't be started or resumed
     ├── TranslationError         an engine that is not there or fails, or captions that can't be translated
@@ -22,6 +23,7 @@ it on one line and exits with 1; it never shows a traceback for a user's mistake
 
 __all__ = [
     "BuildError",
+    "CaptionRuntimeError",
     "DatasetError",
     "DownloadError",
     "EncoderError",
@@ -67,6 +69,10 @@ class EncoderError(PolycapError):
 
 class FeatureStoreError(PolycapError):
     """A feature store is broken, incomplete, or of another encoder."""
+
+
+class CaptionRuntimeError(PolycapError):
+    """What should compute captions is not installed, or can't run."""
 
 
 class PackError(PolycapError):

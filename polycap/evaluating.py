@@ -17,6 +17,7 @@ from polycap.registry import Registry, get_language
 if TYPE_CHECKING:  # they bring TensorFlow
     from polycap.features.store import FeatureStore
     from polycap.report import Comparison
+    from polycap.runtime.base import Runtime
 
 __all__ = ["Compared", "evaluate_all", "evaluate_one"]
 
@@ -45,6 +46,7 @@ def evaluate_one(
     pack: Path | None,
     via: str | None,
     weights: Path | None,
+    runtime: str | None,
 ) -> dict[str, Any]:
     """Score one language's captions; returns the row for `--json`.
 
@@ -53,7 +55,10 @@ def evaluate_one(
     """
     language = get_language(code)  # one, where `load_captioners` takes several
     references = score_against(dataset, split, origin)
-    [captioner] = load_captioners(language.code, beam=beam, pack=pack, weights=weights, via=via, always_via=True)
+    opened = _runtime(runtime)
+    [captioner] = load_captioners(
+        language.code, beam=beam, pack=pack, weights=weights, via=via, always_via=True, runtime=opened
+    )
     from polycap.decoder.pack import record_scores
     from polycap.evaluation import evaluate_captioner
 
@@ -76,6 +81,7 @@ def evaluate_all(
     folder: Path,
     record: bool,
     weights: Path | None,
+    runtime: str | None,
 ) -> Compared:
     """Score every trained language's captions and write one report.
 
@@ -100,7 +106,8 @@ def evaluate_all(
             left_out[language.code] = str(error)
     if not chosen:
         raise EvaluationError("; ".join(f"{code}: {why}" for code, why in left_out.items()))
-    captioners = load_captioners(",".join(chosen), beam=beam, weights=weights, broken=left_out)
+    opened = _runtime(runtime)
+    captioners = load_captioners(",".join(chosen), beam=beam, weights=weights, broken=left_out, runtime=opened)
     found = compare_languages(captioners, chosen, split, store=_store(features), raw=raw, folder=folder)
     found.left_out |= left_out
     if record:
@@ -111,6 +118,13 @@ def evaluate_all(
                 failures = look_for_failures(evaluation.language, evaluation.captions, evaluation.references)
                 record_scores(captioner.pack.folder, evaluation.to_json() | {"failures": failures})
     return Compared(found, write_comparison(folder, found))
+
+
+def _runtime(name: str | None) -> "Runtime":
+    """The runtime of that name, or the reference: a score is compared with others."""
+    from polycap.runtime.choose import open_runtime
+
+    return open_runtime(name, reference=True)
 
 
 def _trained() -> list[Language]:

@@ -25,6 +25,7 @@ def main() -> None:
         "caption": bench_caption,
         "translate": bench_translate,
         "startup": bench_startup,
+        "runtimes": bench_runtimes,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=stages)
@@ -134,12 +135,57 @@ def bench_translate(arguments: argparse.Namespace) -> Row:
     }
 
 
+def bench_runtimes(arguments: argparse.Namespace) -> Row:
+    """How alike captions of `--photos` dev photos are by OpenVINO and by Keras: both from the photos, BLEU of each."""
+    import numpy as np
+
+    from polycap.captioning import Captioner
+    from polycap.dataset import load_dataset
+    from polycap.errors import PhotoError
+    from polycap.features.extract import decode_batches
+    from polycap.metrics import bleu
+
+    names = ("openvino", "keras")
+    captioners = {name: Captioner.load(arguments.language, runtime=name) for name in names}
+    language = captioners["keras"].language
+    dev = load_dataset(arguments.data).split("dev")[: arguments.photos or None]
+    captions: dict[str, list[str]] = {name: [] for name in names}
+    references, cosines = [], []
+    seconds = dict.fromkeys((f"{name}_{part}" for name in names for part in ("encoder", "search")), 0.0)
+    for batch in decode_batches([(photo, photo.path) for photo in dev], captioners["keras"].encoder.size):
+        good = [(photo, pixels) for photo, pixels in batch if not isinstance(pixels, PhotoError)]
+        references += [[language.normalize(c.text) for c in photo.captions] for photo, _ in good]
+        grids = {}
+        for name, captioner in captioners.items():
+            start = time.perf_counter()
+            grids[name] = captioner.encoder.grid(np.stack([pixels for _, pixels in good]))
+            encoded = time.perf_counter()
+            captions[name] += [found[0].caption for found in captioner.decode(grids[name])]
+            seconds[f"{name}_encoder"] += encoded - start
+            seconds[f"{name}_search"] += time.perf_counter() - encoded
+        one, other = (grids[name].reshape(len(good), -1) for name in names)
+        norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+        cosines += (np.sum(one * other, axis=1) / norms).tolist()
+    tokenizer = language.evaluation.sacrebleu_tokenizer
+    return {
+        "photos": len(references),
+        "same_captions": sum(one == other for one, other in zip(*captions.values(), strict=True)),
+        "cosine": f"{statistics.mean(cosines):.6f} (from {min(cosines):.6f})",
+        **{f"{name}_bleu4": round(bleu(captions[name], references, tokenizer=tokenizer), 2) for name in names},
+        # the first batch, which compiles, included
+        **{f"{key}_ms_per_photo": round(1000 * each / len(references)) for key, each in seconds.items()},
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
 def bench_startup(arguments: argparse.Namespace) -> Row:
-    """Seconds of `polycap languages` with 50 folders and of a Python that does nothing, in turns, each a process.
+    """Seconds of whole processes, in turns: `polycap languages` with 50 folders, `polycap caption` of one photo by each
+    runtime, and a Python that does nothing.
 
     Of the wall's and of the processor's: the latter say more where other programs run beside.
     """
     from polycap.registry import available_languages
+    from polycap.samples import sample_photos
 
     built_in = [entry.folder for entry in available_languages()]
     with tempfile.TemporaryDirectory() as place:
@@ -150,7 +196,13 @@ def bench_startup(arguments: argparse.Namespace) -> Row:
             text = toml.read_text(encoding="utf-8").replace(f'code = "{built_in[number].name}"', f'code = "{code}"')
             toml.write_text(text, encoding="utf-8")
         environment = {**os.environ, "POLYCAP_LANGUAGES": place}
-        commands = {"polycap_languages": ["-m", "polycap", "languages"], "python": ["-c", "pass"]}
+        polycap, photo = ["-m", "polycap"], str(sample_photos()[0].path)
+        commands = {
+            "polycap_languages": [*polycap, "languages"],
+            "caption_openvino": [*polycap, "caption", "--runtime", "openvino", photo],
+            "caption_keras": [*polycap, "caption", "--runtime", "keras", photo],
+            "python": ["-c", "pass"],
+        }
 
         cpu: dict[str, list[float]] = {name: [] for name in commands}
 

@@ -1,9 +1,18 @@
-# Sourced by the other scripts: makes or refreshes .venv in the checkout, from scripts/requirements.lock.
+#!/usr/bin/env bash
+# Makes or refreshes .venv in the checkout, from scripts/requirements.lock: all that training and the tests need.
+#
+#   scripts/setup.sh
+#
+# The other scripts source it; scripts/demo sets purpose=demo before, for an environment without TensorFlow.
 # Afterwards $root is the checkout and $venv its environment. The second time it costs a few milliseconds.
+set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
-lock=$root/scripts/requirements.lock
+purpose=${purpose:-}
+full=$root/scripts/requirements.lock
+lock=${purpose:+$root/scripts/requirements-$purpose.lock}
+lock=${lock:-$full}
 stamp=$venv/.polycap-stamp
 
 # TensorFlow reports each start on stderr; errors still show.
@@ -28,9 +37,16 @@ find_python() {
         "set POLYCAP_PYTHON to one that is not on PATH"
 }
 
-# What the environment was made from: when any of it changes, it is refreshed.
+# What an environment of the lock $1 is made from: when any of it changes, it is refreshed.
 fingerprint() {
-    { printf '%s\n' "$root"; cat "$lock" "$root/pyproject.toml" "$root/scripts/setup.sh"; } | cksum
+    { printf '%s\n' "$root"; cat "$1" "$root/pyproject.toml" "$root/scripts/setup.sh"; } | cksum
+}
+
+# Whether the environment is up to date; one with everything serves each purpose.
+is_ready() {
+    local made
+    [ -x "$venv/bin/python" ] && made=$(cat "$stamp" 2>/dev/null) || return 1
+    [ "$made" = "$(fingerprint "$lock")" ] || [ "$made" = "$(fingerprint "$full")" ]
 }
 
 install() {
@@ -42,21 +58,19 @@ install() {
 }
 
 set_up() {
-    local python want
-    want=$(fingerprint)
-    if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
-        return
-    fi
+    local python size=3
+    if is_ready; then return; fi
     rm -f "$stamp"
     if "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         echo 'polycap: bringing .venv up to date' >&2
     else
         python=$(find_python)
-        echo 'polycap: making .venv (2 to 4 minutes, 3 GB of disk; only this time)' >&2
+        if [ "$purpose" = demo ]; then size=1; fi
+        echo "polycap: making .venv (some minutes, $size GB of disk; only this time)" >&2
         "$python" -m venv --clear "$venv" || fail "could not make $venv with $python"
     fi
-    install || fail 'could not install the packages of scripts/requirements.lock; see the message above'
-    printf '%s\n' "$want" >"$stamp"
+    install || fail "could not install the packages of $lock; see the message above"
+    fingerprint "$lock" >"$stamp"
 }
 
 set_up

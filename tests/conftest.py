@@ -46,6 +46,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     monkeypatch.setenv("POLYCAP_PACKS", str(tmp_path_factory.getbasetemp() / f"packs-of-test-{number}"))
     monkeypatch.setenv("POLYCAP_KERAS_WEIGHTS_URL", "http://127.0.0.1:9/nothing-listens-here")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("POLYCAP_RUNTIME", "keras")  # the reference; test_runtime.py is about the others
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
 

@@ -14,10 +14,10 @@ import polycap
 PACKAGE = Path(polycap.__file__).parent
 LANGUAGES = PACKAGE.parent / "languages"
 
-GROUND = {"backend", "download", "errors", "files", "language", "language_folder", "metrics", "page", "registry"}
-GROUND |= {"archive", "hook_watch", "probes", "samples", "script", "staging", "text"}
-ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "training", "captioning", "via", "evaluation"]
-ROOMS += ["contract", "scaffold", "exchange", "build", "report"]
+GROUND = {"backend", "download", "errors", "files", "hashes", "language", "language_folder", "metrics", "page"}
+GROUND |= {"archive", "hook_watch", "probes", "registry", "samples", "script", "staging", "text"}
+ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "runtime", "training", "captioning", "via"]
+ROOMS += ["evaluation", "contract", "scaffold", "exchange", "build", "report"]
 """From left to right: a room imports only from rooms to its left and from the ground floor."""
 DOORS = {"__main__", "cli", "commands", "evaluating"}
 """The last floor: what a person calls."""

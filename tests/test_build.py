@@ -18,7 +18,6 @@ from conftest import random_tensors
 from tiny import CODE, OTHER_CODE, Finished, change_json, make_data, make_language, run_polycap
 
 from polycap.build import build_language, language_status
-from polycap.build.hashes import HashCache
 from polycap.build.record import Record, new_record
 from polycap.dataset import read_captions
 from polycap.decoder.pack import load_pack, read_card, record_scores
@@ -26,6 +25,7 @@ from polycap.errors import BuildError, PolycapError
 from polycap.features.identity import PREPROCESSING, encoder_identity, expected_identity
 from polycap.features.weights import PUBLISHED, save_weights
 from polycap.files import read_json
+from polycap.hashes import HashCache
 from polycap.translation.engine import Translation
 
 pytest_plugins = ["tiny_fixtures"]
@@ -911,10 +911,8 @@ def test_the_identity_is_known_without_the_network(
     assert encoder_identity(PUBLISHED) != card["encoder"]
     other = tmp_path / "weights.h5"
     other.write_bytes(b"one")
-    one = expected_identity(other)
-    assert one.startswith("file ")
-    other.write_bytes(b"two")
-    assert expected_identity(other) != one
+    with pytest.raises(PolycapError, match="can't be read as Xception's weights"):
+        expected_identity(other)
     with pytest.raises(PolycapError, match="no such file"):
         expected_identity(tmp_path / "missing.h5")
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tiny import CODE, OTHER_CODE, World, change_json, make_language
 
 from polycap.captioning import Candidate, Captioner, caption_photos
-from polycap.decoder.search import NEVER
+from polycap.decoder.found import NEVER
 from polycap.errors import LanguageError, PackError, PhotoError
 from polycap.language import DecodingSettings
 
@@ -176,7 +176,7 @@ def test_loading(
         given.append(weights)
         return encoder
 
-    monkeypatch.setattr("polycap.captioning.Encoder.load", load)
+    monkeypatch.setattr("polycap.features.encoder.Encoder.load", load)
     assert Captioner.load(CODE).caption(photos[:2]) == expected
     assert Captioner.load(CODE, pack=world.pack, weights=world.weights).caption(photos[:2]) == expected
     assert given == [None, world.weights]

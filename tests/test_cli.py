@@ -175,7 +175,7 @@ def test_the_beam(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         widths.append(settings.beam_width)
         return Search(decoder, settings)
 
-    monkeypatch.setattr("polycap.captioning.Search", watched)
+    monkeypatch.setattr("polycap.decoder.search.Search", watched)
     counts = []
     for options in ((), ("--n-best", 6), ("--beam", 2, "--n-best", 6)):
         found = run_polycap("caption", photo, "--language", CODE, "--json", *options)

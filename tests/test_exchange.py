@@ -24,8 +24,7 @@ from polycap.decoder.pack import load_pack, named_weights, record_scores, save_p
 from polycap.errors import BuildError, DownloadError, LanguageError, PackError
 from polycap.exchange import install_pack, uninstall_pack, write_pack_file
 from polycap.exchange.source import public_name
-from polycap.features.architecture import CELLS, CHANNELS
-from polycap.features.identity import encoder_identity
+from polycap.features.identity import CELLS, CHANNELS, encoder_identity
 from polycap.features.pca import FeaturePCA
 from polycap.features.weights import PUBLISHED
 from polycap.files import cache_folder, packs_folder

@@ -127,3 +127,17 @@ def test_lock_pins_every_dependency_and_names_no_host() -> None:
     for requirement in wanted:
         name = requirement.partition(">=")[0].partition("[")[0].strip().lower()
         assert name in pinned, f"{requirement}: run scripts/lock"
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = (ROOT / "scripts" / name).read_text(encoding="utf-8").splitlines()
+    return {package: rest for line in lines if "==" in line for package, _, rest in [line.partition("==")]}
+
+
+def test_the_demos_lock_is_part_of_the_other_and_has_no_tensorflow() -> None:
+    whole, demo = pins("requirements.lock"), pins("requirements-demo.lock")
+    versions = {name: rest.split()[0] for name, rest in demo.items()}
+    assert versions == {name: whole[name].split()[0] for name in demo}
+    assert len(demo) < len(whole)
+    assert "platform_machine" in demo["tensorflow"]  # only where OpenVINO has no wheel
+    assert "platform_machine" not in whole["tensorflow"]

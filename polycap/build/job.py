@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from polycap.build.arguments import BuildArguments
-from polycap.build.hashes import HashCache
 from polycap.dataset import CaptionSource, Dataset, language_sources, load_dataset, read_captions, read_sources
 from polycap.errors import BuildError, DatasetError
 from polycap.files import digest, make_folder, read_json, sha256_file
+from polycap.hashes import HashCache
 from polycap.language import NO_ENGINES, Language
 from polycap.registry import get_language
 from polycap.training.settings import TrainingSettings, parse_settings

@@ -324,10 +324,11 @@ class EvaluateStage(_JobStage):
         from polycap.captioning import Captioner
         from polycap.decoder.pack import load_pack, record_scores
         from polycap.evaluation import evaluate_captioner
+        from polycap.runtime.reference import KerasRuntime
 
         job = self.job
         pack = place / inputs["training run"] / "pack"
-        captioner = Captioner(job.language, load_pack(pack), job.encoder)
+        captioner = Captioner(job.language, load_pack(pack), job.encoder, runtime=KerasRuntime())
         store = self.open_features(inputs).stores[0]
         judge = chief_origin(job.captioned.split(self.split))  # the one that training judged its epochs by
         dataset = score_against(job.captioned, self.split, judge)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from polycap.build.arguments import read_arguments
-from polycap.build.hashes import HashCache
 from polycap.build.job import Job, read_pack
 from polycap.build.pack import is_installed
 from polycap.build.plan import Step, check_stages
 from polycap.build.stages import TRAIN_LOG, stages_of
 from polycap.errors import BuildError, LanguageError, PolycapError
+from polycap.hashes import HashCache
 from polycap.language import Language
 from polycap.registry import Registry
 

@@ -13,6 +13,7 @@ __all__ = [
     "Data",
     "Origin",
     "PackFolder",
+    "RuntimeName",
     "Weights",
     "Work",
     "read_dataset",
@@ -20,6 +21,14 @@ __all__ = [
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Weights = Annotated[Path | None, typer.Option(help="The encoder's weights (.safetensors, .h5, .keras or .whl).")]
+RuntimeName = Annotated[
+    str | None,
+    typer.Option(
+        "--runtime",
+        envvar="POLYCAP_RUNTIME",
+        help="What computes: openvino (fast), keras (the reference) or auto, the first that is there.",
+    ),
+]
 PackFolder = Annotated[Path | None, typer.Option("--pack", help="A pack other than the language's own.")]
 Work = Annotated[Path, typer.Option(help="The folder of all that builds make; languages in it share features.")]
 Data = Annotated[Path, typer.Option(help="The dataset's folder: photos, captions, split files.")]

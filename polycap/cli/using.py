@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, Data, PackFolder, Weights, read_dataset
+from polycap.cli.common import AsJson, Data, PackFolder, RuntimeName, Weights, read_dataset
 from polycap.cli.output import note, note_all, print_json, print_scores
 from polycap.errors import PolycapError
 
@@ -30,6 +30,7 @@ def caption(
         str | None, typer.Option(help="Caption in this language, and translate, for lack of a decoder.")
     ] = None,
     encoder_weights: Weights = None,
+    runtime: RuntimeName = None,
 ) -> None:
     """Caption photos. One that can't be read stops nothing; it is listed at the end, and the status is 1."""
     from polycap.commands import caption_command
@@ -44,6 +45,7 @@ def caption(
         pack=pack,
         weights=encoder_weights,
         via=via,
+        runtime=runtime,
     )
     note_all(errors)
     raise typer.Exit(1 if errors else 0)
@@ -77,6 +79,7 @@ def evaluate(
     pack: PackFolder = None,
     via: Annotated[str | None, typer.Option(help="Score captions in this language, translated.")] = None,
     encoder_weights: Weights = None,
+    runtime: RuntimeName = None,
 ) -> None:
     """Score a language's captions: BLEU-1..4, chrF++, CIDEr-D and ROUGE-L, beside what people score."""
     from polycap import evaluating
@@ -97,6 +100,7 @@ def evaluate(
             folder=out or Path("evaluation") / f"all-{split}",
             weights=encoder_weights,
             record=record,
+            runtime=runtime,
         )
         if as_json:
             print_json(found.comparison.to_json())
@@ -128,6 +132,7 @@ def evaluate(
         pack=pack,
         via=via,
         weights=encoder_weights,
+        runtime=runtime,
     )
     if as_json:
         print_json(row)

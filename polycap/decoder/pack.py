@@ -11,15 +11,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from polycap.decoder.base import Decoder
 from polycap.decoder.card_file import (
     CARD,
     DECODER,
@@ -31,12 +31,14 @@ from polycap.decoder.card_file import (
     record_scores,
     write_card,
 )
-from polycap.decoder.model import build_decoder
 from polycap.decoder.settings import DecoderSettings
 from polycap.errors import FeatureStoreError, PackError, TokenizerError
 from polycap.features.pca import FeaturePCA
 from polycap.files import atomic_path, make_folder, sha256_file
 from polycap.tokenizer import Tokenizer
+
+if TYPE_CHECKING:  # it brings Keras, which only `Pack.decoder` needs
+    from polycap.decoder.base import Decoder
 
 __all__ = [
     "DECODER",
@@ -59,7 +61,6 @@ class Pack:
 
     folder: Path
     card: Card
-    decoder: Decoder
     tokenizer: Tokenizer
     pca: FeaturePCA | None
 
@@ -76,6 +77,15 @@ class Pack:
                 f"{channels}; install another pack"
             )
 
+    @cached_property
+    def decoder(self) -> "Decoder":
+        """The decoder, built by Keras when it is first asked for.
+
+        Raises:
+            PackError: its weights are not those of the decoder in the card.
+        """
+        return _load_decoder(self.folder, self.card.decoder)
+
     def require_encoder(self, identity: str) -> None:
         """Check that an encoder is the one that the decoder was trained with.
 
@@ -89,7 +99,7 @@ class Pack:
             )
 
 
-def named_weights(decoder: Decoder) -> dict[str, Any]:
+def named_weights(decoder: "Decoder") -> dict[str, Any]:
     """The decoder's variables by name, such as `state_gates/kernel`; without the random states of dropout."""
     named = {"/".join(v.path.split("/")[1:]) or v.path: v for v in decoder.trainable_variables}
     if len(named) != len(decoder.trainable_variables):
@@ -150,7 +160,8 @@ def load_pack(folder: Path) -> Pack:
     sizes = (pca.components if pca else card.decoder.channels, tokenizer.vocab_size)
     if sizes != (card.decoder.channels, card.decoder.vocab_size):
         raise PackError(f"{folder}: its PCA or tokenizer is not of the sizes that {CARD} names; install the pack again")
-    return Pack(folder, card, _load_decoder(folder, card.decoder), tokenizer, pca)
+    _read_decoder(folder, card.decoder)
+    return Pack(folder, card, tokenizer, pca)
 
 
 def _check_file(path: Path, entry: FileEntry) -> None:
@@ -162,20 +173,31 @@ def _check_file(path: Path, entry: FileEntry) -> None:
         raise PackError(f"{path}: its bytes are not those that its card names; install the pack again")
 
 
-def _load_decoder(folder: Path, settings: DecoderSettings) -> Decoder:
+def _read_decoder(folder: Path, settings: DecoderSettings) -> dict[str, NDArray[Any]]:
+    """The decoder's tensors, not fewer numbers than a decoder of these settings has at least."""
     tensors = _read_tensors(folder / DECODER)
-    other = PackError(f"{folder / DECODER}: its tensors are not those of the decoder in {CARD}")
-    # before a decoder is built that may not fit in memory: what is the least that one of these sizes has?
+    # before a decoder is built that may not fit in memory
     units, embedding = settings.units, settings.embedding
     least = settings.vocab_size * embedding + (embedding + units + 1) * 4 * units + settings.channels * units
     if sum(tensor.size for tensor in tensors.values()) < least:
-        raise other
+        raise _other_tensors(folder)
+    return tensors
+
+
+def _load_decoder(folder: Path, settings: DecoderSettings) -> "Decoder":
+    from polycap.decoder.model import build_decoder
+
+    tensors = _read_decoder(folder, settings)
     decoder = build_decoder(settings)
     variables = named_weights(decoder)
     if {name: tuple(v.shape) for name, v in variables.items()} != {n: t.shape for n, t in tensors.items()}:
-        raise other
+        raise _other_tensors(folder)
     assign_weights(decoder, tensors)
     return decoder
+
+
+def _other_tensors(folder: Path) -> PackError:
+    return PackError(f"{folder / DECODER}: its tensors are not those of the decoder in {CARD}")
 
 
 def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:

@@ -1,6 +1,5 @@
 """From features to token ids: greedy and beam search, one compiled graph for the whole batch."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,29 +7,13 @@ from numpy.typing import NDArray
 
 from polycap.backend import keras
 from polycap.decoder.base import Decoder, Tensor
+from polycap.decoder.found import NEVER, Found
 from polycap.language import DecodingSettings
 from polycap.tokenizer import BOS, EOS, PAD, UNK
 
 __all__ = ["NEVER", "Found", "Search"]
 
 ops = keras.ops
-NEVER = -1e9
-"""The log-probability of what must not happen; finite, so that sums and differences stay numbers."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What search found for a batch, best first.
-
-    Attributes:
-        token_ids: `(photos, beams, max_length) int32`, padded with `<pad>`.
-        log_probs: the sum of the tokens' log-probabilities, `</s>` included, `(photos, beams) float32`.
-        scores: log-probability / length ** length_penalty, by which the beams are ordered, `(photos, beams) float32`.
-    """
-
-    token_ids: NDArray[np.int32]
-    log_probs: NDArray[np.float32]
-    scores: NDArray[np.float32]
 
 
 class Search(keras.Model):  # type: ignore[misc]
@@ -72,17 +55,18 @@ class Search(keras.Model):  # type: ignore[misc]
         blank = ops.zeros_like(zeros, dtype="int32")[:, :, None] + ops.full((1, 1, length), PAD, dtype="int32")
         live = (blank, zeros + first)
         done = (blank, zeros + NEVER, zeros + NEVER)
-        start = (ops.convert_to_tensor(0, dtype="int32"), live, done, state)
+        # The memory stays as it is, but a traced loop sees only what it is handed.
+        start = (ops.convert_to_tensor(0, dtype="int32"), live, done, state, memory)
 
-        def go_on(position: Tensor, live: Any, done: Any, _state: Any) -> Tensor:
+        def go_on(position: Tensor, live: Any, done: Any, *_: Any) -> Tensor:
             # A live beam's score can grow no higher than its log-probability at the full length allows.
             hope = live[1][:, 0] / length**self.settings.length_penalty
             return ops.logical_and(position < length, ops.any(hope > done[2][:, -1]))
 
-        def grow(position: Tensor, live: Any, done: Any, state: Any) -> tuple[Any, ...]:
-            return (position + 1, *self._grow(position, live, done, state, memory))
+        def grow(position: Tensor, live: Any, done: Any, state: Any, memory: Any) -> tuple[Any, ...]:
+            return (position + 1, *self._grow(position, live, done, state, memory), memory)
 
-        position, live, done, state = ops.while_loop(go_on, grow, start)
+        position, live, done, *_ = ops.while_loop(go_on, grow, start)
         # Where no beam came to an end within the full length, the beams count as they are.
         none_ended = done[2][:, :1] <= NEVER / 2
         unfinished = ops.where(none_ended, self._score(live[1], position), NEVER)

@@ -193,14 +193,15 @@ def _verify(folder: Path, manifest: Manifest, source: str) -> Language:
     Raises:
         PackError: something does not load, or does not fit the rest.
     """
-    from polycap.decoder.pack import load_pack  # brings TensorFlow
-    from polycap.features.architecture import CELLS, CHANNELS
+    from polycap.decoder.pack import load_pack
+    from polycap.features.identity import CELLS, CHANNELS
 
     try:
         language, faults = read_language(folder, code=manifest.language)
         if language is None:
             raise PackError(" | ".join(map(str, faults)))
         pack = load_pack(language.own_pack_folder)
+        _ = pack.decoder  # its tensors are of the right names and shapes
         pack.require_encoder(manifest.encoder)
         pack.require_grid(CELLS, CHANNELS)
         _check_card(pack.card.language, manifest.language)

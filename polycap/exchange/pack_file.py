@@ -95,13 +95,14 @@ def write_pack_file(language: Language, out: Path | None = None, *, pack: Path |
     Raises:
         PackError: there is no pack, it is broken, of another language, or too large to be installed.
     """
-    from polycap.decoder.pack import load_pack  # brings TensorFlow
+    from polycap.decoder.pack import load_pack
 
     out = out or Path(f"{language.code}{SUFFIX}")
     if out.is_dir():
         raise PackError(f"{out}: is a folder; name a file")
     folder = pack or language.pack_folder
-    card = load_pack(folder).card
+    loaded = load_pack(folder)
+    card, _ = loaded.card, loaded.decoder  # its tensors are of the right names and shapes
     if card.language != language.code:
         raise PackError(f"{folder}: is a pack of {card.language}, not of {language.code}; name its own language")
     contents = {name: _read(language.folder / name) for name in ("language.toml", "samples.toml")}

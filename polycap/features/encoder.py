@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.backend import quiet
-from polycap.features.architecture import CELLS, CHANNELS, SIZE, build_xception
-from polycap.features.identity import PREPROCESSING, encoder_identity
+from polycap.features.architecture import build_xception, cells_of
+from polycap.features.identity import CELLS, CHANNELS, PREPROCESSING, SIZE, encoder_identity
 from polycap.features.weights import Tensors, find_weights, tensors_hash
 
 __all__ = ["PREPROCESSING", "Encoder"]
@@ -57,8 +57,7 @@ def _freeze(tensors: Tensors) -> Callable[[NDArray[np.uint8]], Any]:
     model.set_weights(tensors)
 
     def network(photos: Any) -> Any:
-        pixels = tf.cast(photos, tf.float32) / 127.5 - 1.0
-        return tf.reshape(model(pixels, training=False), (-1, CELLS, CHANNELS))
+        return cells_of(model, photos)
 
     signature = tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8)
     with quiet():

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,8 @@ from tqdm import tqdm
 
 from polycap.errors import PhotoError
 from polycap.features.images import Photograph, load_photo
+from polycap.features.protocol import PhotoEncoder
 from polycap.features.store import FeatureStore, StoreWriter
-
-if TYPE_CHECKING:  # it brings TensorFlow
-    from polycap.features.encoder import Encoder
 
 __all__ = ["BATCH_SIZE", "decode_batches", "extract_features"]
 
@@ -28,7 +26,7 @@ Decoded = NDArray[np.uint8] | PhotoError
 
 def extract_features(
     photos: Sequence[tuple[str, Path]],
-    encoder: "Encoder",
+    encoder: PhotoEncoder,
     folder: Path,
     *,
     mirrored: bool = False,

@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from polycap.features.weights import PUBLISHED, local_weights, read_weights, tensors_hash
-from polycap.files import digest, sha256_file
+from polycap.files import digest
 
-__all__ = ["PREPROCESSING", "SIZE", "encoder_identity", "expected_identity"]
+__all__ = ["CELLS", "CHANNELS", "PREPROCESSING", "SIZE", "encoder_identity", "expected_identity", "weights_identity"]
+
+Cached: TypeAlias = Callable[[Path, str, Callable[[Path], str]], str]
 
 SIZE = 299
 """Side of the encoder's input, pixels."""
+CELLS = 100
+"""Cells of its output: 10 × 10, row by row."""
+CHANNELS = 2048
+"""Channels of a cell."""
 
 PREPROCESSING = {
     "architecture": "keras.applications.Xception, include_top=False",
@@ -26,31 +33,34 @@ def encoder_identity(tensors: str) -> str:
     return digest({"tensors": tensors, **PREPROCESSING})
 
 
-def expected_identity(
-    weights: Path | None = None,
-    cached: Callable[[Path, str, Callable[[Path], str]], str] = lambda path, _, compute: compute(path),
-) -> str:
-    """The identity that `Encoder.load(weights)` will have, without loading the network, or what stands for it.
+def _compute(path: Path, _kind: str, compute: Callable[[Path], str]) -> str:
+    return compute(path)
 
-    Weights that are not here yet will be the published ones. Of a file that only the network can read (all but
-    `.safetensors`) it is a hash of the file, which tells it from others as well.
+
+def weights_identity(path: Path, cached: Cached = _compute) -> str:
+    """The identity of the encoder with the weights in a file, without loading the network.
+
+    Args:
+        path: as for `read_weights`.
+        cached: called with a file, a name for what is computed of it, and how; it may know the answer already.
+
+    Raises:
+        EncoderError: the weights can't be read.
+    """
+    if not path.is_file():
+        read_weights(path)  # its error says what is wrong
+    return encoder_identity(cached(path, "tensors", lambda path: tensors_hash(read_weights(path))))
+
+
+def expected_identity(weights: Path | None = None, cached: Cached = _compute) -> str:
+    """The identity that `Encoder.load(weights)` will have. Weights that are not here yet will be the published ones.
 
     Args:
         weights: as for `Encoder.load`.
-        cached: called with a file, a name for what is computed of it, and how; it may know the answer already.
+        cached: as for `weights_identity`.
 
     Raises:
         EncoderError: weights were given that can't be read.
     """
     path = local_weights(weights)
-    if path is None:
-        return encoder_identity(PUBLISHED)
-    if not path.is_file():
-        return encoder_identity(_read_hash(path))  # the error says what is wrong
-    if path.suffix == ".safetensors":
-        return encoder_identity(cached(path, "tensors", _read_hash))
-    return f"file {cached(path, 'sha256', sha256_file)[:16]}"
-
-
-def _read_hash(path: Path) -> str:
-    return tensors_hash(read_weights(path))
+    return encoder_identity(PUBLISHED) if path is None else weights_identity(path, cached)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from polycap.dataset import Dataset
 from polycap.errors import FeatureStoreError
-from polycap.features.encoder import Encoder
 from polycap.features.extract import extract_features
 from polycap.features.pca import FeaturePCA, fit_pca, reduce_store
+from polycap.features.protocol import PhotoEncoder
 from polycap.features.store import MANIFEST, FeatureStore
 
 __all__ = ["Features", "open_features", "prepare_features"]
@@ -35,7 +35,7 @@ class Features:
 
 def prepare_features(
     dataset: Dataset,
-    encoder: Encoder,
+    encoder: PhotoEncoder,
     folder: Path,
     *,
     components: int = 512,
@@ -85,7 +85,7 @@ def open_features(folder: Path) -> Features:
     return Features(tuple(FeatureStore(view) for view in views), FeaturePCA.load(folder / PCA_FILE))
 
 
-def _complete(folder: Path, encoder: Encoder, names: list[str]) -> bool:
+def _complete(folder: Path, encoder: PhotoEncoder, names: list[str]) -> bool:
     """Whether the reduced store is finished.
 
     Raises:

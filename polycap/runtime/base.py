@@ -1,0 +1,42 @@
+"""What a runtime offers: the encoder and the search, whatever computes them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
+
+from polycap.decoder.found import Found
+from polycap.features.protocol import PhotoEncoder
+from polycap.language import DecodingSettings
+
+if TYPE_CHECKING:
+    from polycap.decoder.pack import Pack
+
+__all__ = ["CaptionSearch", "Runtime"]
+
+
+class CaptionSearch(Protocol):
+    """A pack's decoder and how it is searched, as `polycap.decoder.search.Search`."""
+
+    def find(self, features: NDArray[Any]) -> Found:
+        """`(photos, cells, channels) float16 or float32` → the captions of a batch."""
+
+
+class Runtime(Protocol):
+    """A way to compute both."""
+
+    def encoder(self, weights: Path | None = None) -> PhotoEncoder:
+        """The encoder with weights from `weights`, or from the first source that `find_weights` finds.
+
+        Raises:
+            EncoderError: no usable weights.
+            CaptionRuntimeError: the runtime is not installed, or can't run.
+        """
+
+    def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
+        """The search over a pack's decoder.
+
+        Raises:
+            PackError: its weights are not those of the decoder in its card.
+            CaptionRuntimeError: the runtime is not installed, or can't run.
+        """

@@ -1,0 +1,76 @@
+"""Which runtime computes: the one that is asked for, or the best that is there."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from polycap.errors import CaptionRuntimeError
+from polycap.features.protocol import PhotoEncoder
+from polycap.language import DecodingSettings
+from polycap.runtime.base import CaptionSearch, Runtime
+from polycap.runtime.exported import OpenVINORuntime
+from polycap.runtime.reference import KerasRuntime
+
+if TYPE_CHECKING:
+    from polycap.decoder.pack import Pack
+
+__all__ = ["AUTO", "RUNTIMES", "VARIABLE", "open_runtime"]
+
+logger = logging.getLogger(__name__)
+
+VARIABLE = "POLYCAP_RUNTIME"
+AUTO = "auto"
+RUNTIMES: dict[str, Callable[[], Runtime]] = {"openvino": OpenVINORuntime, "keras": KerasRuntime}
+"""By name, the fastest first, the reference last."""
+
+Part = TypeVar("Part")
+
+
+def open_runtime(name: str | None = None, *, reference: bool = False) -> Runtime:
+    """A runtime by its name: openvino, keras, or auto.
+
+    Args:
+        name: without it the environment variable `POLYCAP_RUNTIME`, else auto: OpenVINO, and where it is missing or
+            fails, Keras, with a notice.
+        reference: auto tries Keras first: for figures that are compared with others.
+
+    Raises:
+        CaptionRuntimeError: no runtime of this name.
+    """
+    chosen = name or os.environ.get(VARIABLE) or AUTO
+    if chosen == AUTO:
+        order = list(RUNTIMES)
+        return FirstThatRuns(order[::-1] if reference else order)
+    if chosen not in RUNTIMES:
+        where = "--runtime" if name else VARIABLE
+        raise CaptionRuntimeError(f"{where} {chosen}: no such runtime; there are {AUTO}, {', '.join(RUNTIMES)}")
+    return RUNTIMES[chosen]()
+
+
+class FirstThatRuns:
+    """The first of several runtimes; from the first time that it can't run, the next one, and a notice."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+        self._runtime = RUNTIMES[names[0]]()
+
+    def encoder(self, weights: Path | None = None) -> PhotoEncoder:
+        """See `Runtime.encoder`."""
+        return self._try(lambda runtime: runtime.encoder(weights))
+
+    def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
+        """See `Runtime.search`."""
+        return self._try(lambda runtime: runtime.search(pack, settings))
+
+    def _try(self, ask: Callable[[Runtime], Part]) -> Part:
+        try:
+            return ask(self._runtime)
+        except CaptionRuntimeError as error:
+            if len(self._names) == 1:
+                raise
+            logger.warning("%s; going on with %s", error, self._names[1])
+            del self._names[0]
+            self._runtime = RUNTIMES[self._names[0]]()
+        return self._try(ask)

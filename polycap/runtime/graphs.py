@@ -1,0 +1,123 @@
+"""Graphs in polycap's cache: found there, or traced from the one definition in Keras by a process of its own.
+
+::
+
+    CACHE/graphs/encoder-KEY/    model.xml and model.bin, in OpenVINO's format
+                             compiled/     what OpenVINO made of them for this CPU
+
+The key holds all that decides a graph: weights, settings, the versions of Keras and OpenVINO, and polycap's own code.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from polycap.errors import CaptionRuntimeError, EncoderError, PackError, PolycapError
+from polycap.files import cache_folder, digest, make_folder, sha256_file
+
+__all__ = ["MODEL", "Graph", "find_graph"]
+
+logger = logging.getLogger(__name__)
+
+MODEL = "model.xml"
+ERRORS = {"encoder": EncoderError, "search": PackError}
+UNUSED_DAYS = 30
+_PACKAGE = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph that is wanted.
+
+    Attributes:
+        kind: encoder or search.
+        subject: what it computes, as JSON: hashes and settings.
+        source: where `polycap.runtime.trace` finds what to trace, as JSON.
+    """
+
+    kind: str
+    subject: dict[str, Any]
+    source: dict[str, Any]
+
+
+def find_graph(graph: Graph) -> Path:
+    """The graph's file in the cache; it is made if need be.
+
+    Raises:
+        EncoderError, PackError: what should be traced is broken.
+        CaptionRuntimeError: it can't be traced.
+    """
+    folder = cache_folder() / "graphs" / f"{graph.kind}-{digest([graph.subject, _code(), _versions()])}"
+    if not (folder / MODEL).is_file():
+        logger.info("preparing the %s for OpenVINO, once", graph.kind)
+        try:
+            make_folder(folder.parent)
+        except PolycapError as error:
+            raise CaptionRuntimeError(f"runtime openvino: no place for its graphs: {error}") from error
+        _remove_unused(folder.parent)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as name:
+            made = Path(name) / "graph"
+            made.mkdir()
+            _trace({"kind": graph.kind, "out": str(made / MODEL), **graph.source})
+            _publish(made, folder)
+    with contextlib.suppress(OSError):  # another user's cache
+        os.utime(folder)
+    return folder / MODEL
+
+
+def _publish(made: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # without a model it is of no use
+    try:
+        made.rename(folder)
+    except OSError:
+        if not (folder / MODEL).is_file():  # else another process was quicker, with the same
+            raise
+
+
+def _trace(job: dict[str, Any]) -> None:
+    """Trace in another process: Keras has one backend per process, and this one's is not to be decided here."""
+    environment = {**os.environ, "KERAS_BACKEND": "openvino"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(_PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", "polycap.runtime.trace", json.dumps(job)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return
+    lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+    if done.returncode == 2:  # a PolycapError, in its own words
+        raise ERRORS[job["kind"]](lines[-1])
+    logger.debug("%s", done.stderr)
+    raise CaptionRuntimeError(f"runtime openvino: the {job['kind']} can't be traced ({lines[-1]})")
+
+
+def _code() -> str:
+    """A hash of the modules that decide what is traced: an edited decoder is another decoder."""
+    return digest([sha256_file(path) for path in _modules()])
+
+
+def _modules() -> Iterator[Path]:
+    for room in ("decoder", "runtime"):
+        yield from sorted((_PACKAGE / room).glob("*.py"))
+    yield _PACKAGE / "features" / "architecture.py"
+
+
+def _versions() -> list[str]:
+    return [metadata.version(name) for name in ("keras", "openvino")]
+
+
+def _remove_unused(folder: Path) -> None:
+    """Graphs of old weights, packs and versions: an encoder's takes 170 MB."""
+    oldest = time.time() - UNUSED_DAYS * 24 * 3600
+    for path in folder.iterdir():
+        if path.stat().st_mtime < oldest:
+            shutil.rmtree(path, ignore_errors=True)

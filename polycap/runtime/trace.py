@@ -1,0 +1,67 @@
+"""`python -m polycap.runtime.trace JOB`: trace a network into a graph in OpenVINO's format.
+
+Keras' OpenVINO backend does it, from the definitions that training uses: what `keras.ops` would compute becomes nodes
+of a graph. It runs in a process of its own, which `polycap.runtime.graphs` starts with KERAS_BACKEND=openvino.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from polycap.errors import PolycapError
+from polycap.language import DecodingSettings
+
+__all__ = ["main"]
+
+
+def main(job: dict[str, Any]) -> None:
+    """Trace what `job["kind"]` says and write it to `job["out"]`."""
+    import openvino
+
+    kinds = {"encoder": _encoder, "search": _search}
+    openvino.save_model(kinds[job["kind"]](job), job["out"], compress_to_fp16=False)
+
+
+def _encoder(job: dict[str, Any]) -> Any:
+    from polycap.backend import keras
+    from polycap.features.weights import read_weights
+
+    keras.config.set_image_data_format("channels_first")  # OpenVINO's own: else each layer would be transposed
+    from polycap.features.architecture import build_xception, cells_of
+    from polycap.features.identity import SIZE
+
+    tensors = read_weights(Path(job["weights"]))
+    network = build_xception()
+    network.set_weights(tensors)
+    return _graph(lambda photos: [cells_of(network, photos)], [-1, SIZE, SIZE, 3], "uint8")
+
+
+def _search(job: dict[str, Any]) -> Any:
+    from polycap.decoder.pack import load_pack
+    from polycap.decoder.search import Search
+
+    pack = load_pack(Path(job["pack"]))
+    search = Search(pack.decoder, DecodingSettings.model_validate(job["decoding"]))
+    settings = pack.decoder.settings
+    return _graph(search, [-1, settings.cells, settings.channels], "float32")
+
+
+def _graph(network: Callable[[Any], Any], shape: list[int], dtype: str) -> Any:
+    """The graph of a function of one tensor that returns several."""
+    import openvino
+    from keras.src.backend.openvino.core import OPENVINO_DTYPES, OpenVINOKerasTensor
+    from openvino import opset13 as opset
+
+    parameter = opset.parameter(shape, OPENVINO_DTYPES[dtype])
+    outputs = network(OpenVINOKerasTensor(parameter.output(0)))
+    return openvino.Model([opset.result(output.output) for output in outputs], [parameter])
+
+
+if __name__ == "__main__":
+    try:
+        main(json.loads(sys.argv[1]))
+    except PolycapError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

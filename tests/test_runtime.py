@@ -1,0 +1,220 @@
+"""Runtimes: what OpenVINO computes is what Keras computes, without TensorFlow; and what happens without OpenVINO."""
+
+import itertools
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import CODE, World, make_card, make_decoder, make_features
+
+from polycap.captioning import Captioner
+from polycap.decoder.pack import Pack, load_pack, named_weights, save_pack
+from polycap.decoder.search import Search
+from polycap.errors import CaptionRuntimeError, EncoderError, PackError
+from polycap.language import DecodingSettings
+from polycap.runtime import graphs
+from polycap.runtime.choose import open_runtime
+from polycap.runtime.exported import OpenVINORuntime
+from polycap.runtime.graphs import MODEL, Graph, find_graph
+from polycap.runtime.reference import KerasRuntime
+from polycap.tokenizer import Tokenizer
+
+pytest_plugins = ["tiny_fixtures"]
+
+
+@pytest.fixture(scope="module")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tracing takes seconds: what one test traced the others find."""
+    return tmp_path_factory.mktemp("runtime-cache")
+
+
+@pytest.fixture
+def cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POLYCAP_CACHE", str(shared_cache))
+    monkeypatch.delenv("POLYCAP_RUNTIME")
+    return shared_cache
+
+
+def make_pack(folder: Path, kind: str, tokenizer: Tokenizer) -> Pack:
+    decoder = make_decoder(kind, seed=4, vocab_size=tokenizer.vocab_size)
+    weights = {name: np.asarray(value) for name, value in named_weights(decoder).items()}
+    save_pack(folder, make_card(decoder, tokenizer), weights, tokenizer, None)
+    return load_pack(folder)
+
+
+SEARCHES = {
+    "attention": DecodingSettings(beam_width=4, min_length=1, max_length=12, no_repeat_ngram=2),
+    "merge": DecodingSettings(beam_width=1, min_length=0, max_length=7, length_penalty=0.0, no_repeat_ngram=0),
+}
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("kind", SEARCHES)
+def test_search_finds_what_keras_finds(kind: str, tmp_path: Path, tiny_tokenizer: Tokenizer) -> None:
+    pack, settings = make_pack(tmp_path, kind, tiny_tokenizer), SEARCHES[kind]
+    search = OpenVINORuntime().search(pack, settings)
+    for photos in (5, 1, 2):  # one graph for batches of any size
+        features = make_features(photos, seed=photos)
+        found, expected = search.find(features), Search(pack.decoder, settings).find(features)
+        assert (found.token_ids == expected.token_ids).all()
+        assert found.token_ids.dtype == np.int32
+        np.testing.assert_allclose(found.log_probs, expected.log_probs, rtol=1e-4)
+        np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4)
+    half = make_features(2, seed=2).astype(np.float16)
+    assert (search.find(half).token_ids == search.find(half.astype(np.float32)).token_ids).all()
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_encoder_sees_what_keras_sees(encoder: Any, encoder_weights: Path) -> None:
+    exported = OpenVINORuntime().encoder(encoder_weights)
+    assert (exported.identity, exported.size, exported.cells, exported.channels) == (
+        encoder.identity,
+        encoder.size,
+        encoder.cells,
+        encoder.channels,
+    )
+    photos = np.random.default_rng(0).integers(0, 256, (2, 299, 299, 3), dtype=np.uint8)
+    one, other = exported.grid(photos), encoder.grid(photos)
+    assert one.shape == other.shape == (2, 100, 2048)
+    assert one.dtype == np.float32
+    np.testing.assert_allclose(one, other, atol=1e-3 * float(np.abs(other).max()))
+    assert (exported.grid(photos[:, :, ::-1]) != one).any()  # a view, as for mirrored photos
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None  # importing it fails, as where it is not installed
+from polycap.cli import main
+sys.argv = ["polycap", "caption", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+heavy = {"keras", "h5py", "httpx", "sklearn"} & sys.modules.keys()
+print(sorted(heavy), file=sys.stderr)
+"""
+
+
+def test_captions_without_tensorflow(world: World, cache: Path) -> None:
+    """Not even to make the graphs; and with them, without Keras."""
+    photo = sorted((world.data / "Images").glob("p*.jpg"))[0]
+    expected = Captioner.load(CODE, runtime="keras").caption(photo)
+
+    def caption(**variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(photo), "--language", CODE]
+        return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+
+    for _ in range(2):
+        done = caption()
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{photo}\t{expected[0]}\n"
+        assert done.stderr.splitlines()[-1] == "[]"
+    assert "preparing" not in done.stderr  # the second time
+    assert {path.name.split("-")[0] for path in (cache / "graphs").iterdir()} >= {"encoder", "search"}
+    [*_, fault] = caption(POLYCAP_RUNTIME="keras").stderr.splitlines()
+    assert 'Keras needs tensorflow, which is not installed: pip install "polycap[train]"' in fault
+
+
+@pytest.mark.usefixtures("world", "cache")
+def test_without_openvino(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(CaptionRuntimeError, match=r'pip install "polycap\[fast\]", or --runtime keras'):
+        Captioner.load(CODE, runtime="openvino")
+    assert caplog.messages == []
+    runtime = open_runtime()
+    captioners = [Captioner.load(CODE, runtime=runtime) for _ in range(2)]
+    assert all(isinstance(captioner._search, Search) for captioner in captioners)
+    [notice] = caplog.messages  # and no more for the second
+    assert "OpenVINO is not to be had" in notice
+    assert notice.endswith("going on with keras")
+
+
+@pytest.mark.usefixtures("world", "cache")
+def test_where_keras_can_not_be_traced(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(graphs, "_versions", lambda: ["others"])
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    caplog.set_level(logging.WARNING, "polycap")
+    assert isinstance(Captioner.load(CODE)._search, Search)
+    [notice] = caplog.messages
+    assert "the encoder can't be traced (status 1); going on with keras" in notice
+
+
+def test_which_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(open_runtime(), KerasRuntime)  # as conftest's POLYCAP_RUNTIME says
+    assert isinstance(open_runtime("openvino"), OpenVINORuntime)
+    with pytest.raises(CaptionRuntimeError, match="--runtime fast: no such runtime; there are auto, openvino, keras"):
+        open_runtime("fast")
+    monkeypatch.setenv("POLYCAP_RUNTIME", "torch")
+    with pytest.raises(CaptionRuntimeError, match="POLYCAP_RUNTIME torch: no such runtime"):
+        open_runtime()
+
+
+@pytest.mark.usefixtures("encoder")
+def test_a_score_is_the_reference_s(
+    encoder_weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("POLYCAP_RUNTIME")
+    asked = []
+    monkeypatch.setattr(KerasRuntime, "encoder", lambda *_: asked.append("keras"))
+    monkeypatch.setattr(OpenVINORuntime, "encoder", lambda *_: asked.append("openvino"))
+    open_runtime(reference=True).encoder(encoder_weights)
+    open_runtime().encoder(encoder_weights)
+    assert asked == ["keras", "openvino"]
+    assert caplog.messages == []
+
+
+# --- the cache of graphs ---
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_is_broken_is_told_in_its_own_words(tmp_path: Path, tiny_tokenizer: Tokenizer) -> None:
+    pack = make_pack(tmp_path, "merge", tiny_tokenizer)
+    (tmp_path / "decoder.safetensors").write_bytes(b"x")  # after it was loaded and checked
+    with pytest.raises(PackError, match=r"decoder\.safetensors: is 1 bytes long; its card says"):
+        OpenVINORuntime().search(pack, SEARCHES["merge"])
+    broken = tmp_path / "weights.h5"
+    broken.write_bytes(b"x")
+    with pytest.raises(EncoderError, match=r"weights\.h5: can't be read as Xception's weights"):
+        OpenVINORuntime().encoder(broken)
+
+
+def test_a_graph_is_known_by_all_that_decides_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "polycap")
+    numbers = itertools.count()
+
+    def trace(job: Any) -> None:
+        Path(job["out"]).write_text(str(next(numbers)))
+
+    monkeypatch.setattr(graphs, "_trace", trace)
+    one, other = Graph("search", {"beam": 1}, {}), Graph("search", {"beam": 2}, {})
+
+    def found(graph: Graph) -> str:
+        path = find_graph(graph)
+        assert path.name == MODEL
+        return path.read_text()
+
+    assert [found(one), found(other), found(one), found(other)] == ["0", "1", "0", "1"]
+    assert len(caplog.messages) == 2
+    monkeypatch.setattr(graphs, "_code", lambda: "edited")
+    assert found(one) == "2"
+    monkeypatch.setattr(graphs, "_versions", lambda: ["newer"])
+    assert found(one) == "3"
+    folder = find_graph(one).parent
+    (folder / MODEL).unlink()  # half a folder
+    assert found(one) == "4"
+    assert not [path for path in folder.parent.iterdir() if path.name.startswith(".")]
+    os.utime(folder, (0, 0))
+    monkeypatch.setattr(graphs, "_versions", lambda: ["newest"])
+    assert found(one) == "5"
+    assert not folder.exists()  # unused since 1970
+    monkeypatch.setenv("POLYCAP_CACHE", str(tmp_path / "file"))
+    (tmp_path / "file").touch()
+    with pytest.raises(CaptionRuntimeError, match="no place for its graphs"):
+        find_graph(one)
