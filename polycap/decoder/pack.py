@@ -107,7 +107,7 @@ def named_weights(decoder: "Decoder") -> dict[str, Any]:
     return named
 
 
-def assign_weights(decoder: Decoder, weights: Mapping[str, NDArray[Any]]) -> None:
+def assign_weights(decoder: "Decoder", weights: Mapping[str, NDArray[Any]]) -> None:
     """Give the decoder weights, as `named_weights` names them."""
     for name, variable in named_weights(decoder).items():
         variable.assign(np.asarray(weights[name], dtype=np.float32))
