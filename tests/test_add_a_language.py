@@ -93,7 +93,7 @@ def test_the_readme_as_written(tmp_path: Path, tiny_data: Path, shell: dict[str,
     assert run(f"{export}\n{new}", desk, shell) == "mine/gsw\n"
     write_samples(desk / "mine" / "gsw")
     built = run(f"{export}\npolycap check gsw\n{build}", desk, shell)
-    assert re.search(r"bleu4 +\d+\.\d\d", built), built
+    assert re.search(r"BLEU-4 +\d+\.\d\d", built), built
     name, text = run(f"{export}\n{caption}", desk, shell).rstrip("\n").split("\t")
     assert name == "photo.jpg"
     assert text
