@@ -43,11 +43,11 @@ try:
     with quiet():
         import keras
 except ModuleNotFoundError as error:
-    if error.name == "keras":
+    missing = (error.name or "").partition(".")[0]
+    if missing == "keras":
         raise
     raise CaptionRuntimeError(
-        f'Keras needs {error.name}, which is not installed: pip install "polycap[train]"; in a checkout, '
-        "scripts/setup.sh"
+        f'Keras needs {missing}, which is not installed: pip install "polycap[train]"; in a checkout, scripts/setup.sh'
     ) from error
 
 
