@@ -1,6 +1,7 @@
 """Self-critical training: what is drawn, what it is worth, and that what is worth more becomes likelier."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from polycap.backend import keras
 from polycap.decoder.pack import load_pack, named_weights
 from polycap.decoder.sample import Sampler
 from polycap.errors import TrainingError
+from polycap.metrics import words_of
+from polycap.metrics.consensus import photo_values
 from polycap.tokenizer import BOS, EOS, PAD, UNK
-from polycap.training.rewards import BleuReward
+from polycap.training.rewards import BleuReward, CiderReward
 from polycap.training.run import TrainingInputs, train_decoder
 from polycap.training.self_critical import PolicyLoss
 
@@ -116,6 +119,16 @@ def test_averages_remember() -> None:
     assert reward([good], [REFERENCES[0]])[0] > first + 0.1
 
 
+@pytest.mark.parametrize("tokenizer", ["13a", "char"])
+def test_cider_is_that_of_pycocoevalcap(tokenizer: str) -> None:
+    captions = ["a dog runs over grass", "two men sit on a bench", "", "a a a dog"]
+    references = [*REFERENCES, ["one lonely text"], ["a man and a dog on grass", "a dog and its man", "grass"]]
+    expected = photo_values("cider_d", captions, references, words_of(tokenizer)) / 100
+    found = CiderReward(tokenizer, references)(captions, references)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert found[0] > 0.5
+
+
 # --- learning ---
 
 
@@ -140,10 +153,12 @@ def test_the_loss_makes_what_scored_above_its_others_likelier() -> None:
     assert after[1] < before[1] - 0.05
 
 
-def test_a_run_earns_more_than_it_began_with(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reward", ["cider", "bleu"])
+def test_a_run_earns_more_than_it_began_with(reward: str, tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     """On its train photos: a tiny decoder says nothing true of others."""
     common: dict[str, Any] = {"feature_dropout": 0.0, "embedding_dropout": 0.0, "output_dropout": 0.0, "epochs": 15}
     settings = training_settings(**common, self_critical_epochs=12, self_critical_rate=3e-3)
+    settings = settings.model_copy(update={"self_critical_reward": reward})
     folder = tmp_path / "run"
     train_decoder(tiny_inputs, folder, settings, progress=False)
     pack = load_pack(folder / "pack")
@@ -151,16 +166,20 @@ def test_a_run_earns_more_than_it_began_with(tiny_inputs: TrainingInputs, tmp_pa
     features = tiny_inputs.stores[0].read(photo.name for photo in photos)
     references = [[tiny_inputs.language.normalize(c.text) for c in photo.captions] for photo in photos]
 
-    def earned(path: Path) -> float:
-        with np.load(path) as weights:
-            for name, variable in named_weights(pack.decoder).items():
-                variable.assign(weights[name])
-        drawn = Sampler(pack.decoder).draw(features, chance(len(photos), 30, 12))
-        captions = [[pack.tokenizer.decode(ids) for ids in caption] for caption in drawn.transpose(1, 0, 2)]
-        metric = BLEU(tokenize="13a", force=True)
-        return float(np.mean([metric.corpus_score(c, list(zip(*references, strict=True))).score for c in captions]))
+    worth = CiderReward("13a", references) if reward == "cider" else BleuReward("13a")
 
-    assert earned(folder / "self-critical" / "best.npz") > earned(folder / "best.npz")
+    def drawn(weights: Mapping[str, Any]) -> list[str]:
+        for name, variable in named_weights(pack.decoder).items():
+            variable.assign(weights[name])
+        tokens = Sampler(pack.decoder).draw(features, chance(len(photos), 30, 12))
+        return [pack.tokenizer.decode(ids) for ids in tokens.reshape(-1, 12)]
+
+    with np.load(folder / "best.npz") as before, np.load(folder / "self-critical" / "checkpoint.npz") as after:
+        last = {name: after[f"average/{place}"] for place, name in enumerate(named_weights(pack.decoder))}
+        captions = drawn(before), drawn(last)
+    # in one call: BLEU's rewards are relative to the captions they are asked of together
+    rewards = worth([*captions[0], *captions[1]], [texts for _ in captions for texts in references for _ in range(30)])
+    assert rewards[len(captions[0]) :].mean() > rewards[: len(captions[0])].mean()
 
 
 # --- starting from another language ---

@@ -8,7 +8,7 @@ changes them, except that white space is collapsed: a text is one line of a file
 from polycap.metrics.agreement import Agreement
 from polycap.metrics.diversity import Diversity, Lengths
 from polycap.metrics.figures import METRICS, by_people, photo_scores
-from polycap.metrics.sacre import bleu, bleu_metric, known_tokenizers
+from polycap.metrics.sacre import bleu, bleu_metric, known_tokenizers, words_of
 from polycap.metrics.score_files import write_score_files
 from polycap.metrics.scores import Scores, score_captions
 from polycap.metrics.summary import describe_references, summary_lines
@@ -27,5 +27,6 @@ __all__ = [
     "photo_scores",
     "score_captions",
     "summary_lines",
+    "words_of",
     "write_score_files",
 ]

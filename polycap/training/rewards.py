@@ -1,14 +1,18 @@
-"""What a drawn caption is worth: its share in the BLEU of the whole corpus, and its CIDEr-D."""
+"""What a drawn caption is worth: its CIDEr-D, or its share in the BLEU of the whole corpus."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from sacrebleu.metrics.bleu import BLEU
 
-from polycap.metrics import bleu_metric
+from polycap.metrics import bleu_metric, words_of
 
-__all__ = ["BleuReward"]
+__all__ = ["BleuReward", "CiderReward"]
 
 ORDER = 4
 FLOOR = 0.01
@@ -50,3 +54,71 @@ class BleuReward:
     def _counts(self, caption: str, references: Sequence[str]) -> list[float]:
         score = self._metric.sentence_score(caption, list(references))
         return [*score.counts, *score.totals, score.sys_len, score.ref_len]
+
+
+SIGMA = 6.0
+"""CIDEr-D's tolerance of another length, in words."""
+
+Ngram = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Vector:
+    """A text as CIDEr sees it: n-grams with their tf-idf, and its Euclidean length, for each n."""
+
+    weights: tuple[dict[Ngram, float], ...]
+    norms: tuple[float, ...]
+    words: int
+
+
+class CiderReward:
+    """CIDEr-D of a caption: how alike it and a photo's references are in n-grams that other photos seldom have.
+
+    pycocoevalcap, which scores captions, takes the rarity of n-grams from the very references that it is given; a
+    reward needs that of the whole train split, for a few captions at a time. So it is written out here, and a test
+    holds it equal to pycocoevalcap's.
+
+    Reference: Vedantam et al. (2015), "CIDEr: Consensus-based Image Description Evaluation", arXiv:1411.5726.
+    """
+
+    def __init__(self, tokenizer: str, corpus: Sequence[Sequence[str]]) -> None:
+        """`tokenizer` is sacreBLEU's name, `corpus` the references of all photos."""
+        self._words = words_of(tokenizer)
+        self._photos: Counter[Ngram] = Counter()
+        for references in corpus:
+            self._photos.update({ngram for text in references for ngram in self._count(text)})
+        self._log_size = log(len(corpus))
+        self._vector = lru_cache(maxsize=None)(self._new_vector)  # references come again in each epoch
+
+    def __call__(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """Rewards `(captions,)`, from 0 to 10; papers print 10 times that."""
+        return np.array(
+            [
+                self._score(self._new_vector(caption), map(self._vector, texts), len(texts))
+                for caption, texts in zip(captions, references, strict=True)
+            ]
+        )
+
+    def _count(self, text: str) -> Counter[Ngram]:
+        words = self._words(text)
+        return Counter(tuple(words[i : i + n]) for n in range(1, ORDER + 1) for i in range(len(words) - n + 1))
+
+    def _new_vector(self, text: str) -> _Vector:
+        weights: tuple[dict[Ngram, float], ...] = tuple({} for _ in range(ORDER))
+        for ngram, count in self._count(text).items():
+            weights[len(ngram) - 1][ngram] = count * (self._log_size - log(max(1, self._photos[ngram])))
+        norms = tuple(sqrt(sum(weight * weight for weight in part.values())) for part in weights)
+        # pycocoevalcap takes the number of bigrams for the length; differences of lengths are all that counts
+        return _Vector(weights, norms, max(0, len(self._words(text)) - 1))
+
+    def _score(self, caption: _Vector, references: Iterable[_Vector], count: int) -> float:
+        total = 0.0
+        for reference in references:
+            penalty = exp(-((caption.words - reference.words) ** 2) / (2 * SIGMA**2))
+            for mine, theirs, norm, other in zip(
+                caption.weights, reference.weights, caption.norms, reference.norms, strict=True
+            ):
+                if norm and other:
+                    shared = sum(min(weight, theirs[n]) * theirs[n] for n, weight in mine.items() if n in theirs)
+                    total += penalty * shared / (norm * other)
+        return 10.0 * total / (ORDER * count)

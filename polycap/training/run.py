@@ -41,7 +41,7 @@ from polycap.training.loss import TokenLoss
 from polycap.training.machine import describe_machine, time_spent
 from polycap.training.optimizers import self_critical_optimizer, teacher_forcing_optimizer
 from polycap.training.phase import BEST, Phase, run_phase
-from polycap.training.rewards import BleuReward
+from polycap.training.rewards import BleuReward, CiderReward
 from polycap.training.self_critical import DrawnBatches, PolicyLoss
 from polycap.training.settings import TrainingSettings
 from polycap.training.start import start_from, start_identity
@@ -271,12 +271,15 @@ def _drawn_batches(
     batches: Batches,
     names: Sequence[str],
 ) -> DrawnBatches:
+    references = _rewarding(inputs, names)
+    counts = inputs.language.evaluation.sacrebleu_tokenizer
+    cider = CiderReward(counts, references)
     return DrawnBatches(
         batches,
-        _rewarding(inputs, names),
+        references,
         tokenizer,
         Sampler(decoder),
-        partial(BleuReward, inputs.language.evaluation.sacrebleu_tokenizer),
+        partial(BleuReward, counts) if settings.self_critical_reward == "bleu" else lambda: cider,
         captions=settings.self_critical_samples,
         length=settings.max_tokens,
         seed=settings.seed,
