@@ -163,7 +163,9 @@ def without_pca(pack: Pack) -> Pack:
     """The pack as if its decoder read what its PCA reads."""
     assert pack.pca is not None
     decoder = pack.card.decoder.model_copy(update={"channels": pack.pca.mean.size})
-    return replace(pack, pca=None, card=pack.card.model_copy(update={"decoder": decoder}))
+    other = replace(pack, pca=None, card=pack.card.model_copy(update={"decoder": decoder}))
+    vars(other)["decoder"] = pack.decoder  # as if it had been loaded
+    return other
 
 
 def test_splits_without_photos(captioner: Captioner, tiny_dataset: Dataset) -> None:

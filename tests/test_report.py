@@ -18,6 +18,7 @@ from polycap.decoder.pack import read_card
 from polycap.errors import EvaluationError
 from polycap.evaluation import Evaluation
 from polycap.language import Language
+from polycap.language_folder import load_language
 from polycap.metrics import METRICS, score_captions
 from polycap.registry import get_language
 from polycap.report import parse_references, references_of, write_comparison
@@ -182,8 +183,8 @@ def test_where_references_come_from(world: World, tiny_dataset: Dataset, tmp_pat
     card = read_card(world.pack)
     fitting = shutil.copytree(world.places / CODE, tmp_path / "languages" / CODE)
     change_json(fitting / "pack" / "card.json", data={**card.data, "fingerprint": tiny_dataset.fingerprint()})
-    own = language.model_copy(update={"folder": fitting})
-    assert references_of(own, tiny_dataset, "dev", {}) is tiny_dataset
+    own = load_language(fitting)
+    assert references_of(own, tiny_dataset, "dev", {}) == tiny_dataset
     with pytest.raises(EvaluationError, match=f"other captions than those in .*: give --references {CODE}=FILE"):
         references_of(language, tiny_dataset.with_captions({name: (Caption(0, "x"),)}), "dev", {})
     (tmp_path / CODE).mkdir()

@@ -172,7 +172,10 @@ def test_a_score_is_the_reference_s(
 
 
 @pytest.mark.usefixtures("cache")
-def test_what_is_broken_is_told_in_its_own_words(tmp_path: Path, tiny_tokenizer: Tokenizer) -> None:
+def test_what_is_broken_is_told_in_its_own_words(
+    tmp_path: Path, tiny_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYCAP_CACHE", str(tmp_path / "cache"))  # where no graph of this pack is yet
     pack = make_pack(tmp_path, "merge", tiny_tokenizer)
     (tmp_path / "decoder.safetensors").write_bytes(b"x")  # after it was loaded and checked
     with pytest.raises(PackError, match=r"decoder\.safetensors: is 1 bytes long; its card says"):

@@ -61,6 +61,9 @@ def train(
     start: Annotated[
         Path | None, typer.Option(help="Begin with the decoder in this pack, of another language, but for its tokens.")
     ] = None,
+    terms: Annotated[
+        list[str] | None, typer.Option(help="The captions' terms, for the pack's card; may be given again.")
+    ] = None,
 ) -> None:
     """Train a language's decoder and write its pack; resumes where it was stopped."""
     from polycap.registry import get_language
@@ -79,7 +82,7 @@ def train(
     from polycap.training.run import TrainingInputs, train_decoder
 
     opened = open_features(features)
-    inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, start=start)
+    inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, start=start, terms=tuple(terms or ()))
     typer.echo(train_decoder(inputs, out, settings))
 
 

@@ -81,7 +81,7 @@ def write_comparison_page(path: Path, comparison: Comparison) -> None:
 
 def _section(language: Language, facts: dict[str, str], examples: Examples) -> _Section:
     worst = "Worst"
-    if examples.lowest > len(examples.worst):
+    if 0 < len(examples.worst) < examples.lowest:
         worst = f"Worst: {len(examples.worst)} of the {examples.lowest} that score {examples.worst[0].score:.1f}"
     ends = [("Best", examples.best), (worst, examples.worst)]
     shown = [

@@ -4,7 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from polycap.build.job import CAPTIONS
-from polycap.dataset import CaptionSource, Dataset, chief_origin, read_captions, read_sources, score_against
+from polycap.dataset import (
+    CaptionSource,
+    Dataset,
+    chief_origin,
+    language_sources,
+    read_captions,
+    read_sources,
+    score_against,
+)
 from polycap.decoder.pack import read_card
 from polycap.errors import EvaluationError
 from polycap.language import Language
@@ -44,8 +52,9 @@ def references_of(
 ) -> Dataset:
     """The dataset with the captions that a language is scored against, all of one origin.
 
-    They are those that are given; else those that its build in `work` has learned from; else the dataset's own, if
-    they are what its pack has learned from. Of several origins, what people wrote goes first.
+    They are those that are given; else those that its build in `work` has learned from; else those of the files that
+    its folder names; else the dataset's own, if they are what its pack has learned from. Of several origins, what
+    people wrote goes first.
 
     Raises:
         EvaluationError: there are none, or none of the split.
@@ -71,6 +80,8 @@ def _choose(language: Language, dataset: Dataset, given: Sequence[CaptionSource]
     if built is not None and built.is_file():
         captions, _ = read_captions(built)
         return dataset.with_captions(captions)
+    if sources := language_sources(language, dataset.folder):
+        return dataset.with_captions(read_sources(sources)[0])
     if read_card(language.pack_folder).data.get("fingerprint") == dataset.fingerprint():
         return dataset
     raise EvaluationError(

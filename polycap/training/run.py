@@ -73,6 +73,7 @@ class TrainingInputs:
         pca: the map that reduced the stores, or None.
         tokenizer: one that is trained already; without it, one is trained on the train split's captions.
         start: the pack of another language whose decoder this one begins with, but for what belongs to tokens.
+        terms: of the captions, for the pack's card, beside those of photos and encoder.
     """
 
     language: Language
@@ -81,6 +82,7 @@ class TrainingInputs:
     pca: FeaturePCA | None
     tokenizer: Tokenizer | None = None
     start: Path | None = None
+    terms: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise TrainingError or FeatureStoreError where the parts don't belong together."""
@@ -366,9 +368,10 @@ def _card(
             "fingerprint": config["dataset"],
             "views": ", ".join(config["views"]),
         },
-        terms=[FLICKR8K_TERMS if "Flickr_8k" in dataset.split_source else OTHER_TERMS, ENCODER_TERMS],
+        terms=[FLICKR8K_TERMS if "Flickr_8k" in dataset.split_source else OTHER_TERMS, *inputs.terms, ENCODER_TERMS],
         training={
             **config["settings"],
+            "begins with": config["start"] or "nothing",
             "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
             "best epoch": int(best["epoch"]),
             "best epoch's dev BLEU-4": round(best["dev_bleu4"], 2),
