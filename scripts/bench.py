@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import random
 import resource
 import shutil
 import statistics
@@ -24,6 +25,7 @@ def main() -> None:
         "train": bench_train,
         "caption": bench_caption,
         "translate": bench_translate,
+        "killed": bench_killed,
         "startup": bench_startup,
         "runtimes": bench_runtimes,
     }
@@ -35,9 +37,11 @@ def main() -> None:
     )
     parser.add_argument("--photos", type=int, default=512, help="photos to measure on; 0 means all")
     parser.add_argument("--language", default="en")
-    parser.add_argument("--package", type=Path, help="for translate: an .argosmodel file")
+    parser.add_argument("--package", type=Path, help="for translate and killed: an .argosmodel file")
     parser.add_argument("--captions", type=int, default=500, help="for translate: how many, from all over the dataset")
     parser.add_argument("--repeats", type=int, default=5, help="for translate: times that each side has its turn")
+    parser.add_argument("--kills", type=int, default=20, help="for killed: how often")
+    parser.add_argument("--seconds", type=float, default=11.0, help="for killed: how long a run lives at most")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if arguments.data is None and arguments.stage != "startup":
@@ -133,6 +137,45 @@ def bench_translate(arguments: argparse.Namespace) -> Row:
         "argos_threads": f"{settings.inter_threads}x{settings.intra_threads or 'auto'}",
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+def bench_killed(arguments: argparse.Namespace) -> Row:
+    """All captions translated twice, once with `kill -9` again and again: are the files the same to the byte?"""
+    if not arguments.package:
+        raise SystemExit(
+            "scripts/bench killed needs --package FILE.argosmodel and the --language that it translates to"
+        )
+    code, chance = arguments.language, random.Random(0)
+    with tempfile.TemporaryDirectory() as place:
+        environment = {**os.environ, "ARGOS_PACKAGES_DIR": f"{place}/packages"}
+
+        def start(folder: str, *more: str) -> subprocess.Popen[bytes]:
+            out = f"{place}/{folder}/{code}.jsonl"
+            command = [sys.executable, "-m", "polycap", "translate", code, "--data", str(arguments.data), "--out", out]
+            return subprocess.Popen([*command, *more], env=environment, stdout=subprocess.DEVNULL)
+
+        begun = time.perf_counter()
+        if start("whole", "--package", str(arguments.package)).wait():
+            raise SystemExit("the undisturbed run failed")
+        whole = time.perf_counter() - begun
+        kills, status = 0, None
+        while status is None:
+            run = start("killed")
+            try:  # after a kill too many the rest is left in peace
+                status = run.wait(chance.uniform(0.4, 1.0) * arguments.seconds if kills < arguments.kills else None)
+            except subprocess.TimeoutExpired:
+                run.kill()
+                run.wait()
+                kills += 1
+        names = [f"{code}.jsonl", f"{code}.dropped.jsonl"]
+        files = [[Path(place, folder, name).read_bytes() for name in names] for folder in ("whole", "killed")]
+        return {
+            "kills": kills,
+            "same_bytes": files[0] == files[1],
+            "captions": files[0][0].count(b"\n"),
+            "whole_seconds": round(whole, 1),
+            "child_peak_memory_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
+        }
 
 
 def bench_runtimes(arguments: argparse.Namespace) -> Row:
