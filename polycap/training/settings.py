@@ -12,7 +12,7 @@ __all__ = ["TrainingSettings", "parse_settings"]
 
 
 class TrainingSettings(BaseModel):
-    """The recipe. The defaults are the ones that the shipped packs were trained with."""
+    """The recipe. The defaults are those that the shipped English pack was trained with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
