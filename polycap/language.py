@@ -186,6 +186,7 @@ class DecodingSettings(_Table):
     max_length: int = Field(default=24, ge=1, le=512, description="a whole number of tokens, 1 to 512")
     min_length: int = Field(default=3, ge=0, le=511, description="a whole number of tokens, 0 to 511")
     no_repeat_ngram: int = Field(default=3, ge=0, le=16, description="a whole number of tokens, 0 (off) to 16")
+    no_repeat_token: bool = Field(default=True, description="true or false: whether a token may not follow itself")
 
 
 def _words(notions: Any) -> tuple[str, ...]:

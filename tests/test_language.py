@@ -69,6 +69,7 @@ def test_six_facts_are_enough(tmp_path: Path) -> None:
     assert language.decoding.length_penalty == 0.7
     assert (language.decoding.min_length, language.decoding.max_length) == (3, 24)
     assert language.decoding.no_repeat_ngram == 3
+    assert language.decoding.no_repeat_token
 
 
 def test_a_pack_with_a_card_makes_it_trained(tmp_path: Path) -> None:

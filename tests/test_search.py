@@ -45,7 +45,7 @@ class Chain(Decoder):
 
 
 def settings(**values: Any) -> DecodingSettings:
-    return DecodingSettings(**{"max_length": 8, **values})
+    return DecodingSettings(**{"max_length": 8, "no_repeat_token": False, **values})
 
 
 def chain(size: int = 10, **wishes: float) -> Chain:
@@ -88,12 +88,14 @@ def plain_search(decoder: Decoder, features: Any, rules: DecodingSettings) -> li
             if position < rules.min_length:
                 row[EOS] = -np.inf
             # a beam may end only if that is among its better choices
-            for token in np.argsort(-row)[: rules.beam_width + 1 + rules.max_length].tolist():
+            for token in np.argsort(-row)[: rules.beam_width + 2 + rules.max_length].tolist():
                 value = total + row[token]
                 if value == -np.inf:
                     continue
                 if token == EOS:
                     done.append((tokens, value, value / (position + 1) ** rules.length_penalty))
+                elif rules.no_repeat_token and tokens[-1:] == (token,):
+                    continue
                 elif not (rules.no_repeat_ngram and repeats((*tokens, token), rules.no_repeat_ngram)):
                     grown.append(((*tokens, token), value, beam))
         live = sorted(grown, key=lambda beam: -beam[1])[: rules.beam_width]
@@ -114,9 +116,10 @@ def assert_same(found: list[Caption], expected: list[Caption]) -> None:
     [
         settings(beam_width=1, length_penalty=0.0, min_length=0, no_repeat_ngram=0),
         settings(beam_width=3, length_penalty=0.7, min_length=2, no_repeat_ngram=3),
+        settings(beam_width=3, length_penalty=0.7, min_length=2, no_repeat_ngram=3, no_repeat_token=True),
         settings(beam_width=4, length_penalty=1.5, min_length=4, no_repeat_ngram=2, max_length=10),
     ],
-    ids=["greedy", "beam 3", "beam 4"],
+    ids=["greedy", "beam 3", "beam 3, no token twice", "beam 4"],
 )
 def test_finds_what_a_plain_search_finds(kind: str, rules: DecodingSettings) -> None:
     lengths = set()
@@ -199,6 +202,18 @@ def test_no_ngram_is_repeated(size: int) -> None:
 def test_an_ngram_longer_than_a_caption_forbids_nothing() -> None:
     decoder = chain(t4=9.0, t3=NEVER)
     assert captions(search(decoder, no_repeat_ngram=9))[0][0] == (4,) * 8
+
+
+def test_no_token_follows_itself() -> None:
+    decoder = chain(t6=6.0, t7=5.0)
+    for width in (1, 4):
+        free, kept = (
+            captions(search(decoder, no_repeat_ngram=0, no_repeat_token=kept, beam_width=width))
+            for kept in (False, True)
+        )
+        assert set(free[0][0]) == {6}
+        assert kept[0][0][:6] == (6, 7) * 3
+        assert all(one != other for tokens, _, _ in kept for one, other in itertools.pairwise(tokens))
 
 
 def test_length_penalty_decides_between_short_and_long() -> None:

@@ -1,5 +1,7 @@
 """The main decoder: an LSTM whose every output asks the photo's cells what to say next."""
 
+from typing import Any
+
 from polycap.backend import keras
 from polycap.decoder.base import Decoder, State, Tensor, lstm_gates
 from polycap.decoder.settings import DecoderSettings
@@ -47,6 +49,10 @@ class AttentionDecoder(Decoder):
         self.readout = dense(embedding, activation="tanh", name="readout")
         self.output_dropout = keras.layers.Dropout(settings.output_dropout)
         self.output_bias = self.add_weight(shape=(settings.vocab_size,), initializer="zeros", name="output_bias")
+
+    @property
+    def token_bias(self) -> Any:
+        return self.output_bias
 
     def prepare(self, features: Tensor, training: bool = False) -> tuple[State, State]:
         features = self.feature_dropout(ops.cast(features, "float32"), training=training)

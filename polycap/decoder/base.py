@@ -31,6 +31,11 @@ class Decoder(keras.Model):  # type: ignore[misc]
         super().__init__(name=settings.kind)
         self.settings = settings
 
+    @property
+    def token_bias(self) -> Any:
+        """The weight `(vocab_size,) float32` that begins as the logarithm of each token's frequency, if any."""
+        return None
+
     @abstractmethod
     def prepare(self, features: Tensor, training: bool = False) -> tuple[State, State]:
         """Compute what depends on the photo alone.

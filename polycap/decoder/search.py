@@ -20,7 +20,8 @@ class Search(keras.Model):  # type: ignore[misc]
     """Beam search over a decoder; width 1 is greedy search.
 
     Finished captions and live beams are kept apart, as in Wu et al. (2016), arXiv:1609.08144; scores are normalised
-    by length ** length_penalty; an n-gram of tokens is never repeated (Paulus et al., 2017, arXiv:1705.04304).
+    by length ** length_penalty; an n-gram of tokens is never repeated (Paulus et al., 2017, arXiv:1705.04304), and no
+    token follows itself.
     `<pad>`, `<unk>` and `<s>` are never emitted. The loop ends as soon as no live beam can still win.
     """
 
@@ -98,10 +99,10 @@ class Search(keras.Model):  # type: ignore[misc]
     def _candidates(self, totals: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The best tokens of each beam, `(photos, beams, vocab_size)` → totals, tokens, beams `(photos, candidates)`.
 
-        So many that `beam_width` remain beside `</s>` even if every earlier n-gram forbids another one.
+        So many that `beam_width` remain beside `</s>` even if every earlier n-gram and the last token forbid another.
         """
         width = self.settings.beam_width
-        count = min(width + 1 + self.settings.max_length, totals.shape[-1])
+        count = min(width + 2 + self.settings.max_length, totals.shape[-1])
         totals, token = ops.top_k(totals, count)  # (photos, beams, count)
         parent = ops.zeros_like(token) + ops.arange(width, dtype=token.dtype)[None, :, None]
         flat = (-1, width * count)
@@ -119,7 +120,15 @@ class Search(keras.Model):  # type: ignore[misc]
         return _select(token_ids, chosen), ops.take_along_axis(log_probs, chosen, axis=1), scores
 
     def _repeats(self, history: Tensor, token: Tensor, position: Tensor) -> Tensor:
-        """Which candidates would repeat an n-gram of their own history: `(photos, candidates) bool`."""
+        """Which candidates would repeat the token before them, or an earlier n-gram: `(photos, candidates) bool`."""
+        again = self._repeats_ngram(history, token, position)
+        if not self.settings.no_repeat_token:
+            return again
+        last = ops.take(history, ops.maximum(position - 1, 0), axis=2)  # <pad>, which is no candidate, at the start
+        return ops.logical_or(again, ops.cast(token, history.dtype) == last)
+
+    def _repeats_ngram(self, history: Tensor, token: Tensor, position: Tensor) -> Tensor:
+        """Which candidates would end an n-gram of their own history."""
         size, length = self.settings.no_repeat_ngram, self.settings.max_length
         if size == 0 or size > length:
             return ops.zeros_like(token, dtype="bool")

@@ -44,7 +44,7 @@ from polycap.training.phase import BEST, Phase, run_phase
 from polycap.training.rewards import BleuReward, CiderReward
 from polycap.training.self_critical import DrawnBatches, PolicyLoss
 from polycap.training.settings import TrainingSettings
-from polycap.training.start import start_from, start_identity
+from polycap.training.start import expect_frequencies, start_from, start_identity
 
 __all__ = ["TrainingInputs", "train_decoder"]
 
@@ -219,6 +219,7 @@ def _learn(
 ) -> tuple[dict[str, float], Path]:
     """Run the epochs that are left of both phases; returns the best epoch's log, and the file of its weights."""
     examples, caption_weights = _examples(inputs, tokenizer)
+    expect_frequencies(decoder, (ids for _, captions in examples for ids in captions))
     batches = Batches(
         examples,
         inputs.stores,
