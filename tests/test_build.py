@@ -982,3 +982,12 @@ def test_a_build_begins_with_another_language(built: Place) -> None:
     assert told in built.build(f"--start={OTHER_CODE}", "--dry-run", code=OTHER_CODE).err
     shutil.rmtree(built.pack())
     assert "has no pack: build that first" in built.build("--dry-run", code=OTHER_CODE).err
+
+
+def test_features_are_reduced_by_the_pca_of_what_a_build_begins_with(built: Place) -> None:
+    """Elsewhere than where that was built: other photos would have another PCA, and training would refuse."""
+    shutil.rmtree(built.work / "features")
+    assert "train" in ran(built.first(f"--start={CODE}", code=OTHER_CODE))
+    assert read_card(built.pack(OTHER_CODE)).pca == read_card(built.pack()).pca
+    assert ran(built.build(code=OTHER_CODE)) == []
+    assert built.plan("--start=", code=OTHER_CODE)["features"] == "changed: PCA"

@@ -18,7 +18,7 @@ from polycap.features import prepare as prepare_module
 from polycap.features.extract import decode_batches, extract_features
 from polycap.features.images import load_photo
 from polycap.features.pca import FeaturePCA, fit_pca, reduce_store
-from polycap.features.prepare import Features, open_features, prepare_features
+from polycap.features.prepare import Features, load_pca, open_features, prepare_features
 from polycap.features.store import FeatureStore, StoreWriter
 
 if TYPE_CHECKING:
@@ -464,6 +464,21 @@ def test_one_view(dataset: "Dataset", encoder: "Encoder", features: Prepared, tm
     shutil.copytree(features.folder / "full-plain", tmp_path / "full-plain")
     shutil.copy(features.folder / "pca.safetensors", tmp_path)
     assert len(prepare(dataset, Never(encoder), tmp_path, mirrored=False).stores) == 1
+
+
+def test_a_given_pca_is_used_and_no_other(
+    dataset: "Dataset", encoder: "Encoder", features: Prepared, folder: Path, tmp_path: Path
+) -> None:
+    few = replace(dataset, photos=dataset.photos[:9])
+    given = load_pca(features.folder)
+    made = prepare_features(few, encoder, tmp_path / "new", components=7, pca=given, progress=False)
+    assert (made.pca.identity, made.stores[0].pca, made.stores[0].shape[1]) == (given.identity, given.identity, 4)
+    assert load_pca(tmp_path / "new" / "pca.safetensors").identity == given.identity
+    other = FeaturePCA(given.mean + 1, given.basis, given.variance)
+    never = cast("Encoder", Never(encoder))
+    with pytest.raises(FeatureStoreError, match=f"holds features of PCA {given.identity}, not {other.identity}"):
+        prepare_features(dataset, never, folder, pca=other, mirrored=True, progress=False)
+    assert prepare_features(dataset, never, folder, pca=given, mirrored=True, progress=False).pca.components == 4
 
 
 def test_what_does_not_fit_is_told_before_the_first_photo(folder: Path, dataset: "Dataset", encoder: "Encoder") -> None:

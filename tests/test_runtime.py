@@ -13,14 +13,19 @@ import pytest
 from tiny import CODE, World, make_card, make_decoder, make_features
 
 from polycap.captioning import Captioner
+from polycap.dataset import load_dataset
 from polycap.decoder.pack import Pack, load_pack, named_weights, save_pack
 from polycap.decoder.search import Search
 from polycap.errors import CaptionRuntimeError, EncoderError, PackError
+from polycap.features.images import load_photo
+from polycap.features.pca import FeaturePCA
+from polycap.features.store import FeatureStore
 from polycap.language import DecodingSettings
 from polycap.runtime import graphs
 from polycap.runtime.choose import open_runtime
 from polycap.runtime.exported import OpenVINORuntime
 from polycap.runtime.graphs import MODEL, Graph, find_graph
+from polycap.runtime.precision import FPMATH, choose_precision
 from polycap.runtime.reference import KerasRuntime
 from polycap.tokenizer import Tokenizer
 
@@ -84,6 +89,36 @@ def test_the_encoder_sees_what_keras_sees(encoder: Any, encoder_weights: Path) -
     assert one.dtype == np.float32
     np.testing.assert_allclose(one, other, atol=1e-3 * float(np.abs(other).max()))
     assert (exported.grid(photos[:, :, ::-1]) != one).any()  # a view, as for mirrored photos
+
+
+IN_F32 = """
+import sys
+import numpy as np
+from pathlib import Path
+from polycap.runtime.choose import open_runtime
+photos, weights, grid = map(Path, sys.argv[1:])
+encoder = open_runtime("keras", precision="f32").encoder(weights)
+assert encoder.precision == "f32"
+np.save(grid, encoder.grid(np.load(photos)))
+"""
+
+
+@pytest.mark.usefixtures("cache")
+def test_in_whole_float32_they_agree(encoder_weights: Path, tmp_path: Path) -> None:
+    """What they differ in otherwise is how each rounds to bfloat16."""
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 299, 299, 3), dtype=np.uint8)
+    np.save(tmp_path / "photos.npy", pixels)
+    command = [sys.executable, "-c", IN_F32, tmp_path / "photos.npy", encoder_weights, tmp_path / "grid.npy"]
+    # of its own: TensorFlow, loaded here already, keeps to bfloat16
+    subprocess.run(command, env={**os.environ, FPMATH: "BF16"}, check=True)
+    expected = np.load(tmp_path / "grid.npy")
+    encoders = {name: OpenVINORuntime(name).encoder(encoder_weights) for name in ("f32", "auto")}
+    assert encoders["f32"].precision == "f32"
+    exact = encoders["f32"].grid(pixels)
+    np.testing.assert_allclose(exact, expected, atol=1e-5 * float(np.abs(expected).max()))
+    if encoders["auto"].precision == "bf16":
+        rounded = encoders["auto"].grid(pixels)
+        assert 0 < np.linalg.norm(rounded - exact) / np.linalg.norm(exact) < 0.05
 
 
 WITHOUT_TENSORFLOW = """
@@ -152,6 +187,58 @@ def test_which_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYCAP_RUNTIME", "torch")
     with pytest.raises(CaptionRuntimeError, match="POLYCAP_RUNTIME torch: no such runtime"):
         open_runtime()
+
+
+def test_which_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FPMATH, "BF16")
+    assert (choose_precision(), choose_precision("f32")) == ("auto", "f32")
+    with pytest.raises(CaptionRuntimeError, match="--precision f16: no such precision; there are auto, f32, bf16"):
+        open_runtime(precision="f16")
+    monkeypatch.setenv(FPMATH, "STRICT")
+    assert (choose_precision(), choose_precision("bf16")) == ("f32", "bf16")
+    monkeypatch.setenv("POLYCAP_PRECISION", "double")
+    with pytest.raises(CaptionRuntimeError, match="POLYCAP_PRECISION double: no such precision"):
+        open_runtime()
+
+
+@pytest.mark.usefixtures("encoder")
+def test_tensorflow_is_told_the_precision_in_time(encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FPMATH, "BF16")
+    with pytest.raises(CaptionRuntimeError, match=f"f32 comes too late, .*; set {FPMATH}=STRICT beforehand"):
+        KerasRuntime("f32").encoder(encoder_weights)
+    monkeypatch.setattr("polycap.features.encoder.Encoder.load", lambda _: None)
+    KerasRuntime("bf16").encoder(encoder_weights)
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    KerasRuntime("f32").encoder(encoder_weights)
+    assert os.environ[FPMATH] == "STRICT"
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_cpu_without_bfloat16(encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32"])
+    monkeypatch.setattr("polycap.runtime.exported._compile", lambda _, precision: precision)
+    assert OpenVINORuntime().encoder(encoder_weights).precision == "f32"
+    with pytest.raises(CaptionRuntimeError, match="this CPU has no bf16; give --precision f32, or none"):
+        OpenVINORuntime("bf16").encoder(encoder_weights)
+
+
+@pytest.mark.usefixtures("cache")
+def test_features_without_tensorflow(tiny_data: Path, encoder_weights: Path, tmp_path: Path) -> None:
+    """By OpenVINO, as captions are."""
+    script = "import sys\nsys.modules['tensorflow'] = None\nfrom polycap.cli import main\nmain()"
+    command = [sys.executable, "-c", script, "features", str(tiny_data), "--out", str(tmp_path / "f")]
+    command += ["--components", "4", "--no-mirrored", "--encoder-weights", str(encoder_weights)]
+    done = subprocess.run([*command, "--precision", "f32"], env=os.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    store = FeatureStore(tmp_path / "f" / "plain")
+    assert store.precision == "f32"
+    assert len(store.rows(store.names)) == 12
+    encoder = OpenVINORuntime("f32").encoder(encoder_weights)
+    paths = [photo.path for photo in load_dataset(tiny_data).photos]
+    expected = FeaturePCA.load(tmp_path / "f" / "pca.safetensors")(
+        encoder.grid(np.stack([load_photo(path, encoder.size) for path in paths]))
+    )
+    np.testing.assert_allclose(store.features, expected, atol=0.01 * float(np.abs(expected).max()))
 
 
 @pytest.mark.usefixtures("encoder")

@@ -272,7 +272,14 @@ def test_features_of_another_encoder_or_pca_are_refused(whole: Whole) -> None:
 
 # --- stores that don't fit, or are broken ---
 
-MADE: dict[str, Any] = {"names": ["a", "b"], "shape": (4, 6), "encoder": "tiny", "pca": "abc", "mirrored": False}
+MADE: dict[str, Any] = {
+    "names": ["a", "b"],
+    "shape": (4, 6),
+    "encoder": "tiny",
+    "precision": "f32",
+    "pca": "abc",
+    "mirrored": False,
+}
 
 
 @pytest.mark.parametrize(
@@ -282,6 +289,7 @@ MADE: dict[str, Any] = {"names": ["a", "b"], "shape": (4, 6), "encoder": "tiny",
         ({"names": ["b", "a"]}, "other photos"),
         ({"names": ["a"]}, "other photos"),
         ({"encoder": "new"}, "encoder tiny, not new"),
+        ({"precision": "bf16"}, "precision f32, not bf16; go on with --precision f32"),
         ({"pca": None}, "pca abc, not None"),
         ({"mirrored": True}, "mirrored False, not True"),
         ({"shape": (4, 7)}, r"shape \[4, 6\], not \[4, 7\]"),

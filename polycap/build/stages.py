@@ -21,7 +21,7 @@ from polycap.build.record import Values
 from polycap.dataset import CaptionSource, Dataset, chief_origin, count_origins, score_against
 from polycap.errors import FeatureStoreError
 from polycap.features.identity import expected_identity
-from polycap.features.pca import FeaturePCA
+from polycap.features.pca import PCA_FILE, FeaturePCA
 from polycap.features.store import FeatureStore
 from polycap.files import digest, sha256_file, write_text
 from polycap.probes import look_in_files
@@ -83,16 +83,24 @@ class FeaturesStage(_JobStage):
         return f"features-{'-'.join(self.views)}.stage.json"
 
     def facts(self) -> dict[str, str]:
-        """Photos by their bytes; the PCA is fitted on those of the train split."""
+        """Photos by their bytes; the PCA is fitted on those of the train split, or that of the pack to begin with."""
         job = self.job
         photos = [[photo.name, job.hashes.get(photo.path)] for photo in job.dataset.photos]
-        return {
+        facts = {
             "photos": digest(photos),
             "train split": digest([photo.name for photo in job.dataset.split("train")]),
             "encoder": expected_identity(job.arguments.encoder_weights, job.hashes.get),
             "components": str(job.arguments.components),
             "mirrored": str(job.arguments.mirrored),
         }
+        given = job.start and read_pack(job.start).get("pca")
+        if not given or self._fitted(facts) == given:  # the pack may have been built from these very features
+            return facts
+        return facts | {"PCA": given}
+
+    def _fitted(self, facts: Values) -> str:
+        """The PCA that was fitted on the same photos, if so."""
+        return _pca_identity(self.place(facts))
 
     def unfinished(self, place: Path) -> str:
         """Photos done of each view."""
@@ -107,9 +115,9 @@ class FeaturesStage(_JobStage):
                 counts.append(f"{done:,} of {len(store.names):,} photos {folder.name}")
         return ", ".join(counts)
 
-    def run(self, place: Path, inputs: Values) -> Result:  # noqa: ARG002
+    def run(self, place: Path, inputs: Values) -> Result:
         """Extract, fit the PCA, reduce."""
-        from polycap.features.prepare import prepare_features
+        from polycap.features.prepare import load_pca, prepare_features
 
         job = self.job
         with alone(place, "these features", wait=True):
@@ -119,6 +127,7 @@ class FeaturesStage(_JobStage):
                 job.encoder,
                 place,
                 components=job.arguments.components,
+                pca=load_pca(job.start) if "PCA" in inputs and job.start else None,
                 mirrored=job.arguments.mirrored,
                 progress=job.progress,
             )
@@ -128,16 +137,12 @@ class FeaturesStage(_JobStage):
             logger.warning("%s: left out: %s", name, reason)
         made = {"features": place.name, "PCA": features.pca.identity, "views": ", ".join(self.views)}
         files = [path for view in self.views for path in sorted((place / view).iterdir())]
-        return Result({**made, "unreadable photos": str(len(unread))}, [place / "pca.safetensors", *files])
+        return Result({**made, "unreadable photos": str(len(unread))}, [place / PCA_FILE, *files])
 
 
 def _clear_broken(place: Path) -> None:
     """Remove what can't be gone on with: torn stores, and a PCA and reduced stores that are not of one another."""
-    path = place / "pca.safetensors"
-    try:
-        pca = FeaturePCA.load(path).identity if path.is_file() else ""
-    except FeatureStoreError:
-        pca = ""
+    pca = _pca_identity(place)
     stores = {}
     for folder in [folder for folder in place.iterdir() if folder.is_dir()]:
         try:
@@ -146,9 +151,17 @@ def _clear_broken(place: Path) -> None:
             shutil.rmtree(folder)
     reduced = {folder: identity for folder, identity in stores.items() if identity is not None}
     if not pca or any(identity != pca for identity in reduced.values()):
-        path.unlink(missing_ok=True)
+        (place / PCA_FILE).unlink(missing_ok=True)
         for folder in reduced:
             shutil.rmtree(folder)
+
+
+def _pca_identity(place: Path) -> str:
+    """Of the PCA in a folder of features; empty if there is none that can be read."""
+    try:
+        return FeaturePCA.load(place / PCA_FILE).identity
+    except FeatureStoreError:
+        return ""
 
 
 class CaptionsStage(_JobStage):

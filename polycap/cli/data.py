@@ -45,6 +45,10 @@ def make_features(
     data: Annotated[Path, typer.Argument(help="The dataset's folder.")],
     out: Annotated[Path, typer.Option(help="Where the features go.")] = Path("features"),
     components: Annotated[int, typer.Option(min=1, max=2048, help="Channels per cell after the PCA.")] = 512,
+    pca: Annotated[
+        Path | None,
+        typer.Option(help="A pack whose PCA to use, as `polycap train --start PACK` needs; else one is fitted."),
+    ] = None,
     mirrored: Annotated[bool, typer.Option(help="Make a second view, flipped left to right.")] = True,
     keep_full: Annotated[bool, typer.Option(help="Keep the unreduced features, 3.3 GB a view.")] = False,
     encoder_weights: Weights = None,
@@ -54,16 +58,17 @@ def make_features(
 
     dataset = load_dataset(data)
     from polycap.features.encoder import Encoder
-    from polycap.features.prepare import prepare_features
+    from polycap.features.prepare import load_pca, prepare_features
 
     features = prepare_features(
         dataset,
         Encoder.load(encoder_weights),
         out,
         components=components,
+        pca=load_pca(pca) if pca else None,
         mirrored=mirrored,
         keep_full=keep_full,
     )
     note_all(f"{name}: {reason}" for name, reason in features.stores[0].faults.items())
-    kept = f"{components} components keep {features.pca.variance:.1%} of the variance"
+    kept = f"{features.pca.components} components keep {features.pca.variance:.1%} of the variance"
     typer.echo(f"{out}: {len(dataset.photos)} photos, {len(features.stores)} views; {kept}")

@@ -14,7 +14,10 @@ from polycap.errors import FeatureStoreError, PolycapError
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.files import atomic_path
 
-__all__ = ["FeaturePCA", "fit_pca", "reduce_store"]
+__all__ = ["PCA_FILE", "FeaturePCA", "fit_pca", "reduce_store"]
+
+PCA_FILE = "pca.safetensors"
+"""In a folder of features, and in a pack."""
 
 
 class FeaturePCA:

@@ -15,13 +15,13 @@ from pathlib import Path
 from polycap.dataset import Dataset
 from polycap.errors import FeatureStoreError
 from polycap.features.extract import extract_features
-from polycap.features.pca import FeaturePCA, fit_pca, reduce_store
+from polycap.features.pca import PCA_FILE, FeaturePCA, fit_pca, reduce_store
 from polycap.features.protocol import PhotoEncoder
 from polycap.features.store import MANIFEST, FeatureStore
+from polycap.files import make_folder
 
-__all__ = ["Features", "open_features", "prepare_features"]
+__all__ = ["Features", "load_pca", "open_features", "prepare_features"]
 
-PCA_FILE = "pca.safetensors"
 PLAIN, MIRRORED = "plain", "mirrored"
 
 
@@ -39,6 +39,7 @@ def prepare_features(
     folder: Path,
     *,
     components: int = 512,
+    pca: FeaturePCA | None = None,
     mirrored: bool = False,
     keep_full: bool = False,
     progress: bool = True,
@@ -50,6 +51,8 @@ def prepare_features(
         encoder: the shared encoder.
         folder: where the stores go.
         components: channels after the PCA; 512 of Xception's 2048 keep about 85% of the variance.
+        pca: reduce by this one and fit none: a decoder can begin with another's weights only if both read features of
+            one PCA.
         mirrored: make the mirrored view too.
         keep_full: keep the unreduced stores.
 
@@ -60,14 +63,17 @@ def prepare_features(
     views = (PLAIN, MIRRORED) if mirrored else (PLAIN,)
     # before the first photo: what doesn't fit should not be found out hours later
     done = {view: _complete(folder / view, encoder, [name for name, _ in photos]) for view in views}
-    if (folder / PCA_FILE).is_file() or any(done.values()):
+    if pca is not None:
+        components = pca.components
+        _use_pca(folder, pca, any(done.values()))
+    elif (folder / PCA_FILE).is_file() or any(done.values()):
         _load_pca(folder, components)
     for view in views:
         if done[view]:
             continue
         full = extract_features(photos, encoder, folder / f"full-{view}", mirrored=view == MIRRORED, progress=progress)
-        pca = _pca(folder, dataset, full, components)
-        reduce_store(full, pca, folder / view, progress=progress)
+        fitted = _pca(folder, dataset, full, components)
+        reduce_store(full, fitted, folder / view, progress=progress)
         if not keep_full:
             shutil.rmtree(full.folder)
     return open_features(folder)
@@ -106,6 +112,28 @@ def _pca(folder: Path, dataset: Dataset, full: FeatureStore, components: int) ->
         names = [photo.name for photo in dataset.split("train") if photo.name in full]
         fit_pca(full, names, components).save(folder / PCA_FILE)
     return _load_pca(folder, components)
+
+
+def _use_pca(folder: Path, pca: FeaturePCA, begun: bool) -> None:
+    """Put a PCA in its place, before the first photo.
+
+    Raises:
+        FeatureStoreError: another one is there.
+    """
+    path = folder / PCA_FILE
+    if not begun and not path.is_file():
+        pca.save(make_folder(folder) / PCA_FILE)
+    elif (found := FeaturePCA.load(path).identity) != pca.identity:
+        raise FeatureStoreError(f"{folder}: holds features of PCA {found}, not {pca.identity}; choose another folder")
+
+
+def load_pca(path: Path) -> FeaturePCA:
+    """The PCA of a pack's folder or of one of features, or a file's.
+
+    Raises:
+        FeatureStoreError: there is none.
+    """
+    return FeaturePCA.load(path / PCA_FILE if path.is_dir() else path)
 
 
 def _load_pca(folder: Path, components: int) -> FeaturePCA:
