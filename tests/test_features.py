@@ -326,7 +326,7 @@ class Counting:
     def __init__(self, encoder: "Encoder") -> None:
         self.photos = 0
         self.encoder = encoder
-        self.identity = encoder.identity
+        self.identity, self.precision = encoder.identity, encoder.precision
         self.size, self.cells, self.channels = encoder.size, encoder.cells, encoder.channels
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -374,7 +374,7 @@ class Never:
     """An encoder that must not be asked."""
 
     def __init__(self, encoder: "Encoder", identity: str = "") -> None:
-        self.identity = identity or encoder.identity
+        self.identity, self.precision = identity or encoder.identity, encoder.precision
         self.size, self.cells, self.channels = encoder.size, encoder.cells, encoder.channels
 
     def grid(self, _: NDArray[np.uint8]) -> NDArray[np.float32]:

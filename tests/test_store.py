@@ -31,6 +31,7 @@ class TinyEncoder:
     """
 
     identity = "tiny"
+    precision = "f32"
     size, cells, channels = 4, 4, 6
 
     def __init__(self, log: Path, dies_in: int = 0) -> None:
