@@ -15,7 +15,7 @@ from pathlib import Path
 
 from polycap.errors import CaptionRuntimeError
 
-__all__ = ["allow_bfloat16", "keras", "quiet"]
+__all__ = ["allow_bfloat16", "has_bfloat16", "keras", "quiet"]
 
 
 @contextmanager
@@ -51,6 +51,15 @@ except ModuleNotFoundError as error:
     ) from error
 
 
+def has_bfloat16() -> bool:
+    """Whether TensorFlow may compute in bfloat16, and the CPU has it; elsewhere it would be emulated, slowly."""
+    if keras.backend.backend() != "tensorflow" or os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] != "BF16":
+        return False
+    processor = Path("/proc/cpuinfo")
+    flags = processor.read_text(encoding="utf-8") if processor.is_file() else ""
+    return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
 def allow_bfloat16() -> bool:
     """Let TensorFlow compute matrix products of graphs made from now on in bfloat16, where the CPU has it.
 
@@ -59,12 +68,8 @@ def allow_bfloat16() -> bool:
     Returns:
         Whether it is on.
     """
-    if keras.backend.backend() != "tensorflow" or os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] != "BF16":
+    if not has_bfloat16():
         return False
-    processor = Path("/proc/cpuinfo")
-    flags = processor.read_text(encoding="utf-8") if processor.is_file() else ""
-    if "amx_bf16" not in flags and "avx512_bf16" not in flags:
-        return False  # it would be emulated, slowly
     import tensorflow as tf
 
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})

@@ -77,6 +77,7 @@ class Captioner:
         weights: Path | None = None,
         settings: DecodingSettings | None = None,
         runtime: Runtime | str | None = None,
+        precision: str | None = None,
     ) -> "Captioner":
         """The captioner of a language.
 
@@ -87,6 +88,7 @@ class Captioner:
             weights: the encoder's weights, if it is not and they are not where `find_weights` looks.
             settings: how to search, if not as the language's folder says.
             runtime: what computes: auto, openvino or keras, as `open_runtime` has it, or one that is open.
+            precision: in which numbers the encoder computes, as `choose_precision` has it; an open runtime has its own.
 
         Raises:
             LanguageError: no such language.
@@ -97,7 +99,7 @@ class Captioner:
         language = get_language(code)
         folder = pack or language.pack_folder
         loaded = load_pack(folder)  # before the encoder: a missing pack is known at once
-        opened = open_runtime(runtime) if runtime is None or isinstance(runtime, str) else runtime
+        opened = open_runtime(runtime, precision=precision) if runtime is None or isinstance(runtime, str) else runtime
         return cls(language, loaded, encoder or opened.encoder(weights), settings, opened)
 
     def caption(self, photos: "Iterable[Photograph] | Photograph") -> list[str]:

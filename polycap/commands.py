@@ -130,6 +130,7 @@ def caption_command(
     weights: Path | None,
     via: str | None = None,
     runtime: str | None = None,
+    precision: str | None = None,
 ) -> list[str]:
     """Print captions as they are ready; returns what went wrong, a line each."""
     photos, missing = _find_all(paths)
@@ -146,7 +147,7 @@ def caption_command(
     from polycap.captioning import caption_photos
     from polycap.runtime.choose import open_runtime
 
-    opened = open_runtime(runtime)
+    opened = open_runtime(runtime, precision=precision)
     captioners = load_captioners(
         languages, beam=beam, n_best=n_best, pack=pack, weights=weights, via=via, runtime=opened
     )

@@ -47,6 +47,7 @@ def evaluate_one(
     via: str | None,
     weights: Path | None,
     runtime: str | None,
+    precision: str | None,
 ) -> dict[str, Any]:
     """Score one language's captions; returns the row for `--json`.
 
@@ -55,7 +56,7 @@ def evaluate_one(
     """
     language = get_language(code)  # one, where `load_captioners` takes several
     references = score_against(dataset, split, origin)
-    opened = _runtime(runtime)
+    opened = _runtime(runtime, precision)
     [captioner] = load_captioners(
         language.code, beam=beam, pack=pack, weights=weights, via=via, always_via=True, runtime=opened
     )
@@ -82,6 +83,7 @@ def evaluate_all(
     record: bool,
     weights: Path | None,
     runtime: str | None,
+    precision: str | None,
 ) -> Compared:
     """Score every trained language's captions and write one report.
 
@@ -106,7 +108,7 @@ def evaluate_all(
             left_out[language.code] = str(error)
     if not chosen:
         raise EvaluationError("; ".join(f"{code}: {why}" for code, why in left_out.items()))
-    opened = _runtime(runtime)
+    opened = _runtime(runtime, precision)
     captioners = load_captioners(",".join(chosen), beam=beam, weights=weights, broken=left_out, runtime=opened)
     found = compare_languages(captioners, chosen, split, store=_store(features), raw=raw, folder=folder)
     found.left_out |= left_out
@@ -120,11 +122,11 @@ def evaluate_all(
     return Compared(found, write_comparison(folder, found))
 
 
-def _runtime(name: str | None) -> "Runtime":
+def _runtime(name: str | None, precision: str | None) -> "Runtime":
     """The runtime of that name, or the reference: a score is compared with others."""
     from polycap.runtime.choose import open_runtime
 
-    return open_runtime(name, reference=True)
+    return open_runtime(name, precision=precision, reference=True)
 
 
 def _trained() -> list[Language]:

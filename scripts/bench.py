@@ -179,7 +179,10 @@ def bench_killed(arguments: argparse.Namespace) -> Row:
 
 
 def bench_runtimes(arguments: argparse.Namespace) -> Row:
-    """How alike captions of `--photos` dev photos are by OpenVINO and by Keras: both from the photos, BLEU of each."""
+    """How alike captions of `--photos` dev photos are to those of OpenVINO in whole float32, and BLEU of each.
+
+    With POLYCAP_PRECISION=f32 all three are in float32: what then differs is a fault.
+    """
     import numpy as np
 
     from polycap.captioning import Captioner
@@ -188,12 +191,17 @@ def bench_runtimes(arguments: argparse.Namespace) -> Row:
     from polycap.features.extract import decode_batches
     from polycap.metrics import bleu
 
-    names = ("openvino", "keras")
-    captioners = {name: Captioner.load(arguments.language, runtime=name) for name in names}
+    names = ("openvino_f32", "openvino", "keras")  # the first is what the others are compared with
+    named = {name: (name.partition("_")[0], name.partition("_")[2] or None) for name in names}
+    captioners = {
+        name: Captioner.load(arguments.language, runtime=runtime, precision=precision)
+        for name, (runtime, precision) in named.items()
+    }
     language = captioners["keras"].language
     dev = load_dataset(arguments.data).split("dev")[: arguments.photos or None]
     captions: dict[str, list[str]] = {name: [] for name in names}
-    references, cosines = [], []
+    references: list[list[str]] = []
+    cosines: dict[str, list[float]] = {name: [] for name in names[1:]}
     seconds = dict.fromkeys((f"{name}_{part}" for name in names for part in ("encoder", "search")), 0.0)
     for batch in decode_batches([(photo, photo.path) for photo in dev], captioners["keras"].encoder.size):
         good = [(photo, pixels) for photo, pixels in batch if not isinstance(pixels, PhotoError)]
@@ -206,14 +214,16 @@ def bench_runtimes(arguments: argparse.Namespace) -> Row:
             captions[name] += [found[0].caption for found in captioner.decode(grids[name])]
             seconds[f"{name}_encoder"] += encoded - start
             seconds[f"{name}_search"] += time.perf_counter() - encoded
-        one, other = (grids[name].reshape(len(good), -1) for name in names)
-        norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-        cosines += (np.sum(one * other, axis=1) / norms).tolist()
+        flat = {name: grid.reshape(len(good), -1) for name, grid in grids.items()}
+        flat = {name: grid / np.linalg.norm(grid, axis=1, keepdims=True) for name, grid in flat.items()}
+        for name, found in cosines.items():
+            found += np.sum(flat[names[0]] * flat[name], axis=1).tolist()
     tokenizer = language.evaluation.sacrebleu_tokenizer
     return {
         "photos": len(references),
-        "same_captions": sum(one == other for one, other in zip(*captions.values(), strict=True)),
-        "cosine": f"{statistics.mean(cosines):.6f} (from {min(cosines):.6f})",
+        **{f"{name}_precision": captioner.encoder.precision for name, captioner in captioners.items()},
+        **{f"{name}_same_captions": sum(map(str.__eq__, captions[names[0]], captions[name])) for name in cosines},
+        **{f"{name}_cosine": f"{statistics.mean(all_):.6f} (from {min(all_):.6f})" for name, all_ in cosines.items()},
         **{f"{name}_bleu4": round(bleu(captions[name], references, tokenizer=tokenizer), 2) for name in names},
         # the first batch, which compiles, included
         **{f"{key}_ms_per_photo": round(1000 * each / len(references)) for key, each in seconds.items()},

@@ -326,7 +326,7 @@ class Counting:
     def __init__(self, encoder: "Encoder") -> None:
         self.photos = 0
         self.encoder = encoder
-        self.identity = encoder.identity
+        self.identity, self.precision = encoder.identity, encoder.precision
         self.size, self.cells, self.channels = encoder.size, encoder.cells, encoder.channels
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -374,7 +374,7 @@ class Never:
     """An encoder that must not be asked."""
 
     def __init__(self, encoder: "Encoder", identity: str = "") -> None:
-        self.identity = identity or encoder.identity
+        self.identity, self.precision = identity or encoder.identity, encoder.precision
         self.size, self.cells, self.channels = encoder.size, encoder.cells, encoder.channels
 
     def grid(self, _: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -487,6 +487,12 @@ def test_what_does_not_fit_is_told_before_the_first_photo(folder: Path, dataset:
     fewer = replace(dataset, photos=dataset.photos[:7])
     with pytest.raises(FeatureStoreError, match=f"^{folder}: holds features of other photos; choose another"):
         prepare(fewer, Never(encoder), folder)
+    other = Never(encoder)
+    other.precision = "other"
+    with pytest.raises(
+        FeatureStoreError, match=rf"^{folder}: holds features of precision {encoder.precision}, not other"
+    ):
+        prepare(dataset, other, folder)
     with pytest.raises(FeatureStoreError, match=f"^{folder}: holds features of encoder .*, not new; choose another"):
         prepare(dataset, Never(encoder, "new"), folder)
     with pytest.raises(FeatureStoreError, match="has 4 components, not 5; choose another folder"):

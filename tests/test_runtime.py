@@ -87,38 +87,15 @@ def test_the_encoder_sees_what_keras_sees(encoder: Any, encoder_weights: Path) -
     one, other = exported.grid(photos), encoder.grid(photos)
     assert one.shape == other.shape == (2, 100, 2048)
     assert one.dtype == np.float32
-    np.testing.assert_allclose(one, other, atol=1e-3 * float(np.abs(other).max()))
+    assert exported.precision == encoder.precision == "f32"  # as tiny.py says
+    np.testing.assert_allclose(one, other, atol=1e-5 * float(np.abs(other).max()))
     assert (exported.grid(photos[:, :, ::-1]) != one).any()  # a view, as for mirrored photos
-
-
-IN_F32 = """
-import sys
-import numpy as np
-from pathlib import Path
-from polycap.runtime.choose import open_runtime
-photos, weights, grid = map(Path, sys.argv[1:])
-encoder = open_runtime("keras", precision="f32").encoder(weights)
-assert encoder.precision == "f32"
-np.save(grid, encoder.grid(np.load(photos)))
-"""
-
-
-@pytest.mark.usefixtures("cache")
-def test_in_whole_float32_they_agree(encoder_weights: Path, tmp_path: Path) -> None:
-    """What they differ in otherwise is how each rounds to bfloat16."""
-    pixels = np.random.default_rng(1).integers(0, 256, (2, 299, 299, 3), dtype=np.uint8)
-    np.save(tmp_path / "photos.npy", pixels)
-    command = [sys.executable, "-c", IN_F32, tmp_path / "photos.npy", encoder_weights, tmp_path / "grid.npy"]
-    # of its own: TensorFlow, loaded here already, keeps to bfloat16
-    subprocess.run(command, env={**os.environ, FPMATH: "BF16"}, check=True)
-    expected = np.load(tmp_path / "grid.npy")
-    encoders = {name: OpenVINORuntime(name).encoder(encoder_weights) for name in ("f32", "auto")}
-    assert encoders["f32"].precision == "f32"
-    exact = encoders["f32"].grid(pixels)
-    np.testing.assert_allclose(exact, expected, atol=1e-5 * float(np.abs(expected).max()))
-    if encoders["auto"].precision == "bf16":
-        rounded = encoders["auto"].grid(pixels)
-        assert 0 < np.linalg.norm(rounded - exact) / np.linalg.norm(exact) < 0.05
+    try:
+        rounded = OpenVINORuntime("bf16").encoder(encoder_weights)
+    except CaptionRuntimeError:  # this CPU has none
+        return
+    assert rounded.precision == "bf16"
+    assert 0 < np.linalg.norm(rounded.grid(photos) - one) / np.linalg.norm(one) < 0.05
 
 
 WITHOUT_TENSORFLOW = """
@@ -215,6 +192,7 @@ def test_tensorflow_is_told_the_precision_in_time(encoder_weights: Path, monkeyp
 
 @pytest.mark.usefixtures("cache")
 def test_a_cpu_without_bfloat16(encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FPMATH, "BF16")
     monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32"])
     monkeypatch.setattr("polycap.runtime.exported._compile", lambda _, precision: precision)
     assert OpenVINORuntime().encoder(encoder_weights).precision == "f32"

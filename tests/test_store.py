@@ -31,6 +31,7 @@ class TinyEncoder:
     """
 
     identity = "tiny"
+    precision = "f32"
     size, cells, channels = 4, 4, 6
 
     def __init__(self, log: Path, dies_in: int = 0) -> None:
@@ -289,7 +290,7 @@ MADE: dict[str, Any] = {
         ({"names": ["b", "a"]}, "other photos"),
         ({"names": ["a"]}, "other photos"),
         ({"encoder": "new"}, "encoder tiny, not new"),
-        ({"precision": "bf16"}, "precision f32, not bf16; go on with --precision f32"),
+        ({"precision": "bf16"}, "precision f32, not bf16"),
         ({"pca": None}, "pca abc, not None"),
         ({"mirrored": True}, "mirrored False, not True"),
         ({"shape": (4, 7)}, r"shape \[4, 6\], not \[4, 7\]"),
@@ -301,6 +302,15 @@ def test_a_store_of_something_else_is_refused(tmp_path: Path, other: dict[str, A
     with pytest.raises(FeatureStoreError, match=f"holds features of {reason}; choose another folder or delete"):
         StoreWriter(tmp_path, **(MADE | other))
     assert before == [(tmp_path / name).read_bytes() for name in ("features.f16", "store.json", "progress.jsonl")]
+
+
+def test_a_store_that_does_not_say_its_precision_is_gone_on_with(tmp_path: Path) -> None:
+    StoreWriter(tmp_path, **MADE).write({0: np.ones((4, 6))}, {})
+    manifest = json.loads((tmp_path / "store.json").read_text())
+    assert manifest.pop("precision") == "f32"
+    (tmp_path / "store.json").write_text(json.dumps(manifest))
+    assert StoreWriter(tmp_path, **(MADE | {"precision": "bf16"})).todo == [1]
+    assert FeatureStore(tmp_path).precision is None
 
 
 @pytest.mark.parametrize("size", [0, 95, 97])

@@ -22,8 +22,8 @@ from polycap.training.settings import TrainingSettings, parse_settings
 from polycap.translation.choose import choose_engine
 from polycap.translation.engine import Translator
 
-if TYPE_CHECKING:  # it brings TensorFlow
-    from polycap.features.encoder import Encoder
+if TYPE_CHECKING:
+    from polycap.features.protocol import PhotoEncoder
 
 __all__ = ["CAPTIONS", "Job", "alone", "card_hash", "read_pack", "table"]
 
@@ -159,11 +159,11 @@ class Job:
         return folder
 
     @cached_property
-    def encoder(self) -> "Encoder":
-        """The encoder, loaded once for all stages."""
-        from polycap.features.encoder import Encoder
+    def encoder(self) -> "PhotoEncoder":
+        """The encoder, loaded once for all stages; `POLYCAP_RUNTIME` and `POLYCAP_PRECISION` say what computes it."""
+        from polycap.runtime.choose import open_runtime
 
-        return Encoder.load(self.arguments.encoder_weights)
+        return open_runtime().encoder(self.arguments.encoder_weights)
 
     @property
     def text(self) -> dict[str, str]:

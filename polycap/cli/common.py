@@ -13,6 +13,7 @@ __all__ = [
     "Data",
     "Origin",
     "PackFolder",
+    "PrecisionName",
     "RuntimeName",
     "Weights",
     "Work",
@@ -27,6 +28,14 @@ RuntimeName = Annotated[
         "--runtime",
         envvar="POLYCAP_RUNTIME",
         help="What computes: openvino (fast), keras (the reference) or auto, the first that is there.",
+    ),
+]
+PrecisionName = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        envvar="POLYCAP_PRECISION",
+        help="In which numbers the encoder computes: f32 (exact), bf16 (faster) or auto, bf16 where the CPU has it.",
     ),
 ]
 PackFolder = Annotated[Path | None, typer.Option("--pack", help="A pack other than the language's own.")]

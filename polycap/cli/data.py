@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, Weights
+from polycap.cli.common import AsJson, PrecisionName, RuntimeName, Weights
 from polycap.cli.output import note_all, print_json
 
 __all__ = ["data_check", "data_fetch", "make_features"]
@@ -52,17 +52,19 @@ def make_features(
     mirrored: Annotated[bool, typer.Option(help="Make a second view, flipped left to right.")] = True,
     keep_full: Annotated[bool, typer.Option(help="Keep the unreduced features, 3.3 GB a view.")] = False,
     encoder_weights: Weights = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
 ) -> None:
     """Encode a dataset's photos, once for all languages; resumes where it was stopped."""
     from polycap.dataset import load_dataset
 
     dataset = load_dataset(data)
-    from polycap.features.encoder import Encoder
     from polycap.features.prepare import load_pca, prepare_features
+    from polycap.runtime.choose import open_runtime
 
     features = prepare_features(
         dataset,
-        Encoder.load(encoder_weights),
+        open_runtime(runtime, precision=precision).encoder(encoder_weights),
         out,
         components=components,
         pca=load_pca(pca) if pca else None,

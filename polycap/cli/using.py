@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, Data, PackFolder, RuntimeName, Weights, read_dataset
+from polycap.cli.common import AsJson, Data, PackFolder, PrecisionName, RuntimeName, Weights, read_dataset
 from polycap.cli.output import note, note_all, print_json, print_scores
 from polycap.errors import PolycapError
 
@@ -31,6 +31,7 @@ def caption(
     ] = None,
     encoder_weights: Weights = None,
     runtime: RuntimeName = None,
+    precision: PrecisionName = None,
 ) -> None:
     """Caption photos. One that can't be read stops nothing; it is listed at the end, and the status is 1."""
     from polycap.commands import caption_command
@@ -46,6 +47,7 @@ def caption(
         weights=encoder_weights,
         via=via,
         runtime=runtime,
+        precision=precision,
     )
     note_all(errors)
     raise typer.Exit(1 if errors else 0)
@@ -80,6 +82,7 @@ def evaluate(
     via: Annotated[str | None, typer.Option(help="Score captions in this language, translated.")] = None,
     encoder_weights: Weights = None,
     runtime: RuntimeName = None,
+    precision: PrecisionName = None,
 ) -> None:
     """Score a language's captions: BLEU-1..4, chrF++, CIDEr-D and ROUGE-L, beside what people score."""
     from polycap import evaluating
@@ -101,6 +104,7 @@ def evaluate(
             weights=encoder_weights,
             record=record,
             runtime=runtime,
+            precision=precision,
         )
         if as_json:
             print_json(found.comparison.to_json())
@@ -133,6 +137,7 @@ def evaluate(
         via=via,
         weights=encoder_weights,
         runtime=runtime,
+        precision=precision,
     )
     if as_json:
         print_json(row)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.backend import quiet
+from polycap.backend import has_bfloat16, quiet
 from polycap.features.architecture import build_xception, cells_of
 from polycap.features.identity import CELLS, CHANNELS, PREPROCESSING, SIZE, encoder_identity
 from polycap.features.weights import Tensors, find_weights, tensors_hash
@@ -23,6 +23,7 @@ class Encoder:
     Attributes:
         identity: a hash of the tensors and the preprocessing, not of the file they came in. Feature stores and packs
             carry it and refuse another's.
+        precision: bf16 where TensorFlow rounds what convolutions multiply, else f32.
     """
 
     size = SIZE
@@ -31,6 +32,7 @@ class Encoder:
 
     def __init__(self, tensors: Tensors) -> None:
         self.identity = encoder_identity(tensors_hash(tensors))
+        self.precision = "bf16" if has_bfloat16() else "f32"
         self._network = _freeze(tensors)
 
     @classmethod

@@ -45,10 +45,17 @@ def extract_features(
         The store. Photos that can't be decoded are in its `faults`.
 
     Raises:
-        FeatureStoreError: the folder holds a store of other photos or of another encoder.
+        FeatureStoreError: the folder holds a store of other photos, of another encoder or precision.
     """
     names = [name for name, _ in photos]
-    writer = StoreWriter(folder, names, (encoder.cells, encoder.channels), encoder=encoder.identity, mirrored=mirrored)
+    writer = StoreWriter(
+        folder,
+        names,
+        (encoder.cells, encoder.channels),
+        encoder=encoder.identity,
+        precision=encoder.precision,
+        mirrored=mirrored,
+    )
     todo = [(row, photos[row][1]) for row in writer.todo]
     bar = tqdm(
         total=len(photos),

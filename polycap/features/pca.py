@@ -126,7 +126,15 @@ def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress
         raise FeatureStoreError(f"{store.folder}: is reduced already (PCA {store.pca}); give the unreduced store")
     store.rows(name for name in store.names if name not in store.faults)  # an unfinished one has no rows for some
     shape = (store.shape[0], pca.components)
-    writer = StoreWriter(folder, store.names, shape, encoder=store.encoder, pca=pca.identity, mirrored=store.mirrored)
+    writer = StoreWriter(
+        folder,
+        store.names,
+        shape,
+        encoder=store.encoder,
+        precision=store.precision,
+        pca=pca.identity,
+        mirrored=store.mirrored,
+    )
     total = len(store.names)
     with tqdm(
         total=total, initial=total - len(writer.todo), unit="photo", desc=folder.name, disable=not progress

@@ -17,7 +17,7 @@ from polycap.errors import FeatureStoreError
 from polycap.features.extract import extract_features
 from polycap.features.pca import PCA_FILE, FeaturePCA, fit_pca, reduce_store
 from polycap.features.protocol import PhotoEncoder
-from polycap.features.store import MANIFEST, FeatureStore
+from polycap.features.store import MANIFEST, FeatureStore, require_precision
 from polycap.files import make_folder
 
 __all__ = ["Features", "load_pca", "open_features", "prepare_features"]
@@ -57,7 +57,7 @@ def prepare_features(
         keep_full: keep the unreduced stores.
 
     Raises:
-        FeatureStoreError: the folder holds features of other photos, of another encoder, or of another PCA.
+        FeatureStoreError: the folder holds features of other photos, of another encoder, precision or PCA.
     """
     photos = [(photo.name, photo.path) for photo in dataset.photos]
     views = (PLAIN, MIRRORED) if mirrored else (PLAIN,)
@@ -95,11 +95,12 @@ def _complete(folder: Path, encoder: PhotoEncoder, names: list[str]) -> bool:
     """Whether the reduced store is finished.
 
     Raises:
-        FeatureStoreError: it is of another encoder or of other photos.
+        FeatureStoreError: it is of another encoder or precision, or of other photos.
     """
     if not (folder / MANIFEST).is_file():  # the folder alone is what a run leaves that is killed at once
         return False
     store = FeatureStore(folder)
+    require_precision(folder.parent, store.precision, encoder.precision)
     if store.encoder != encoder.identity or store.names != names:
         what = "other photos" if store.names != names else f"encoder {store.encoder}, not {encoder.identity}"
         # the whole folder: the PCA in it was fitted on those, too

@@ -2,7 +2,7 @@
 
 A store is a folder::
 
-    store.json       what it holds: names in row order, shape, encoder identity, PCA identity, mirrored or not
+    store.json       what it holds: names in row order, shape, encoder and its precision, PCA, mirrored or not
     features.f16     (photos, cells, channels) float16, row-major
     progress.jsonl   one line per finished photo: {"row": 3} or {"row": 4, "error": "…"}; append-only
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from polycap.errors import FeatureStoreError
 from polycap.files import make_folder, read_json, write_json
 
-__all__ = ["MANIFEST", "FeatureStore", "StoreWriter"]
+__all__ = ["MANIFEST", "FeatureStore", "StoreWriter", "require_precision"]
 
 SCHEMA = 1
 FEATURES, MANIFEST, PROGRESS = "features.f16", "store.json", "progress.jsonl"
@@ -34,6 +34,7 @@ class FeatureStore:
         names: photo names, in row order.
         features: `(photos, cells, channels) float16`, memory-mapped, read-only.
         encoder: the identity of the encoder that made it.
+        precision: in which numbers the encoder computed, such as bf16; None where polycap did not yet say.
         pca: the identity of the PCA that reduced it, or None.
         faults: the reason for each photo that has no features.
     """
@@ -56,6 +57,7 @@ class FeatureStore:
         self.manifest = manifest
         self.names: list[str] = manifest["names"]
         self.encoder: str = manifest["encoder"]
+        self.precision: str | None = manifest.get("precision")
         self.pca: str | None = manifest["pca"]
         self.mirrored: bool = manifest["mirrored"]
         self.features = _map(folder, manifest, "r")
@@ -114,20 +116,22 @@ class StoreWriter:
         shape: tuple[int, int],
         *,
         encoder: str,
+        precision: str | None = None,
         pca: str | None = None,
         mirrored: bool = False,
     ) -> None:
         """Make the store, or open it to go on.
 
         Raises:
-            FeatureStoreError: the folder holds a store of other photos, of another encoder, PCA or kind; there are
-                no photos; or the disk is too full.
+            FeatureStoreError: the folder holds a store of other photos, of another encoder, precision, PCA or kind;
+                there are no photos; or the disk is too full.
         """
         if not names:
             raise FeatureStoreError(f"{folder}: no photos to make features of")
         manifest: dict[str, Any] = {
             "schema": SCHEMA,
             "encoder": encoder,
+            "precision": precision,
             "pca": pca,
             "mirrored": mirrored,
             "shape": list(shape),
@@ -204,8 +208,24 @@ def _end_last_line(path: Path) -> None:
             stream.write(b"\n")
 
 
+def require_precision(folder: Path, made: str | None, wanted: str | None) -> None:
+    """Keep features of several precisions apart; where polycap did not yet say theirs, any will do.
+
+    Raises:
+        FeatureStoreError: they are of another one.
+    """
+    if made and wanted and made != wanted:
+        raise FeatureStoreError(
+            f"{folder}: holds features of precision {made}, not {wanted}; choose another folder or delete this "
+            f"one, or go on with --precision {made}"
+        )
+
+
 def _require_same(folder: Path, received: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     for key, value in expected.items():
+        if key == "precision":
+            require_precision(folder, received.get(key), value)
+            continue
         if received.get(key) != value:
             detail = "other photos" if key == "names" else f"{key} {received.get(key)}, not {value}"
             raise FeatureStoreError(f"{folder}: holds features of {detail}; choose another folder or delete this one")

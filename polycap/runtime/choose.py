@@ -22,39 +22,40 @@ logger = logging.getLogger(__name__)
 
 VARIABLE = "POLYCAP_RUNTIME"
 AUTO = "auto"
-RUNTIMES: dict[str, Callable[[], Runtime]] = {"openvino": OpenVINORuntime, "keras": KerasRuntime}
+RUNTIMES: dict[str, Callable[[str | None], Runtime]] = {"openvino": OpenVINORuntime, "keras": KerasRuntime}
 """By name, the fastest first, the reference last."""
 
 Part = TypeVar("Part")
 
 
-def open_runtime(name: str | None = None, *, reference: bool = False) -> Runtime:
+def open_runtime(name: str | None = None, *, precision: str | None = None, reference: bool = False) -> Runtime:
     """A runtime by its name: openvino, keras, or auto.
 
     Args:
         name: without it the environment variable `POLYCAP_RUNTIME`, else auto: OpenVINO, and where it is missing or
             fails, Keras, with a notice.
+        precision: in which numbers the encoder computes, as `choose_precision` has it.
         reference: auto tries Keras first: for figures that are compared with others.
 
     Raises:
-        CaptionRuntimeError: no runtime of this name.
+        CaptionRuntimeError: no runtime or no precision of this name.
     """
     chosen = name or os.environ.get(VARIABLE) or AUTO
     if chosen == AUTO:
         order = list(RUNTIMES)
-        return FirstThatRuns(order[::-1] if reference else order)
+        return FirstThatRuns(order[::-1] if reference else order, precision)
     if chosen not in RUNTIMES:
         where = "--runtime" if name else VARIABLE
         raise CaptionRuntimeError(f"{where} {chosen}: no such runtime; there are {AUTO}, {', '.join(RUNTIMES)}")
-    return RUNTIMES[chosen]()
+    return RUNTIMES[chosen](precision)
 
 
 class FirstThatRuns:
     """The first of several runtimes; from the first time that it can't run, the next one, and a notice."""
 
-    def __init__(self, names: list[str]) -> None:
-        self._names = names
-        self._runtime = RUNTIMES[names[0]]()
+    def __init__(self, names: list[str], precision: str | None) -> None:
+        self._names, self._precision = names, precision
+        self._runtime = RUNTIMES[names[0]](precision)
 
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
         """See `Runtime.encoder`."""
@@ -72,5 +73,5 @@ class FirstThatRuns:
                 raise
             logger.warning("%s; going on with %s", error, self._names[1])
             del self._names[0]
-            self._runtime = RUNTIMES[self._names[0]]()
+            self._runtime = RUNTIMES[self._names[0]](self._precision)
         return self._try(ask)

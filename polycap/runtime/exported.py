@@ -18,6 +18,7 @@ from polycap.hashes import HashCache
 from polycap.language import DecodingSettings
 from polycap.runtime.base import CaptionSearch
 from polycap.runtime.graphs import Graph, find_graph
+from polycap.runtime.precision import BF16, F32, choose_precision
 
 if TYPE_CHECKING:
     from polycap.decoder.pack import Pack
@@ -26,7 +27,15 @@ __all__ = ["OpenVINORuntime"]
 
 
 class OpenVINORuntime:
-    """Graphs in OpenVINO's format, on the CPU. TensorFlow is not needed, and Keras only to make a new graph."""
+    """Graphs in OpenVINO's format, on the CPU. TensorFlow is not needed, and Keras only to make a new graph.
+
+    Args:
+        precision: in which numbers the encoder computes, as `choose_precision` has it. The search computes in f32: in
+            bf16 one caption in twelve became another one.
+    """
+
+    def __init__(self, precision: str | None = None) -> None:
+        self._precision = choose_precision(precision)
 
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
         """See `Runtime.encoder`."""
@@ -36,8 +45,9 @@ class OpenVINORuntime:
         identity = weights_identity(path, hashes.get)
         with contextlib.suppress(PolycapError, OSError):  # a cache that is not ours to write
             hashes.save()
+        precision = _precision(self._precision)
         graph = Graph("encoder", {"identity": identity}, {"weights": str(path.absolute())})
-        return ExportedEncoder(identity, _compile(find_graph(graph), bfloat16=True))
+        return ExportedEncoder(identity, precision, _compile(find_graph(graph), precision))
 
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
         """See `Runtime.search`."""
@@ -46,8 +56,7 @@ class OpenVINORuntime:
         files = {name: entry.sha256 for name, entry in pack.card.files.items()}
         subject = {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files, "decoding": decoding}
         graph = Graph("search", subject, {"pack": str(pack.folder.absolute()), "decoding": decoding})
-        # whole float32: in bfloat16 one caption in twelve becomes another one
-        return ExportedSearch(_compile(find_graph(graph), bfloat16=False))
+        return ExportedSearch(_compile(find_graph(graph), F32))
 
 
 class ExportedEncoder:
@@ -57,8 +66,8 @@ class ExportedEncoder:
     cells = CELLS
     channels = CHANNELS
 
-    def __init__(self, identity: str, network: Any) -> None:
-        self.identity = identity
+    def __init__(self, identity: str, precision: str, network: Any) -> None:
+        self.identity, self.precision = identity, precision
         self._network = network
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -87,13 +96,21 @@ def _require_openvino() -> None:
         ) from error
 
 
-def _compile(model: Path, *, bfloat16: bool) -> Any:
+def _precision(wanted: str) -> str:
+    """What the CPU can do of what is wanted."""
+    import openvino
+
+    has = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if wanted == BF16 and not has:
+        raise CaptionRuntimeError(f"runtime openvino: this CPU has no {BF16}; give --precision {F32}, or none")
+    return F32 if wanted == F32 or not has else BF16
+
+
+def _compile(model: Path, precision: str) -> Any:
     """A graph, ready to be called; OpenVINO keeps what it compiles beside it, for later processes."""
     import openvino
 
     core = openvino.Core()
-    wanted = bfloat16 and os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE") != "STRICT"  # as `polycap.backend` has it
-    precision = "bf16" if wanted and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
     options = {"INFERENCE_PRECISION_HINT": precision}
     if os.access(model.parent, os.W_OK):
         options["CACHE_DIR"] = str(model.parent / "compiled")
