@@ -14,12 +14,13 @@ from polycap.errors import PolycapError
 
 __all__ = ["main"]
 
-CHECKS = ("runtimes", "killed")
+OTHERS = ("flat", "runtimes", "killed")
 DESCRIPTION = """Measures polycap on this machine.
 
 features, caption, train, translate and startup compare polycap with what a tutorial's code does, in the same run:
-medians of turns that alternate, and how many times as fast polycap is. `all` runs these five. `runtimes` says how alike
-OpenVINO's and Keras' captions are, `killed` what becomes of a translation that is killed."""
+medians of turns that alternate, and how many times as fast polycap is. `all` runs these five. `flat` draws
+time and memory over the number of photos. `runtimes` says how alike OpenVINO's and Keras' captions are, `killed` what
+becomes of a translation that is killed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/bench", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     standard = Options()
-    parser.add_argument("stage", choices=[*COMPARISONS, "all", *CHECKS])
+    parser.add_argument("stage", choices=[*COMPARISONS, "all", *OTHERS])
     add = parser.add_argument
     add("--data", type=Path, help="a dataset's folder: photos, captions")
     add("--photos-from", type=Path, help="photos to encode and caption, instead of the dataset's")
@@ -57,5 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--kills", type=int, default=standard.kills, help="for killed: how often")
     add("--seconds", type=float, default=standard.seconds, help="for killed: how long a run lives at most")
     add("--json", action="store_true", help="a list of rows, for machines")
-    parser.set_defaults(sizes=standard.sizes, out=standard.out)
+    add("--sizes", type=_sizes, default=standard.sizes, help="for flat: numbers of photos, such as 100,1000,8000")
+    add("--out", type=Path, default=standard.out, help="for flat: the folder of its picture and table")
     return parser
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(int(part) for part in text.split(","))
+    if min(sizes) < 1:
+        raise ValueError
+    return sizes

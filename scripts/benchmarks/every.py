@@ -41,5 +41,6 @@ def run_stage(stage: str, options: Options) -> list[dict[str, Any]]:
 def _arguments(options: Options) -> list[str]:
     """The command line that says the same."""
     values = ((field.name, getattr(options, field.name), field.default) for field in fields(options))
-    given = [(name, value) for name, value, standard in values if value != standard]
-    return [f"--{name.replace('_', '-')}={value}" for name, value in given]
+    given = {name.replace("_", "-"): value for name, value, standard in values if value != standard}
+    texts = {name: ",".join(map(str, value)) if isinstance(value, tuple) else value for name, value in given.items()}
+    return [f"--{name}={text}" for name, text in texts.items()]

@@ -1,22 +1,20 @@
 """Two sides of a comparison, each in a process of its own, which have their turns one after the other."""
 
 import os
-import resource
 import statistics
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from benchmarks.memory import peak_memory_mb
 from benchmarks.options import BenchError
 from polycap.errors import PolycapError
 
-__all__ = ["SECONDS", "Seat", "Side", "Turn", "apart", "compare", "peak_memory_mb"]
+__all__ = ["SECONDS", "Seat", "Side", "Turn", "apart", "compare"]
 
 SECONDS = "s"
 """The unit of what is the better the less there is of it; any other is a rate, such as photos/s."""
@@ -117,23 +115,8 @@ def apart(function: Callable[..., Found], *arguments: Any) -> Found:
             raise BenchError(f"the process of {function.__name__} was killed; is there enough memory?") from error
 
 
-def peak_memory_mb() -> int:
-    """The most memory that this process has held, files that it has mapped included."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # `getrusage` would count what the process held before `exec`, too
-        lines = dict(line.partition(":")[::2] for line in status.read_text(encoding="utf-8").splitlines())
-        return int(lines["VmHWM"].split()[0]) // 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // 2**20 if sys.platform == "darwin" else peak // 1024
-
-
 def compare(
-    bench: str,
-    unit: str,
-    ours: Callable[[], Side],
-    baseline: Callable[[], Side],
-    repeats: int,
-    seat: Callable[[Callable[[], Side]], Seat] | None = None,
+    bench: str, unit: str, ours: Callable[[], Side], baseline: Callable[[], Side], repeats: int
 ) -> dict[str, Any]:
     """A row: both sides in turns, their medians and spreads.
 
@@ -145,13 +128,12 @@ def compare(
         ours: makes polycap's side.
         baseline: makes the other one.
         repeats: turns of each.
-        seat: where a side sits, if not in a process of its own.
 
     Raises:
         BenchError: a side failed.
     """
     with ExitStack() as stack:
-        seats = [stack.enter_context(closing((seat or Seat)(make))) for make in (ours, baseline)]
+        seats = [stack.enter_context(closing(Seat(make))) for make in (ours, baseline)]
         turns: list[list[Turn]] = [[], []]
         for repeat in range(repeats):
             for index in (0, 1) if repeat % 2 == 0 else (1, 0):  # neither always follows the other

@@ -6,13 +6,16 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.material import captions, part
 from benchmarks.options import BenchError, Options
 from benchmarks.sides import Turn, compare
 
-__all__ = ["ArgosTranslation", "OurTranslation", "rows"]
+if TYPE_CHECKING:
+    from polycap.dataset import Dataset
+
+__all__ = ["ArgosTranslation", "DatasetTranslation", "OurTranslation", "rows"]
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
@@ -85,3 +88,31 @@ class ArgosTranslation(_Installed):
         start = time.perf_counter()
         found = {text: self._translate(text, *self._package.pair) for text in self._texts}
         return Turn(len(self._texts), time.perf_counter() - start, found)
+
+
+class DatasetTranslation(_Installed):
+    """`polycap translate`: all captions of a dataset, kept as they come, then checked and written. See `Side`."""
+
+    def __init__(self, file: Path, dataset: "Dataset", code: str) -> None:
+        """`code` names the language whose gates check the captions."""
+        super().__init__(file)
+        from polycap.registry import get_language
+        from polycap.translation.argos import ArgosEngine
+
+        self._dataset, self._language = dataset, get_language(code)
+        self._translator = ArgosEngine().open(*self._package.pair)
+        self.about = f"polycap's translate_captions, {self._package.facts.identity}"
+        self.size = f"{sum(len(photo.captions) for photo in dataset.photos)} captions"
+
+    def warm_up(self) -> None:
+        """Nothing: the models are loaded."""
+
+    def turn(self) -> Turn:
+        """The whole dataset, from nothing."""
+        from polycap.translation.translate import translate_captions
+
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            out = Path(folder) / "captions.jsonl"
+            translate_captions(self._dataset, self._language, self._translator, out, progress=False)
+            return Turn(len(self._dataset.photos), time.perf_counter() - start)
