@@ -17,7 +17,7 @@ from benchmarks.tutorial_caption import TutorialCaptions, TutorialSearch
 
 __all__ = ["OurCaptions", "OurSearch", "ready_features", "rows"]
 
-BASELINE_PHOTOS = 16
+BASELINE_PHOTOS = 10
 BATCH = 32
 """Photos at a time, as `caption_photos` has them."""
 

@@ -15,7 +15,7 @@ from polycap.features.protocol import PhotoEncoder
 
 __all__ = ["OurFeatures", "rows", "runtime_of"]
 
-BASELINE_PHOTOS = 32
+BASELINE_PHOTOS = 24
 
 
 def rows(options: Options) -> list[dict[str, Any]]:

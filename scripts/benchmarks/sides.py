@@ -30,7 +30,7 @@ class Turn:
         amount: how much of it, such as photos.
         seconds: on the clock.
         output: what came out, by what went in; only where the sides are expected to agree.
-        more: other figures of the turn, by name.
+        more: other figures of the turn, by name; `peak_mb` in place of what the side's own process holds.
     """
 
     amount: float

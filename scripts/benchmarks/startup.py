@@ -66,7 +66,7 @@ class Command:
             reason = next((line for line in reversed(lines) if line.strip()), f"status {process.returncode}")
             raise BenchError(f"{self.about}: failed ({reason})")
         memory = usage.ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
-        return Turn(1, seconds, more={"cpu_seconds": usage.ru_utime + usage.ru_stime, "process_peak_mb": memory})
+        return Turn(1, seconds, more={"cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_mb": memory})
 
 
 def _photo(options: Options) -> Path:

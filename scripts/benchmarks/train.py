@@ -20,7 +20,7 @@ from benchmarks.tutorial_train import TutorialTraining
 
 __all__ = ["OurTraining", "rows", "tutorial_training"]
 
-BASELINE_PHOTOS = 64
+BASELINE_PHOTOS = 32
 RECIPES = Path(__file__).parent.parent / "recipes.toml"
 EVER = 1000
 """Epochs that a run is set up for; it ends with its process."""
