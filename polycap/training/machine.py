@@ -6,9 +6,7 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-from polycap.backend import keras
-
-__all__ = ["describe_machine", "time_spent"]
+__all__ = ["cores", "describe_machine", "processor", "time_spent"]
 
 
 def describe_machine(*, bfloat16: bool) -> dict[str, str | int]:
@@ -17,7 +15,9 @@ def describe_machine(*, bfloat16: bool) -> dict[str, str | int]:
     Args:
         bfloat16: whether matrix products are computed so, as `allow_bfloat16` returned.
     """
-    found: dict[str, str | int] = {"processor": _processor(), "cores": _cores()}
+    from polycap.backend import keras  # here: who asks for the processor alone should not wait for it
+
+    found: dict[str, str | int] = {"processor": processor(), "cores": cores()}
     accelerators = _accelerators()
     if accelerators:
         found["accelerators"] = accelerators
@@ -45,8 +45,8 @@ def time_spent(logs: Sequence[Path]) -> dict[str, float]:
     }
 
 
-def _processor() -> str:
-    """The processor's model; Linux tells it in a file of its own."""
+def processor() -> str:
+    """The processor's model, or "unknown"; Linux tells it in a file of its own."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -55,7 +55,8 @@ def _processor() -> str:
     return next(filter(None, (*models, platform.processor(), platform.machine())), "unknown")
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -63,6 +64,8 @@ def _cores() -> int:
 
 def _accelerators() -> str:
     """The GPUs and the like that Keras' backend sees; empty without any, or where it can't tell."""
+    from polycap.backend import keras
+
     try:
         devices = [name for kind in ("gpu", "tpu") for name in keras.distribution.list_devices(kind)]
     except (NotImplementedError, RuntimeError, ValueError):

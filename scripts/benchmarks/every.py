@@ -1,0 +1,46 @@
+"""`scripts/bench all`: every comparison, each stage in a process of its own."""
+
+import json
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from benchmarks.options import Options
+from benchmarks.table import missing
+
+__all__ = ["COMPARISONS", "every_row", "run_stage"]
+
+COMPARISONS = ("features", "caption", "train", "translate", "startup")
+_SCRIPT = Path(__file__).parent.parent / "bench.py"
+
+
+def every_row(options: Options) -> list[dict[str, Any]]:
+    """All rows; a stage that lacks something, or fails, has one that says so."""
+    rows = []
+    for stage in COMPARISONS:
+        print(f"{stage} …", file=sys.stderr, flush=True)
+        rows += run_stage(stage, options)
+    return rows
+
+
+def run_stage(stage: str, options: Options) -> list[dict[str, Any]]:
+    """A stage's rows, measured by a process of its own."""
+    command = [sys.executable, str(_SCRIPT), stage, *_arguments(options), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+        return found
+    name = f"scripts/bench {stage}: "
+    lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+    reason = next((line.removeprefix(name) for line in lines if line.startswith(name)), lines[-1])
+    return [missing(stage, reason)]
+
+
+def _arguments(options: Options) -> list[str]:
+    """The command line that says the same."""
+    values = ((field.name, getattr(options, field.name), field.default) for field in fields(options))
+    given = {name.replace("_", "-"): value for name, value, standard in values if value != standard}
+    texts = {name: ",".join(map(str, value)) if isinstance(value, tuple) else value for name, value in given.items()}
+    return [f"--{name}={text}" for name, text in texts.items()]

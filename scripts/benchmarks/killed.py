@@ -1,0 +1,54 @@
+"""`scripts/bench killed`: whether a translation that is killed again and again ends as one that was left in peace."""
+
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.options import BenchError, Options
+
+__all__ = ["rows"]
+
+
+def rows(options: Options) -> list[dict[str, Any]]:
+    """All captions translated twice, once with `kill -9` again and again: are the files the same to the byte?"""
+    if options.package is None or options.data is None:
+        raise BenchError("needs --data FOLDER, --package FILE.argosmodel and the --language that it translates to")
+    code, chance = options.language, random.Random(0)
+    with tempfile.TemporaryDirectory() as place:
+        environment = {**os.environ, "ARGOS_PACKAGES_DIR": f"{place}/packages"}
+
+        def start(folder: str, *more: str) -> subprocess.Popen[bytes]:
+            out = f"{place}/{folder}/{code}.jsonl"
+            command = [sys.executable, "-m", "polycap", "translate", code, "--data", str(options.data), "--out", out]
+            return subprocess.Popen([*command, *more], env=environment, stdout=subprocess.DEVNULL)
+
+        begun = time.perf_counter()
+        if start("whole", "--package", str(options.package)).wait():
+            raise BenchError("the undisturbed run failed")
+        whole = time.perf_counter() - begun
+        kills, status = 0, None
+        while status is None:
+            run = start("killed")
+            try:  # after a kill too many the rest is left in peace
+                status = run.wait(chance.uniform(0.4, 1.0) * options.seconds if kills < options.kills else None)
+            except subprocess.TimeoutExpired:
+                run.kill()
+                run.wait()
+                kills += 1
+        names = [f"{code}.jsonl", f"{code}.dropped.jsonl"]
+        files = [[Path(place, folder, name).read_bytes() for name in names] for folder in ("whole", "killed")]
+        row = {
+            "bench": "killed",
+            "kills": kills,
+            "same_bytes": files[0] == files[1],
+            "captions": files[0][0].count(b"\n"),
+            "whole_seconds": round(whole, 1),
+            "child_peak_memory_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
+        }
+        return [row]

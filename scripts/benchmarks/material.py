@@ -1,0 +1,56 @@
+"""What the stages measure on: photos and captions, repeated where there are fewer than asked for."""
+
+from collections.abc import Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from benchmarks.options import BenchError, Options
+
+if TYPE_CHECKING:
+    from polycap.dataset import Dataset
+
+__all__ = ["captions", "dataset", "part", "photos", "repeated"]
+
+Item = TypeVar("Item")
+
+
+def dataset(options: Options) -> "Dataset":
+    """The dataset in `--data`.
+
+    Raises:
+        BenchError: it was not named.
+    """
+    from polycap.dataset import load_dataset
+
+    if options.data is None:
+        raise BenchError("needs --data FOLDER, a dataset with its captions")
+    return load_dataset(options.data)
+
+
+def photos(options: Options) -> list[Path]:
+    """`--photos` photos, of `--photos-from` or of the dataset."""
+    from polycap.features.images import find_photos
+
+    if options.photos_from is None and options.data is None:
+        raise BenchError("needs photos: --photos-from FOLDER or --data FOLDER")
+    if options.photos_from is not None:
+        return repeated(find_photos(options.photos_from), options.photos)
+    return repeated([photo.path for photo in dataset(options).photos], options.photos)
+
+
+def captions(options: Options) -> list[str]:
+    """`--captions` different captions, evenly from the whole dataset."""
+    texts = (" ".join(caption.text.split()) for photo in dataset(options).photos for caption in photo.captions)
+    return part(list(dict.fromkeys(texts)), options.captions)
+
+
+def repeated(items: Sequence[Item], count: int) -> list[Item]:
+    """`count` items, from the first one again after the last one; all of them once if `count` is 0."""
+    return list(islice(cycle(items), count or len(items)))
+
+
+def part(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` items, evenly from all: a baseline's share, drawn as all of them were."""
+    count = min(count, len(items))
+    return [items[place * len(items) // count] for place in range(count)]

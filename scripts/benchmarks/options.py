@@ -1,0 +1,30 @@
+"""What every stage is told, and what it says when that is not enough."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["BenchError", "Options"]
+
+
+class BenchError(Exception):
+    """A stage lacks something, or a side failed; the message says which and what helps."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line. See `benchmarks.cli`, which says what each is for."""
+
+    data: Path | None = None
+    photos_from: Path | None = None
+    features: Path = Path("features")
+    photos: int = 512
+    baseline_photos: int | None = None
+    language: str = "en"
+    package: Path | None = None
+    captions: int = 500
+    baseline_captions: int = 100
+    repeats: int = 5
+    kills: int = 20
+    seconds: float = 11.0
+    sizes: tuple[int, ...] = (100, 1000, 8000)
+    out: Path = Path("bench")

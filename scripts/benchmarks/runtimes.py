@@ -1,0 +1,65 @@
+"""`scripts/bench runtimes`: how alike the captions of the two runtimes are."""
+
+import os
+import statistics
+import time
+from typing import Any
+
+from benchmarks.material import dataset
+from benchmarks.options import Options
+
+__all__ = ["rows"]
+
+
+def rows(options: Options) -> list[dict[str, Any]]:
+    """How alike captions of `--photos` dev photos are to those of OpenVINO in whole float32, and BLEU of each.
+
+    With POLYCAP_PRECISION=f32 all three are in float32: what then differs is a fault.
+    """
+    import numpy as np
+
+    from polycap.captioning import Captioner
+    from polycap.errors import PhotoError
+    from polycap.features.extract import decode_batches
+    from polycap.metrics import bleu
+
+    names = ("openvino_f32", "openvino", "keras")  # the first is what the others are compared with
+    named = {name: (name.partition("_")[0], name.partition("_")[2] or None) for name in names}
+    captioners = {
+        name: Captioner.load(options.language, runtime=runtime, precision=precision)
+        for name, (runtime, precision) in named.items()
+    }
+    language = captioners["keras"].language
+    dev = dataset(options).split("dev")[: options.photos or None]
+    captions: dict[str, list[str]] = {name: [] for name in names}
+    references: list[list[str]] = []
+    cosines: dict[str, list[float]] = {name: [] for name in names[1:]}
+    seconds = dict.fromkeys((f"{name}_{part}" for name in names for part in ("encoder", "search")), 0.0)
+    for batch in decode_batches([(photo, photo.path) for photo in dev], captioners["keras"].encoder.size):
+        good = [(photo, pixels) for photo, pixels in batch if not isinstance(pixels, PhotoError)]
+        references += [[language.normalize(c.text) for c in photo.captions] for photo, _ in good]
+        grids = {}
+        for name, captioner in captioners.items():
+            start = time.perf_counter()
+            grids[name] = captioner.encoder.grid(np.stack([pixels for _, pixels in good]))
+            encoded = time.perf_counter()
+            captions[name] += [found[0].caption for found in captioner.decode(grids[name])]
+            seconds[f"{name}_encoder"] += encoded - start
+            seconds[f"{name}_search"] += time.perf_counter() - encoded
+        flat = {name: grid.reshape(len(good), -1) for name, grid in grids.items()}
+        flat = {name: grid / np.linalg.norm(grid, axis=1, keepdims=True) for name, grid in flat.items()}
+        for name, alike in cosines.items():
+            alike += np.sum(flat[names[0]] * flat[name], axis=1).tolist()
+    tokenizer = language.evaluation.sacrebleu_tokenizer
+    row = {
+        "bench": "runtimes",
+        "photos": len(references),
+        **{f"{name}_precision": captioner.encoder.precision for name, captioner in captioners.items()},
+        **{f"{name}_same_captions": sum(map(str.__eq__, captions[names[0]], captions[name])) for name in cosines},
+        **{f"{name}_cosine": f"{statistics.mean(all_):.6f} (from {min(all_):.6f})" for name, all_ in cosines.items()},
+        **{f"{name}_bleu4": round(bleu(captions[name], references, tokenizer=tokenizer), 2) for name in names},
+        # the first batch, which compiles, included
+        **{f"{key}_ms_per_photo": round(1000 * each / len(references)) for key, each in seconds.items()},
+        "load": round(os.getloadavg()[0], 1),
+    }
+    return [row]

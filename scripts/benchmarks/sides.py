@@ -1,0 +1,180 @@
+"""Two sides of a comparison, each in a process of its own, which have their turns one after the other."""
+
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import Any, Protocol, TypeVar
+
+from benchmarks.memory import peak_memory_mb
+from benchmarks.options import BenchError
+from polycap.errors import PolycapError
+
+__all__ = ["SECONDS", "Seat", "Side", "Turn", "apart", "compare"]
+
+SECONDS = "s"
+"""The unit of what is the better the less there is of it; any other is a rate, such as photos/s."""
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a side did in one turn.
+
+    Attributes:
+        amount: how much of it, such as photos.
+        seconds: on the clock.
+        output: what came out, by what went in; only where the sides are expected to agree.
+        more: other figures of the turn, by name; `peak_mb` in place of what the side's own process holds.
+    """
+
+    amount: float
+    seconds: float
+    output: dict[str, str] = field(default_factory=dict)
+    more: dict[str, float] = field(default_factory=dict)
+
+
+class Side(Protocol):
+    """One side. Its making loads what it needs, and is not timed.
+
+    Attributes:
+        about: what it is and what computes.
+        size: how much it does in a turn, such as "512 photos".
+    """
+
+    about: str
+    size: str
+
+    def warm_up(self) -> None:
+        """Do what only the first call has to do, such as compiling."""
+
+    def turn(self) -> Turn:
+        """Do the work, timed."""
+
+
+class Seat:
+    """A side in a process of its own: neither's memory, threads and settings are in the other's way."""
+
+    def __init__(self, make: Callable[[], Side]) -> None:
+        """Start the process, make the side there and warm it up. `make` is pickled: a function of a module."""
+        self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        try:
+            self.about, self.size = self._ask(_sit, make)
+        except BaseException:
+            self.close()
+            raise
+
+    def turn(self) -> Turn:
+        """See `Side.turn`."""
+        return self._ask(_take_turn)
+
+    def memory_mb(self) -> int:
+        """The most memory that the process has held so far."""
+        return self._ask(peak_memory_mb)
+
+    def close(self) -> None:
+        """End the process."""
+        self._pool.shutdown()
+
+    def _ask(self, function: Callable[..., Found], *arguments: Any) -> Found:
+        try:
+            return self._pool.submit(function, *arguments).result()
+        except PolycapError as error:
+            raise BenchError(str(error)) from error
+        except BrokenProcessPool as error:
+            raise BenchError("a side's process was killed; is there enough memory?") from error
+
+
+_seated: list[Side] = []  # of a process that sits at the other end of a Seat
+
+
+def _sit(make: Callable[[], Side]) -> tuple[str, str]:
+    side = make()
+    side.warm_up()
+    _seated[:] = [side]
+    return side.about, side.size
+
+
+def _take_turn() -> Turn:
+    return _seated[0].turn()
+
+
+def apart(function: Callable[..., Found], *arguments: Any) -> Found:
+    """What a function returns that is called in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            return pool.submit(function, *arguments).result()
+        except PolycapError as error:
+            raise BenchError(str(error)) from error
+        except BrokenProcessPool as error:
+            raise BenchError(f"the process of {function.__name__} was killed; is there enough memory?") from error
+
+
+def compare(
+    bench: str, unit: str, ours: Callable[[], Side], baseline: Callable[[], Side], repeats: int
+) -> dict[str, Any]:
+    """A row: both sides in turns, their medians and spreads.
+
+    `ratio` is how many times as fast ours is: of the medians; its spread is that of the pairs of turns.
+
+    Args:
+        bench: the row's name.
+        unit: what a turn's figure is: SECONDS, or a rate.
+        ours: makes polycap's side.
+        baseline: makes the other one.
+        repeats: turns of each.
+
+    Raises:
+        BenchError: a side failed.
+    """
+    with ExitStack() as stack:
+        seats = [stack.enter_context(closing(Seat(make))) for make in (ours, baseline)]
+        turns: list[list[Turn]] = [[], []]
+        for repeat in range(repeats):
+            for index in (0, 1) if repeat % 2 == 0 else (1, 0):  # neither always follows the other
+                turns[index].append(seats[index].turn())
+        memory = [each.memory_mb() for each in seats]
+        about = [(each.about, each.size) for each in seats]
+    figures = [[_figure(turn, unit) for turn in each] for each in turns]
+    pairs = [_times(one, other, unit) for one, other in zip(*figures, strict=True)]
+    medians = [statistics.median(each) for each in figures]
+    row: dict[str, Any] = {"bench": bench, "ours": _short(medians[0]), "baseline": _short(medians[1])}
+    row |= {"ratio": _short(_times(medians[0], medians[1], unit)), "unit": unit, "repeats": repeats}
+    row |= {"ratio_spread": _spread(pairs)}
+    for index, name in enumerate(("ours", "baseline")):
+        row |= {f"{name}_spread": _spread(figures[index]), f"{name}_is": about[index][0]}
+        row |= {f"{name}_size": about[index][1], f"{name}_peak_mb": memory[index]}
+        row |= {f"{name}_{key}": _short(value) for key, value in _more(turns[index]).items()}
+    return row | _agreement(turns[0][-1].output, turns[1][-1].output) | {"load": round(os.getloadavg()[0], 1)}
+
+
+def _figure(turn: Turn, unit: str) -> float:
+    return turn.seconds / turn.amount if unit == SECONDS else turn.amount / turn.seconds
+
+
+def _times(ours: float, baseline: float, unit: str) -> float:
+    return baseline / ours if unit == SECONDS else ours / baseline
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    return [_short(min(values)), _short(max(values))]
+
+
+def _short(value: float) -> float:
+    """Three significant digits."""
+    return float(f"{value:.3g}")
+
+
+def _more(turns: Sequence[Turn]) -> dict[str, float]:
+    return {key: statistics.median(turn.more[key] for turn in turns) for key in turns[0].more}
+
+
+def _agreement(ours: dict[str, str], baseline: dict[str, str]) -> dict[str, str]:
+    """How many of the outputs that both sides have are the same."""
+    both = ours.keys() & baseline.keys()
+    return {"same_output": f"{sum(ours[key] == baseline[key] for key in both)} of {len(both)}"} if both else {}

@@ -1,0 +1,83 @@
+"""Rows for machines, and for people."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from polycap.training.machine import cores, processor
+
+__all__ = ["KEYS", "as_json", "as_text", "missing", "with_machine"]
+
+Row = Mapping[str, Any]
+
+KEYS = ("bench", "ours", "baseline", "ratio", "unit", "repeats")
+"""What every row of a comparison has; the figures are null where it could not be made, and `missing` says why."""
+
+
+def missing(bench: str, reason: str) -> dict[str, Any]:
+    """A row in place of one that could not be measured."""
+    return {**dict.fromkeys(KEYS), "bench": bench, "repeats": 0, "missing": reason}
+
+
+def with_machine(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows that say what they were measured on. Each side may use all threads."""
+    machine = f"{processor()}, {platform.system()} {platform.machine()}"
+    return [{**row, "threads": cores(), "machine": machine} for row in rows]
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """A list of objects."""
+    return json.dumps(rows, indent=2, ensure_ascii=False)
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """A table of the comparisons, what their sides are, and the rest line by line."""
+    compared = [row for row in rows if row.get("ratio") is not None]
+    parts = [_table(compared), *map(_sides, compared)] if compared else []
+    for row in rows:
+        if "missing" in row:
+            parts.append(f"{row['bench']}: not measured: {row['missing']}")
+        elif "ratio" not in row:
+            hidden = ("bench", "machine", "threads")
+            figures = [f"{key} {value}" for key, value in row.items() if key not in hidden]
+            parts.append("  ".join([f"{row['bench']}:", *figures]))
+    if rows:
+        parts.append(f"{rows[0]['threads']} threads, {rows[0]['machine']}")
+    return "\n".join(parts)
+
+
+def _table(rows: Sequence[Row]) -> str:
+    lines = [("bench", "ours", "(from to)", "baseline", "(from to)", "ratio", "(from to)", "unit", "repeats", "load")]
+    for row in rows:
+        figures = (cell for name in ("ours", "baseline", "ratio") for cell in (f"{row[name]:g}", _spread(row, name)))
+        lines.append((row["bench"], *figures, row["unit"], str(row["repeats"]), str(row["load"])))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    right = (False, True, False, True, False, True, False, False, True, True)
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _spread(row: Row, name: str) -> str:
+    low, high = row[f"{name}_spread"]
+    return f"({low:g} {high:g})"
+
+
+def _sides(row: Row) -> str:
+    more = {key: value for key, value in row.items() if key.endswith(("_peak_mb", "_cpu_seconds", "same_output"))}
+    lines = [f"{row['bench']}:"]
+    for name in ("ours", "baseline"):
+        figures = [
+            f"{key.removeprefix(f'{name}_').replace('_', ' ')} {value:g}"
+            for key, value in more.items()
+            if key.startswith(f"{name}_")
+        ]
+        lines.append(f"  {name}: {row[f'{name}_is']}; " + ", ".join([row[f"{name}_size"], *figures]))
+    if "same_output" in more:
+        lines.append(f"  the same output: {more['same_output']}")
+    return "\n".join(lines)
