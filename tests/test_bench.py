@@ -96,7 +96,7 @@ def test_the_captioning_loop_finds_the_words_of_greedy_search(world: World) -> N
     pack, features = load_pack(world.pack), open_features(world.features).stores[0].features[:6]
     for weight in (pack.decoder.vocabulary.kernel, pack.decoder.vocabulary.bias):
         weight.assign(weight.value * 30)  # the likeliest word stays the same
-    settings = DecodingSettings(beam_width=1, max_length=12, min_length=0, no_repeat_ngram=0)
+    settings = DecodingSettings(beam_width=1, max_length=12, min_length=0, no_repeat_ngram=0, no_repeat_token=False)
     found = Search(pack.decoder, settings).find(features).token_ids[:, 0]
     assert (found[:, -1] == PAD).any()  # came to an end
     loop = WordByWord(pack.decoder, pack.tokenizer, 12)
