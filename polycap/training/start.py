@@ -46,7 +46,7 @@ def start_identity(folder: Path, encoder: str, pca: str | None) -> str:
     if (card.encoder, card.pca) != (encoder, pca):
         raise TrainingError(
             f"{folder}: learned from features of {card.encoder}, PCA {card.pca}; these are of {encoder}, PCA {pca}: "
-            "make the features with its own PCA, or start from nothing"
+            f"make the features by its own PCA (`polycap features DATA --pca {folder}`), or start from nothing"
         )
     return card.files[DECODER].sha256
 
