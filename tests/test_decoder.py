@@ -51,6 +51,16 @@ def test_the_kinds_are_those_of_the_settings() -> None:
         assert settings.model_fields["kind"].default in DECODERS
 
 
+def test_places_are_answered_as_in_the_whole(decoder: Decoder) -> None:
+    features, token_ids = make_features(2), make_captions()
+    places = np.array([3, 7, 8, 41, 0], dtype=np.int32)
+    logits = np.asarray(decoder((features, token_ids, places)))
+    assert logits.shape == (5, 30)
+    np.testing.assert_allclose(
+        logits, forced(decoder, features, token_ids).reshape(-1, 30)[places], rtol=1e-4, atol=1e-5
+    )
+
+
 def test_teacher_forcing_is_stepping(decoder: Decoder) -> None:
     features, token_ids = make_features(2), make_captions()
     logits = forced(decoder, features, token_ids)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,6 +66,14 @@ def make_batches(examples: list[Example], stores: list[FeatureStore], **options:
     return Batches(examples, stores, **values)
 
 
+def laid_out(batches: Batches) -> Iterator[tuple[tuple[Any, Any], Any]]:
+    """Each batch with its targets where they belong, in the inputs' shape."""
+    for (features, inputs, places), targets in batches:
+        whole = np.full(inputs.size, PAD, dtype=np.int32)
+        whole[places[targets != PAD]] = targets[targets != PAD]
+        yield (features, inputs), whole.reshape(inputs.shape)
+
+
 def captions_of(targets: Any) -> list[list[int]]:
     """The captions of a batch's targets, without those that are all padding."""
     rows = targets.reshape(-1, targets.shape[-1]).tolist()
@@ -72,11 +81,11 @@ def captions_of(targets: Any) -> list[list[int]]:
 
 
 def everything(batches: Batches) -> list[list[Any]]:
-    return [[features, inputs, targets] for (features, inputs), targets in batches]
+    return [[*inputs, targets] for inputs, targets in batches]
 
 
 def test_targets_are_the_inputs_moved_by_one(stores: list[FeatureStore]) -> None:
-    for (features, inputs), targets in make_batches(make_examples(), stores):
+    for (features, inputs), targets in laid_out(make_batches(make_examples(), stores)):
         assert features.shape == (4, CELLS, CHANNELS)
         assert features.dtype == np.float16
         assert inputs.shape == targets.shape
@@ -91,6 +100,16 @@ def test_targets_are_the_inputs_moved_by_one(stores: list[FeatureStore]) -> None
             assert set(row[end + 1 :]) <= {PAD}
 
 
+def test_only_real_targets_are_answered_for_but_for_few(stores: list[FeatureStore]) -> None:
+    for (_, inputs, places), targets in make_batches(make_examples(), stores):
+        assert places.shape == targets.shape == (-(-len(places) // 256) * 256,)  # few shapes
+        assert places.dtype == np.int32
+        real = int((targets != PAD).sum())
+        assert (targets[:real] != PAD).all()
+        assert (np.diff(places[:real]) > 0).all()
+        assert (inputs.ravel()[places[:real]] != PAD).all()
+
+
 @pytest.mark.parametrize("size", [1, 4, 12, 99])
 def test_every_caption_is_seen_once_an_epoch(size: int, stores: list[FeatureStore]) -> None:
     examples = make_examples()
@@ -99,7 +118,7 @@ def test_every_caption_is_seen_once_an_epoch(size: int, stores: list[FeatureStor
     expected = sorted(ids for _, captions in examples for ids in captions)
     for epoch in range(3):
         batches.start(epoch)
-        seen = [ids for _, targets in batches for ids in captions_of(targets)]
+        seen = [ids for _, targets in laid_out(batches) for ids in captions_of(targets)]
         assert sorted(seen) == expected
         assert batches.target_tokens() == sum(len(ids) + 1 for ids in seen)
 
@@ -110,7 +129,7 @@ def test_what_is_left_over_waits_for_another_epoch(stores: list[FeatureStore]) -
     seen: set[int] = set()
     for epoch in range(6):
         batches.start(epoch)
-        now = [ids[0] for _, targets in batches for ids in captions_of(targets)]
+        now = [ids[0] for _, targets in laid_out(batches) for ids in captions_of(targets)]
         assert len(now) == len(set(now)) == 50
         seen |= set(now)
     assert len(seen) == 60
@@ -124,7 +143,7 @@ def test_features_are_those_of_the_captions_photo(stores: list[FeatureStore]) ->
     batches = make_batches(examples, stores)
     for epoch in range(3):
         batches.start(epoch)
-        for (features, _), targets in batches:
+        for (features, _), targets in laid_out(batches):
             for photo, first in zip(features, targets[:, 0, 0], strict=True):
                 name = photo_of[int(first)]
                 assert {photo_of[i] for i in targets[targets[:, 0, 0] == first][0, :, 0].tolist()} == {name}
@@ -157,7 +176,7 @@ def test_more_captions_than_are_drawn(stores: list[FeatureStore]) -> None:
     seen: set[int] = set()
     for epoch in range(20):
         batches.start(epoch)
-        for _, targets in batches:
+        for _, targets in laid_out(batches):
             assert targets.shape[1] == 2
             firsts = targets[:, :, 0]
             assert (firsts[:, 0] != firsts[:, 1]).all()
@@ -184,7 +203,7 @@ def test_captions_are_drawn_by_weight(
     counts, epochs = np.zeros(5), 150
     for epoch in range(epochs):
         batches.start(epoch)
-        for _, targets in batches:
+        for _, targets in laid_out(batches):
             assert (targets[:, 0] != PAD).any(-1).all()  # a photo has a caption in every epoch
             firsts = [ids[0] for ids in captions_of(targets)]
             assert len(set(firsts)) == len(firsts)
@@ -204,18 +223,18 @@ def test_equal_weights_draw_as_none_do(stores: list[FeatureStore]) -> None:
 
 
 def test_one_caption_and_uneven_numbers_of_captions(stores: list[FeatureStore]) -> None:
-    for (_, inputs), targets in make_batches(make_examples(captions=1), stores):
+    for (_, inputs), targets in laid_out(make_batches(make_examples(captions=1), stores)):
         assert inputs.shape[:2] == targets.shape[:2] == (4, 1)
     uneven = [(name, captions[: 1 + p % 5]) for p, (name, captions) in enumerate(make_examples())]
     seen = []
-    for (_, inputs), targets in make_batches(uneven, stores):
+    for (_, inputs), targets in laid_out(make_batches(uneven, stores)):
         np.testing.assert_array_equal((inputs == PAD).all(-1), (targets == PAD).all(-1))
         seen += captions_of(targets)
     assert sorted(seen) == sorted(ids for _, captions in uneven for ids in captions)
 
 
 def test_long_captions_are_cut(stores: list[FeatureStore]) -> None:
-    for _, targets in make_batches(make_examples(), stores, max_tokens=3):
+    for _, targets in laid_out(make_batches(make_examples(), stores, max_tokens=3)):
         assert targets.shape[2] == 4
         assert ((targets == EOS).sum(-1) == 1).all()
 
@@ -225,7 +244,7 @@ def test_captions_of_a_length_share_a_batch(tmp_path: Path) -> None:
     examples: list[Example] = [(f"{p}.jpg", [[9] * (1 + p % 20)]) for p in range(80)]
     store = make_store(tmp_path, [name for name, _ in examples])
     batches = make_batches(examples, [store], photos_per_batch=8)
-    computed = sum(targets.size for _, targets in batches)
+    computed = sum(inputs[1].size for inputs, _ in batches)
     assert batches.target_tokens() > 0.75 * computed  # at random it would be half
 
 
@@ -245,6 +264,27 @@ def test_the_loss(smoothing: float) -> None:
     assert float(loss(targets, logits)) == pytest.approx(expected, rel=1e-5)
     logits[targets == PAD] = 99.0  # what is said there does not matter
     assert float(loss(targets, logits)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_slope_of_the_loss(smoothing: float) -> None:
+    """Against the difference that a small change of one logit makes."""
+    import tensorflow as tf
+
+    generator = np.random.default_rng(1)
+    logits = generator.normal(scale=2, size=(4, 7))
+    targets = np.array([5, PAD, 3, 6], dtype=np.int32)
+    loss, variable = TokenLoss(smoothing), tf.Variable(logits.astype(np.float32))
+    with tf.GradientTape() as tape:
+        value = 3.0 * loss(targets, variable)  # times what comes from above
+    found = tape.gradient(value, variable).numpy()
+    for place in np.ndindex(logits.shape):
+        change = np.zeros_like(logits)
+        change[place] = 1e-2
+        difference = (float(loss(targets, logits + change)) - float(loss(targets, logits - change))) / 2e-2
+        assert found[place] == pytest.approx(3.0 * difference, abs=1e-3)
+    assert not found[1].any()
+    assert np.abs(found[0]).max() > 0.1
 
 
 def test_the_loss_of_nothing_but_padding() -> None:

@@ -64,18 +64,26 @@ class Decoder(keras.Model):  # type: ignore[misc]
     def logits(self, outputs: Tensor, training: bool = False) -> Tensor:
         """`(…, size)` → `(…, vocab_size) float32`."""
 
-    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
+    def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
         """Teacher forcing: all steps of all captions in one pass.
 
         Args:
             inputs: features `(photos, cells, channels) float32` and token ids `(photos, captions, length) int32`
-                that begin with `<s>`.
+                that begin with `<s>`. Where a third is given, places `(places,) int32` in the token ids laid end to
+                end, only these are answered for: a third of a batch is padding, and the vocabulary is wide.
 
         Returns:
-            Logits of the next token, `(photos, captions, length, vocab_size) float32`.
+            Logits of the next token, `(photos, captions, length, vocab_size) float32`; of places, `(places,
+            vocab_size)`.
         """
-        memory, states = self.run(*inputs, training=training)
-        return self.logits(self.read(states, memory), training=training)
+        features, token_ids, *places = inputs
+        memory, states = self.run(features, token_ids, training=training)
+        outputs = self.read(states, memory)
+        if not places:
+            return self.logits(outputs, training=training)
+        outputs = ops.take(ops.reshape(outputs, (-1, outputs.shape[-1])), places[0], axis=0)
+        # of three axes, not two: TensorFlow fuses two-dimensional products with the bias after them, four times slower
+        return ops.squeeze(self.logits(ops.expand_dims(outputs, 0), training=training), 0)
 
     def run(self, features: Tensor, token_ids: Tensor, training: bool = False) -> tuple[State, State]:
         """What teacher forcing goes by: memory, and the state after each token, `(photos, captions, length, units)`."""

@@ -18,14 +18,17 @@ __all__ = ["Batches", "Example", "train_tokenizer"]
 Example = tuple[str, list[list[int]]]
 """A photo's name and the token ids of its captions."""
 
-Batch = tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any]]
-"""`((features, inputs), targets)`."""
+Batch = tuple[tuple[NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[Any]]
+"""`((features, inputs, places), targets)`."""
 
 READ_AHEAD = 4
 """Batches that are read before they are needed."""
 
 LENGTH_STEP = 4
 """Lengths are rounded up to a multiple of this, so that a backend that compiles per shape sees few shapes."""
+
+PLACES_STEP = 256
+"""Numbers of targets, likewise."""
 
 
 def train_tokenizer(language: Language, dataset: Dataset) -> Tokenizer:
@@ -43,8 +46,9 @@ class Batches:
 
     Photos whose longest captions are alike in length share a batch, which halves the padding.
 
-    A batch is `(features (photos, cells, channels) float16, inputs (photos, captions, length) int32)` and the targets
-    `(photos, captions, length) int32`: the inputs moved by one, `</s>` at the end, `<pad>` after it.
+    A batch is `(features (photos, cells, channels) float16, inputs (photos, captions, length) int32, places (targets,)
+    int32)` and `targets (targets,) int32`: what follows at these places of the inputs laid end to end, `</s>` at each
+    caption's end; `<pad>` where their number is rounded up.
     """
 
     def __init__(
@@ -101,7 +105,11 @@ class Batches:
         chosen = self._order[index]
         features = np.stack([self._stores[self._views[i]].features[self._rows[self._views[i]][i]] for i in chosen])
         token_ids = self._pack([self._drawn[i] for i in chosen])
-        return (features, token_ids[:, :, :-1]), token_ids[:, :, 1:]
+        following = token_ids[:, :, 1:].ravel()
+        places = np.flatnonzero(following != PAD).astype(np.int32)
+        places = np.pad(places, (0, -len(places) % PLACES_STEP))
+        targets = np.where(np.arange(len(places)) < (following != PAD).sum(), following[places], PAD)
+        return (features, token_ids[:, :, :-1], places), targets
 
     def photos(self, index: int) -> list[int]:
         """The photos of a batch of this epoch, as places in `examples`."""

@@ -94,7 +94,7 @@ class DrawnBatches:
 
     def __iter__(self) -> Iterator[tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any], NDArray[Any]]]:
         """Draw the epoch's captions, batch by batch."""
-        for index, ((features, _), _) in enumerate(self._batches):
+        for index, ((features, *_), _) in enumerate(self._batches):
             chance = np.random.default_rng((self._seed, self._epoch, index))
             shape = (len(features), self._captions, self._length)
             tokens = _trim(self._sampler.draw(features, chance.random(shape, dtype=np.float32)))
