@@ -19,7 +19,7 @@ GROUND |= {"archive", "hook_watch", "probes", "registry", "samples", "script", "
 ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "runtime", "training", "captioning", "via"]
 ROOMS += ["evaluation", "contract", "scaffold", "exchange", "build", "report"]
 """From left to right: a room imports only from rooms to its left and from the ground floor."""
-DOORS = {"__main__", "cli", "commands", "evaluating"}
+DOORS = {"__main__", "cli", "commands", "evaluating", "server"}
 """The last floor: what a person calls."""
 
 FLOORS = {name: floor for floor, names in enumerate([GROUND, *([room] for room in ROOMS), DOORS]) for name in names}
