@@ -142,7 +142,10 @@ def _captions(service: Service) -> APIRouter:
             codes = service.choose([*(language or []), *asked])
             for field, value in upload.fields:
                 n_best = _count(value) if field == "n_best" else n_best
-            rows = await asyncio.wrap_future(service.worker.submit(upload.photos, codes, n_best))
+            try:
+                rows = await asyncio.wrap_future(service.worker.submit(upload.photos, codes, n_best))
+            except asyncio.CancelledError as error:
+                raise HTTPException(503, "the server is ending") from error
         return JSONResponse(rows, 422 if all("error" in row for row in rows) else 200)
 
     return router

@@ -3,9 +3,7 @@
 Starlette's own forms put large files on disk, and know their size only when they have all of them.
 """
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,8 +29,6 @@ FIELD_BYTES = 1_000
 MAX_FIELDS = 1_000
 FRAMING_BYTES = 1_100_000
 """What a form may have beside its files: boundaries, names, fields."""
-PATIENCE = 5.0
-"""Seconds for which the rest of a refused request is received: many clients read no answer before all is sent."""
 
 
 @dataclass
@@ -66,9 +62,6 @@ async def read_upload(request: Request, limits: Limits, take: Callable[[], None]
             return await _read_image(request, limits, take, name)
     except ClientDisconnect as error:
         raise HTTPException(400, "the request ended before its body did") from error
-    except Exception:
-        await _receive_rest(request)
-        raise
     sent = kind.decode("latin-1") or "nothing"
     raise HTTPException(415, f"content type {sent}: send {FORM} with {PHOTOS}, or an image with its type, image/…")
 
@@ -176,10 +169,3 @@ def _check_declared(request: Request, most: int, allowed: str) -> None:
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:
         raise HTTPException(413, f"the request has {int(length):,} bytes; the limit is {allowed}")
-
-
-async def _receive_rest(request: Request) -> None:
-    with suppress(ClientDisconnect, TimeoutError, RuntimeError):
-        async with asyncio.timeout(PATIENCE):
-            async for _ in request.stream():
-                pass
