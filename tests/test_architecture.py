@@ -55,7 +55,8 @@ def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             if node.module == "polycap":
-                yield from ((node.lineno, f"polycap.{alias.name}") for alias in node.names)
+                names = (alias.name for alias in node.names if alias.name != "__version__")  # the front door's own
+                yield from ((node.lineno, f"polycap.{name}") for name in names)
             elif node.module and node.module.startswith("polycap."):
                 for alias in node.names:
                     inside = PACKAGE.joinpath(*node.module.split(".")[1:], f"{alias.name}.py")

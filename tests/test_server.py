@@ -323,15 +323,20 @@ def test_a_full_queue(client: httpx.Client, photos: list[Path], service: Service
 
 def test_jobs_that_would_not_fit_the_batch_wait(photos: list[Path], gate: Gate, service: Service) -> None:
     sent = [PhotoBytes(path.name, path.read_bytes()) for path in (photos * 4)[:20]]
-    jobs = [service.worker.submit(some, [CODE], 1) for some in (sent[:1], sent, sent[:12], sent[:1])]
+    jobs = [service.worker.submit(sent[:1], [CODE], 1)]
     gate.wait()
+    jobs += [service.worker.submit(some, [CODE], 1) for some in (sent, sent[:12], sent[:1])]
     gate.open.set()
     assert [len(job.result(30)) for job in jobs] == [1, 20, 12, 1]
     assert gate.encoded == [1, 32, 1]
 
 
 def test_an_encoder_that_fails(
-    client: httpx.Client, photos: list[Path], quick_encoder: Any, monkeypatch: pytest.MonkeyPatch
+    client: httpx.Client,
+    photos: list[Path],
+    quick_encoder: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The worker lives on; what happened is for the log alone."""
 
@@ -341,6 +346,7 @@ def test_an_encoder_that_fails(
     with monkeypatch.context() as patch:
         patch.setattr(quick_encoder, "grid", fail)
         answers = [client.post(URL, files=files(photos[0])) for _ in range(2)]
+    assert "out of memory" in caplog.text
     assert {detail(answer, 500) for answer in answers} == {"the photos can't be captioned; the server's log says why"}
     assert client.post(URL, files=files(photos[0])).status_code == 200
 
@@ -411,7 +417,7 @@ def test_the_description(client: httpx.Client) -> None:
     assert set(api["paths"]) == {URL, "/v1/languages", "/healthz"}
     post = api["paths"][URL]["post"]
     assert set(post["requestBody"]["content"]) == {"multipart/form-data", "image/*"}
-    assert set(post["responses"]) == {"200", "400", "404", "413", "415", "422", "503"}
+    assert set(post["responses"]) == {"200", "400", "404", "413", "415", "422", "500", "503"}
     assert all(parameter["description"] for parameter in post["parameters"])
     assert set(api["components"]["schemas"]["Caption"]["properties"]) == set(Caption.model_fields)
     for path in ("/docs", "/redoc", "/nothing"):  # the first two would load scripts from elsewhere

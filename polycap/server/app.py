@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -92,6 +93,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     413: {"model": Problem, "description": "A photo is too large, or there are too many of them."},
     415: {"model": Problem, "description": "The body is neither a form nor an image."},
     422: {"model": _CAPTIONS | Problem, "description": "None of the photos can be read, or a value is not allowed."},
+    500: {"model": Problem, "description": "Captioning failed, by no fault of the request's."},
     503: {"model": Problem, "description": "Too much waits; try again after the seconds in `Retry-After`."},
 }
 
@@ -110,8 +112,6 @@ def create_app(service: Service, allow_origins: Sequence[str] = ()) -> FastAPI:
     app.include_router(_facts(service))
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(PolycapError, _failed)
-    app.add_exception_handler(Exception, _failed)
     if allow_origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(allow_origins), allow_methods=["GET", "POST"])
     return app
@@ -134,6 +134,7 @@ def _captions(service: Service) -> APIRouter:
         The answer has an object per photo and language, in the order of the photos, and one with `error` for each
         photo that can't be read. The status is 200 if any photo could be.
         """
+        service.choose(language or [])  # before the photos are received
         with seats.visit() as take:
             upload = await read_upload(request, service.limits, take, name)
             if not upload.photos:
@@ -142,13 +143,23 @@ def _captions(service: Service) -> APIRouter:
             codes = service.choose([*(language or []), *asked])
             for field, value in upload.fields:
                 n_best = _count(value) if field == "n_best" else n_best
-            try:
-                rows = await asyncio.wrap_future(service.worker.submit(upload.photos, codes, n_best))
-            except asyncio.CancelledError as error:
-                raise HTTPException(503, "the server is ending") from error
+            rows = await _rows(service.worker.submit(upload.photos, codes, n_best))
         return JSONResponse(rows, 422 if all("error" in row for row in rows) else 200)
 
     return router
+
+
+async def _rows(answer: "Future[list[Row]]") -> list[Row]:
+    """The worker's answer; what goes wrong there names files of this machine, which are for the log alone."""
+    try:
+        return await asyncio.wrap_future(answer)
+    except asyncio.CancelledError as error:
+        raise HTTPException(503, "the server is ending") from error
+    except PolycapError as error:
+        logger.error("%s", error)
+    except Exception:
+        logger.exception("photos could not be captioned")
+    raise HTTPException(500, "the photos can't be captioned; the server's log says why")
 
 
 def _count(text: str) -> int:
@@ -188,9 +199,3 @@ async def _busy(_: Request, __: Exception) -> Response:
 async def _invalid(_: Request, error: Exception) -> Response:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     return JSONResponse({"detail": "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in faults)}, 422)
-
-
-async def _failed(_: Request, error: Exception) -> Response:
-    if isinstance(error, PolycapError):
-        logger.error("%s", error)  # it names files of this machine, which is nobody else's business
-    return JSONResponse({"detail": "the photos can't be captioned; the server's log says why"}, 500)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-import polycap
+from polycap import __version__
 from polycap.commands import load_captioners
 from polycap.errors import PolycapError
 from polycap.registry import Registry
@@ -91,7 +91,7 @@ def open_service(
     trained = [row["code"] for row in rows if row["status"] == "trained"]
     default = [captioner.language.code for captioner in loaded] if languages else trained
     with Worker(Captioners(loaded, opened, beam)) as worker:
-        yield Service(worker, rows, default, limits, polycap.__version__, opened.name)
+        yield Service(worker, rows, default, limits, __version__, opened.name)
 
 
 def listen(host: str, port: int) -> socket.socket:
