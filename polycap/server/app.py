@@ -113,7 +113,12 @@ def create_app(service: Service, allow_origins: Sequence[str] = ()) -> FastAPI:
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(RequestValidationError, _invalid)
     if allow_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=list(allow_origins), allow_methods=["GET", "POST"])
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(allow_origins),
+            allow_methods=["GET", "POST"],
+            expose_headers=["Retry-After"],
+        )
     return app
 
 

@@ -97,7 +97,7 @@ function show(card) {
     card.picture.alt = card.captions.get(rows[0].code);
     card.picture.lang = rows[0].code;
   }
-  card.text.replaceChildren(list);
+  card.text.replaceChildren(...(rows.length ? [list] : []));
   if (card.busy) card.text.append(element("p", { class: "busy" }, "captioning…"));
   if (card.fault) card.text.append(element("p", { class: "fault" }, card.fault));
   card.text.append(element("p", { class: "source" }, card.file.name));
