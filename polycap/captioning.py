@@ -14,14 +14,14 @@ from polycap.decoder.found import NEVER
 from polycap.decoder.pack import Pack, load_pack
 from polycap.errors import PhotoError
 from polycap.features.extract import decode_batches
-from polycap.features.images import Photograph
+from polycap.features.images import PhotoBytes, Photograph
 from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings, Language
 from polycap.registry import get_language
 from polycap.runtime.base import Runtime
 from polycap.runtime.choose import open_runtime
 
-__all__ = ["Candidate", "Captioner", "Result", "caption_photos"]
+__all__ = ["Candidate", "Captioner", "Result", "Wanted", "caption_each", "caption_photos"]
 
 
 @dataclass(frozen=True)
@@ -145,13 +145,21 @@ class Captioner:
         return tuple(unique.values())[:n_best]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A photo, and the captioners that are to caption it."""
+
+    photo: Photograph
+    captioners: Sequence[Captioner]
+
+
 def caption_photos(
     photos: Sequence[Photograph], captioners: Sequence[Captioner], *, n_best: int = 1
 ) -> Iterator[Result]:
     """Caption photos in one or more languages, encoding each photo once; results come in order, as they are ready.
 
     Args:
-        photos: paths, Pillow images or arrays; of paths any number, since only two batches are in memory.
+        photos: as `load_photo` takes them; of paths any number, since only two batches are in memory.
         captioners: they must share an encoder.
         n_best: candidates per language, at most the beam width.
 
@@ -161,23 +169,47 @@ def caption_photos(
     Raises:
         PackError: the captioners don't share an encoder.
     """
+    return caption_each([Wanted(photo, captioners) for photo in photos], n_best=n_best)
+
+
+def caption_each(wanted: Sequence[Wanted], *, n_best: int = 1) -> Iterator[Result]:
+    """As `caption_photos`, but with captioners of each photo's own; all photos of a batch are encoded together.
+
+    Raises:
+        PackError: the captioners don't share an encoder.
+    """
+    captioners = list(dict.fromkeys(captioner for each in wanted for captioner in each.captioners))
+    if not captioners:
+        return
     encoder = captioners[0].encoder
     for captioner in captioners:
         captioner.pack.require_encoder(encoder.identity)
-    for batch in decode_batches([(photo, photo) for photo in photos], encoder.size):
+    for batch in decode_batches([(each, each.photo) for each in wanted], encoder.size):
         pixels = [decoded for _, decoded in batch if not isinstance(decoded, PhotoError)]
-        grid = encoder.grid(np.stack(pixels)) if pixels else None
-        found = {c.language.code: iter(c.decode(grid, n_best)) for c in captioners} if grid is not None else {}
-        for photo, decoded in batch:
+        good = [each for each, decoded in batch if not isinstance(decoded, PhotoError)]
+        found = _decode(encoder.grid(np.stack(pixels)), good, captioners, n_best) if pixels else {}
+        for each, decoded in batch:
             if isinstance(decoded, PhotoError):
-                yield Result(photo, {}, decoded)
+                yield Result(each.photo, {}, decoded)
             else:
-                yield Result(photo, {code: next(candidates) for code, candidates in found.items()})
+                yield Result(each.photo, {c.language.code: next(found[c]) for c in each.captioners})
+
+
+def _decode(
+    grid: NDArray[np.float32], wanted: Sequence[Wanted], captioners: Sequence[Captioner], n_best: int
+) -> dict[Captioner, Iterator[tuple[Candidate, ...]]]:
+    """By captioner, the candidates of those photos that want it, in their order."""
+    found = {}
+    for captioner in captioners:
+        rows = [row for row, each in enumerate(wanted) if captioner in each.captioners]
+        chosen = grid if len(rows) == len(wanted) else grid[rows]
+        found[captioner] = iter(captioner.decode(chosen, n_best) if rows else [])
+    return found
 
 
 def _listed(photos: "Iterable[Photograph] | Photograph") -> list[Photograph]:
     """A list also of one photo alone, which could be taken for many: a path for its letters, an array for its rows."""
-    if isinstance(photos, str | PathLike | Image):
+    if isinstance(photos, str | PathLike | PhotoBytes | Image):
         return [photos]
     if isinstance(photos, np.ndarray) and photos.ndim < 4:
         return [photos]

@@ -19,9 +19,10 @@ from polycap.samples import credit_of
 
 if TYPE_CHECKING:  # imported where they are needed: a mistake is told before TensorFlow is loaded
     from polycap.captioning import Captioner, Result
+    from polycap.features.protocol import PhotoEncoder
     from polycap.runtime.base import Runtime
 
-__all__ = ["caption_command", "load_captioners", "translated_by"]
+__all__ = ["caption_command", "load_captioner", "load_captioners", "result_rows", "translated_by"]
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,6 @@ def load_captioners(
             code, folder = language.code, language.folder
             hint = "" if via else "; or, if it names a translation engine, `--via` a language that has one"
             raise PackError(f"{code}: no trained pack yet in {folder}; make one with `polycap build {code}`{hint}")
-    from polycap.captioning import Captioner
     from polycap.translation.choose import choose_engine
     from polycap.via import ViaCaptioner
 
@@ -75,10 +75,8 @@ def load_captioners(
     runtime = runtime or open_runtime()
     encoder = runtime.encoder(weights)
 
-    def load(language: Language) -> Captioner:
-        width = beam or max(language.decoding.beam_width, n_best)
-        settings = language.decoding.model_copy(update={"beam_width": width})
-        return Captioner.load(language.code, pack=pack, encoder=encoder, settings=settings, runtime=runtime)
+    def load(language: Language) -> "Captioner":
+        return load_captioner(language, encoder, runtime, beam=beam, n_best=n_best, pack=pack)
 
     captioners: list[Captioner] = []
     base = load(source) if source and translated else None
@@ -98,6 +96,23 @@ def load_captioners(
         codes = ", ".join(language.code for language in chosen)
         raise LanguageError(f"--language {languages}: none of {codes} has a usable pack; see above")
     return captioners
+
+
+def load_captioner(
+    language: Language,
+    encoder: "PhotoEncoder",
+    runtime: "Runtime",
+    *,
+    beam: int | None = None,
+    n_best: int = 1,
+    pack: Path | None = None,
+) -> "Captioner":
+    """One language's captioner, with an encoder that is loaded already; the rest is as in `load_captioners`."""
+    from polycap.captioning import Captioner
+
+    width = beam or max(language.decoding.beam_width, n_best)
+    settings = language.decoding.model_copy(update={"beam_width": width})
+    return Captioner.load(language.code, pack=pack, encoder=encoder, settings=settings, runtime=runtime)
 
 
 def _choose(registry: Registry, languages: str | None, pack: Path | None) -> list[Language]:
@@ -137,7 +152,7 @@ def caption_command(
     errors = list(missing.values())
     if as_json:
         for path, error in missing.items():
-            print(_error_line(path, error))
+            print(_line(_error_row(path, error)))
     if not photos:
         return errors
     if html is not None:  # before the work: what can't be written should not be found out after it
@@ -161,7 +176,7 @@ def caption_command(
     for result in tqdm(results, total=len(photos), unit="photo", disable=len(photos) < 8 or not sys.stderr.isatty()):
         if result.error is not None:
             errors.append(str(result.error))
-        lines = _json_lines(result, captioners) if as_json else _text_lines(result, len(captioners) > 1)
+        lines = map(_line, result_rows(result, captioners)) if as_json else _text_lines(result, len(captioners) > 1)
         for line in lines:
             tqdm.write(line, file=sys.stdout)
         if html is not None:
@@ -183,8 +198,12 @@ def _find_all(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, str]]:
     return photos, errors
 
 
-def _error_line(photo: object, error: object) -> str:
-    return json.dumps({"photo": str(photo), "error": str(error)}, ensure_ascii=False)
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False)
+
+
+def _error_row(photo: object, error: object) -> dict[str, Any]:
+    return {"photo": str(photo), "error": str(error)}
 
 
 def translated_by(captioner: "Captioner") -> str:
@@ -194,10 +213,11 @@ def translated_by(captioner: "Captioner") -> str:
     return f"{captioner.via.code}:{captioner.translator.identity}" if isinstance(captioner, ViaCaptioner) else ""
 
 
-def _json_lines(result: "Result", captioners: "Sequence[Captioner]") -> list[str]:
+def result_rows(result: "Result", captioners: "Sequence[Captioner]") -> list[dict[str, Any]]:
+    """What `polycap caption --json` prints of a photo: an object for each of the languages, or the error."""
     if result.error is not None:
-        return [_error_line(result.photo, result.error)]
-    lines = []
+        return [_error_row(result.photo, result.error)]
+    rows = []
     for captioner in captioners:
         candidates = result.candidates[captioner.language.code]
         row: dict[str, Any] = {"photo": str(result.photo), "language": captioner.language.code}
@@ -207,8 +227,8 @@ def _json_lines(result: "Result", captioners: "Sequence[Captioner]") -> list[str
         row["candidates"] = [
             {"caption": c.caption, "score": round(c.score, 4), "log_prob": round(c.log_prob, 4)} for c in candidates
         ]
-        lines.append(json.dumps(row, ensure_ascii=False))
-    return lines
+        rows.append(row)
+    return rows
 
 
 def _text_lines(result: "Result", name_language: bool) -> list[str]:

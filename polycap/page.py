@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from polycap.errors import PhotoError
 from polycap.files import PHOTO_FORMATS, write_text
 
-__all__ = ["PageCaption", "PageRow", "Thumbnail", "thumbnail", "write_page", "write_template"]
+__all__ = ["PageCaption", "PageRow", "Thumbnail", "fill_template", "thumbnail", "write_page", "write_template"]
 
 MAX_SIDE = 640
 """The longer side of an embedded photo, in pixels, at most."""
@@ -81,12 +81,8 @@ class _Card:
     credit: str
 
 
-def write_template(path: Path, template: str, **values: object) -> None:
-    """Fill one of polycap's HTML templates, escaped, and write it to `path`, atomically.
-
-    Raises:
-        PolycapError: `path` can't be written.
-    """
+def fill_template(template: str, **values: object) -> str:
+    """One of polycap's HTML templates with these values, escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -96,7 +92,16 @@ def write_template(path: Path, template: str, **values: object) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    write_text(path, environment.get_template(template).render(**values) + "\n")
+    return environment.get_template(template).render(**values) + "\n"
+
+
+def write_template(path: Path, template: str, **values: object) -> None:
+    """Fill one of polycap's HTML templates, and write it to `path`, atomically.
+
+    Raises:
+        PolycapError: `path` can't be written.
+    """
+    write_text(path, fill_template(template, **values))
 
 
 def write_page(path: Path, title: str, rows: Sequence[PageRow]) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from polycap.errors import LanguageError
 from polycap.files import packs_folder
@@ -55,6 +55,14 @@ class Entry:
     def status(self) -> Literal["trained", "untrained", "broken"]:
         """Whether the language has a trained pack, or its folder is broken."""
         return self.language.status if self.language else "broken"
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts that `polycap languages --json` prints."""
+        row: dict[str, Any] = dict.fromkeys(("name", "native_name", "script", "direction"))
+        if self.language:
+            row = {key: getattr(self.language, key) for key in row}
+        installed = bool(self.language and self.language.installed_pack)
+        return {"code": self.code, **row, "status": self.status, "installed": installed}
 
 
 @dataclass(frozen=True)

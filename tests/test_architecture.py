@@ -19,7 +19,7 @@ GROUND |= {"archive", "hook_watch", "probes", "registry", "samples", "script", "
 ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "runtime", "training", "captioning", "via"]
 ROOMS += ["evaluation", "contract", "scaffold", "exchange", "build", "report"]
 """From left to right: a room imports only from rooms to its left and from the ground floor."""
-DOORS = {"__main__", "cli", "commands", "evaluating"}
+DOORS = {"__main__", "cli", "commands", "evaluating", "server"}
 """The last floor: what a person calls."""
 
 FLOORS = {name: floor for floor, names in enumerate([GROUND, *([room] for room in ROOMS), DOORS]) for name in names}
@@ -55,7 +55,8 @@ def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             if node.module == "polycap":
-                yield from ((node.lineno, f"polycap.{alias.name}") for alias in node.names)
+                names = (alias.name for alias in node.names if alias.name != "__version__")  # the front door's own
+                yield from ((node.lineno, f"polycap.{name}") for name in names)
             elif node.module and node.module.startswith("polycap."):
                 for alias in node.names:
                     inside = PACKAGE.joinpath(*node.module.split(".")[1:], f"{alias.name}.py")

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 from tiny import CODE, OTHER_CODE, World, change_json, make_language
 
-from polycap.captioning import Candidate, Captioner, caption_photos
+from polycap.captioning import Candidate, Captioner, Wanted, caption_each, caption_photos
 from polycap.decoder.found import NEVER
 from polycap.errors import LanguageError, PackError, PhotoError
+from polycap.features.images import PhotoBytes
 from polycap.language import DecodingSettings
 
 pytest_plugins = ["tiny_fixtures"]
@@ -50,6 +51,8 @@ def test_paths_images_and_arrays_are_captioned_alike(captioner: Captioner, photo
     assert captioner.caption(images) == expected
     assert [image.size for image in images] == sizes
     assert captioner.caption([np.asarray(image) for image in images]) == expected
+    assert captioner.caption([PhotoBytes(path.name, path.read_bytes()) for path in some]) == expected
+    assert captioner.caption(PhotoBytes("alone", some[0].read_bytes())) == expected[:1]
     assert captioner.caption(np.stack([np.asarray(image) for image in images])) == expected
     assert captioner.caption([some[2], images[0], str(some[1])]) == [expected[2], expected[0], expected[1]]
     for image in images:
@@ -96,17 +99,23 @@ def test_a_bad_photo_stops_only_the_short_form(captioner: Captioner, photos: lis
     assert [result.error is None for result in caption_photos(bad, [captioner])] == [False] * 6  # and none is good
 
 
-def test_two_languages_encode_once(
-    captioner: Captioner, other: Captioner, photos: list[Path], quick_encoder: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    encoded: list[int] = []
+@pytest.fixture
+def encoded(quick_encoder: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many photos the encoder is given, each time."""
+    sizes: list[int] = []
     grid = quick_encoder.grid
 
     def counted(pixels: Any) -> Any:
-        encoded.append(len(pixels))
+        sizes.append(len(pixels))
         return grid(pixels)
 
     monkeypatch.setattr(quick_encoder, "grid", counted)
+    return sizes
+
+
+def test_two_languages_encode_once(
+    captioner: Captioner, other: Captioner, photos: list[Path], encoded: list[int]
+) -> None:
     many = photos + photos + photos  # 36: more than a batch
     results = list(caption_photos(many, [captioner, other]))
     assert encoded == [32, 4]
@@ -116,6 +125,23 @@ def test_two_languages_encode_once(
         alone = language.caption(photos)
         assert [result.candidates[language.language.code][0].caption for result in results] == alone * 3
     assert captioner.caption(photos) != other.caption(photos)
+
+
+def test_each_photo_in_languages_of_its_own(
+    captioner: Captioner, other: Captioner, photos: list[Path], encoded: list[int]
+) -> None:
+    """Encoded together, a bad one between them; a photo may be there twice."""
+    alone = {c.language.code: c.caption(photos[:3]) for c in (captioner, other)}
+    encoded.clear()
+    asked: list[tuple[int, list[Captioner]]] = [(0, [captioner]), (1, [other, captioner]), (0, [other]), (2, [other])]
+    wanted = [Wanted(photos[number], captioners) for number, captioners in asked]
+    bad, *results = caption_each([Wanted(PhotoBytes("bad.jpg", b"not a photo"), [other]), *wanted])
+    assert encoded == [4]
+    assert str(bad.error) == "bad.jpg: is not an image that Pillow can read"
+    for (number, captioners), result in zip(asked, results, strict=True):
+        expected = {c.language.code: alone[c.language.code][number] for c in captioners}
+        assert list(result.candidates) == list(expected)
+        assert {code: found[0].caption for code, found in result.candidates.items()} == expected
 
 
 @pytest.mark.usefixtures("quick_encoder")

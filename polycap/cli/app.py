@@ -6,6 +6,7 @@ from polycap.cli.data import data_check, data_fetch, make_features
 from polycap.cli.exchange import install, pack, uninstall
 from polycap.cli.languages import check, list_languages, new
 from polycap.cli.making import build, status, train, translate
+from polycap.cli.serving import serve
 from polycap.cli.using import caption, evaluate
 
 __all__ = ["app"]
@@ -14,6 +15,7 @@ app = typer.Typer(help="Describe photos in your own language.", no_args_is_help=
 data_app = typer.Typer(help="Look at a dataset, or download one.", no_args_is_help=True)
 
 app.command("caption")(caption)
+app.command("serve")(serve)
 app.command("languages")(list_languages)
 app.command("new")(new)
 app.command("check")(check)

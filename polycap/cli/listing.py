@@ -1,7 +1,5 @@
 """`polycap languages`, without the parser: it is called often, and has next to nothing to parse."""
 
-from typing import Any
-
 from polycap.cli.output import note, print_json
 from polycap.registry import available_languages
 
@@ -11,13 +9,7 @@ __all__ = ["print_languages"]
 def print_languages(*, as_json: bool = False) -> None:
     """List the languages, and which have a trained pack; what is wrong with a folder goes to stderr."""
     entries = available_languages()
-    rows: list[dict[str, Any]] = []
-    for entry in entries:
-        row: dict[str, Any] = dict.fromkeys(("name", "native_name", "script", "direction"))
-        if entry.language:
-            row = {key: getattr(entry.language, key) for key in row}
-        installed = bool(entry.language and entry.language.installed_pack)
-        rows.append({"code": entry.code, **row, "status": entry.status, "installed": installed})
+    rows = [entry.to_json() for entry in entries]
     if as_json:
         print_json(rows)
         return

@@ -1,6 +1,8 @@
 """Photos of any common kind, as the square RGB arrays that the encoder takes."""
 
+import io
 import warnings
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
@@ -12,9 +14,21 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from polycap.errors import PhotoError
 from polycap.files import PHOTO_FORMATS
 
-__all__ = ["MAX_PIXELS", "PHOTO_SUFFIXES", "Photograph", "find_photos", "load_photo"]
+__all__ = ["MAX_PIXELS", "PHOTO_SUFFIXES", "PhotoBytes", "Photograph", "find_photos", "load_photo"]
 
-Photograph: TypeAlias = "str | PathLike[str] | Image.Image | NDArray[np.uint8]"
+
+@dataclass(frozen=True)
+class PhotoBytes:
+    """An image file's bytes, such as somebody sent, and the name that messages and results give it."""
+
+    name: str
+    data: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Photograph: TypeAlias = "str | PathLike[str] | PhotoBytes | Image.Image | NDArray[np.uint8]"
 
 MAX_PIXELS = 178_956_970
 """Photos above this many pixels are refused before they are decoded (a decompression bomb); Pillow's own limit."""
@@ -39,7 +53,7 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
     Greyscale, palette, alpha (laid on white), CMYK, 16-bit, EXIF-rotated and animated (first frame) images work.
 
     Args:
-        photo: a path, a Pillow image, or an array `(height, width)` or `(height, width, 3 or 4) uint8`.
+        photo: a path, a file's bytes, a Pillow image, or an array `(height, width)` or `(height, width, 3 or 4) uint8`.
         size: the side of the result in pixels.
 
     Returns:
@@ -57,7 +71,8 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
             return _square(photo, size)
         if isinstance(photo, np.ndarray):
             return _square(_from_array(photo), size)
-        with Image.open(photo, formats=PHOTO_FORMATS) as image:
+        source = io.BytesIO(photo.data) if isinstance(photo, PhotoBytes) else photo
+        with Image.open(source, formats=PHOTO_FORMATS) as image:
             return _square(image, size, draft=True)
     except PhotoError as error:
         raise PhotoError(f"{name}: {error}") from error

@@ -25,6 +25,10 @@ class CaptionSearch(Protocol):
 class Runtime(Protocol):
     """A way to compute both."""
 
+    @property
+    def name(self) -> str:
+        """What it is called, as `open_runtime` has it."""
+
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
         """The encoder with weights from `weights`, or from the first source that `find_weights` finds.
 

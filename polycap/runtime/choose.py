@@ -57,6 +57,11 @@ class FirstThatRuns:
         self._names, self._precision = names, precision
         self._runtime = RUNTIMES[names[0]](precision)
 
+    @property
+    def name(self) -> str:
+        """The name of the one that computes."""
+        return self._names[0]
+
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
         """See `Runtime.encoder`."""
         return self._try(lambda runtime: runtime.encoder(weights))

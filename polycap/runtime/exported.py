@@ -34,6 +34,8 @@ class OpenVINORuntime:
             bf16 one caption in twelve became another one.
     """
 
+    name = "openvino"
+
     def __init__(self, precision: str | None = None) -> None:
         self._precision = choose_precision(precision)
 

@@ -24,6 +24,8 @@ class KerasRuntime:
         precision: in which numbers the encoder and the search compute, as `choose_precision` has it.
     """
 
+    name = "keras"
+
     def __init__(self, precision: str | None = None) -> None:
         self._precision = choose_precision(precision)
 

@@ -1,0 +1,57 @@
+"""The command that serves captions over HTTP."""
+
+from typing import Annotated
+
+import typer
+
+from polycap.cli.common import PrecisionName, RuntimeName
+from polycap.errors import PolycapError
+from polycap.server.limits import DEFAULTS, Limits
+
+__all__ = ["serve"]
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen at; 0.0.0.0 is all, for other machines, too.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 is any that is free.")] = 8000,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            envvar="POLYCAP_LANGUAGE",
+            help='Codes with commas between, or "all" that are trained: loaded at the start, and what requests that '
+            "name none get. By default these get all that are trained, each loaded when it is first asked for.",
+        ),
+    ] = None,
+    beam: Annotated[int | None, typer.Option(min=1, max=64, help="Beam width; 1 is greedy.")] = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
+    max_photo_mb: Annotated[int, typer.Option(min=1, help="Megabytes of a photo, at most.")] = DEFAULTS.photo_mb,
+    max_photos: Annotated[int, typer.Option(min=1, help="Photos of a request, at most.")] = DEFAULTS.photos,
+    queue: Annotated[int, typer.Option(min=1, help="Photos in memory, at most; above, requests get status 503.")] = (
+        DEFAULTS.queue
+    ),
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="A site whose pages may ask from a browser (CORS), https://…; may be given again."),
+    ] = None,
+) -> None:
+    """Serve captions over HTTP, with a page to try it, until Ctrl-C."""
+    try:
+        from polycap.server.serve import serve as run
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("polycap"):
+            raise
+        raise PolycapError(f'polycap serve needs {error.name}: pip install "polycap[server]"') from error
+
+    run(
+        host,
+        port,
+        languages=language,
+        beam=beam,
+        runtime=runtime,
+        precision=precision,
+        limits=Limits(max_photo_mb, max_photos, queue),
+        allow_origins=allow_origin or [],
+    )

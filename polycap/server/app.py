@@ -1,0 +1,206 @@
+"""The routes."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.middleware.cors import CORSMiddleware
+
+from polycap.errors import PolycapError
+from polycap.server.limits import Limits
+from polycap.server.models import Caption, Fault, Health, LanguageRow, Problem
+from polycap.server.page import Page
+from polycap.server.upload import FORM, PHOTOS, read_upload
+from polycap.server.worker import BusyError, Row, Seats, Worker
+
+__all__ = ["MAX_N_BEST", "Service", "create_app"]
+
+logger = logging.getLogger(__name__)
+
+MAX_N_BEST = 64
+RETRY_AFTER = 2
+"""Seconds after which a client may try again; a batch takes about that long."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the routes need.
+
+    Attributes:
+        worker: captions.
+        languages: every language, as `polycap languages --json` has it.
+        default: codes of the languages that are meant where a request names none.
+        limits: see `Limits`.
+        version: polycap's.
+        runtime: what computes.
+    """
+
+    worker: Worker
+    languages: Sequence[Row]
+    default: Sequence[str]
+    limits: Limits
+    version: str
+    runtime: str
+
+    def choose(self, values: Sequence[str]) -> list[str]:
+        """The codes in "de", "de,fr" and so on; without any, the default.
+
+        Raises:
+            HTTPException: 404, there is no trained language of that code.
+        """
+        codes = list(dict.fromkeys(code.strip() for value in values for code in value.split(",") if code.strip()))
+        rows = {row["code"]: row for row in self.languages}
+        for code in codes:
+            row = rows.get(code)
+            if row is None or row["status"] != "trained":
+                trained = ", ".join(row["code"] for row in self.languages if row["status"] == "trained")
+                what = f"language {code!r} has no trained pack" if row else f"unknown language {code!r}"
+                raise HTTPException(404, f"{what}; captions come in {trained}")
+        return codes or list(self.default)
+
+
+_PHOTOS_SCHEMA = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "Image files."}
+_LANGUAGE = "Codes of languages, repeated or with commas between; by default those that the server was started with."
+_N_BEST = "Captions per photo and language, at most; there are no more than the search is wide (--beam)."
+_FORM_SCHEMA = {
+    "type": "object",
+    "required": [PHOTOS],
+    "properties": {
+        PHOTOS: _PHOTOS_SCHEMA,
+        "language": {"type": "array", "items": {"type": "string"}, "description": _LANGUAGE},
+        "n_best": {"type": "integer", "minimum": 1, "maximum": MAX_N_BEST, "default": 1, "description": _N_BEST},
+    },
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {"schema": _FORM_SCHEMA, "encoding": {"language": {"style": "form", "explode": True}}},
+            "image/*": {"schema": {"type": "string", "format": "binary", "description": "One image file."}},
+        },
+    }
+}
+_CAPTIONS = list[Caption | Fault]
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body can't be read."},
+    404: {"model": Problem, "description": "No trained language of this code; the message lists those there are."},
+    413: {"model": Problem, "description": "A photo is too large, or there are too many of them."},
+    415: {"model": Problem, "description": "The body is neither a form nor an image."},
+    422: {"model": _CAPTIONS | Problem, "description": "None of the photos can be read, or a value is not allowed."},
+    500: {"model": Problem, "description": "Captioning failed, by no fault of the request's."},
+    503: {"model": Problem, "description": "Too much waits; try again after the seconds in `Retry-After`."},
+}
+
+
+def create_app(service: Service, allow_origins: Sequence[str] = ()) -> FastAPI:
+    """The application; its worker runs already."""
+    app = FastAPI(
+        title="polycap",
+        summary="Photos described in your own language.",
+        description="Captions of photos, such as alternative texts, in each language that has a trained pack.",
+        version=service.version,
+        docs_url=None,  # both pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.include_router(_captions(service))
+    app.include_router(_facts(service))
+    app.add_exception_handler(BusyError, _busy)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    if allow_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(allow_origins),
+            allow_methods=["GET", "POST"],
+            expose_headers=["Retry-After"],
+        )
+    return app
+
+
+def _captions(service: Service) -> APIRouter:
+    router, seats = APIRouter(), Seats(service.limits.queue)
+
+    @router.post(
+        "/v1/captions", response_model=_CAPTIONS, responses=_PROBLEMS, openapi_extra=_BODY, operation_id="caption"
+    )
+    async def caption(
+        request: Request,
+        language: Annotated[list[str] | None, Query(description=_LANGUAGE)] = None,
+        n_best: Annotated[int, Query(ge=1, le=MAX_N_BEST, description=_N_BEST)] = 1,
+        name: Annotated[str, Query(description="What the answer calls a photo that is the body.")] = "photo",
+    ) -> Response:
+        """Caption photos: the files of a form, or the image that the body is.
+
+        The answer has an object per photo and language, in the order of the photos, and one with `error` for each
+        photo that can't be read. The status is 200 if any photo could be.
+        """
+        service.choose(language or [])  # before the photos are received
+        with seats.visit() as take:
+            upload = await read_upload(request, service.limits, take, name)
+            if not upload.photos:
+                raise HTTPException(422, f"no {PHOTOS}: send one or more files (curl -F {PHOTOS}=@dog.jpg)")
+            asked = [value for field, value in upload.fields if field == "language"]
+            codes = service.choose([*(language or []), *asked])
+            for field, value in upload.fields:
+                n_best = _count(value) if field == "n_best" else n_best
+            rows = await _rows(service.worker.submit(upload.photos, codes, n_best))
+        return JSONResponse(rows, 422 if all("error" in row for row in rows) else 200)
+
+    return router
+
+
+async def _rows(answer: "Future[list[Row]]") -> list[Row]:
+    """The worker's answer; what goes wrong there names files of this machine, which are for the log alone."""
+    try:
+        return await asyncio.wrap_future(answer)
+    except asyncio.CancelledError as error:
+        raise HTTPException(503, "the server is ending") from error
+    except PolycapError as error:
+        logger.error("%s", error)
+    except Exception:
+        logger.exception("photos could not be captioned")
+    raise HTTPException(500, "the photos can't be captioned; the server's log says why")
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= MAX_N_BEST:
+        return int(text)
+    raise HTTPException(422, f"n_best: is {text!r}; it is a number from 1 to {MAX_N_BEST}")
+
+
+def _facts(service: Service) -> APIRouter:
+    router, page = APIRouter(), Page.of(service.languages, service.default)
+
+    @router.get("/v1/languages", response_model=list[LanguageRow], operation_id="languages")
+    async def languages() -> Response:
+        """Every language, and whether it is trained; as `polycap languages --json`, when the server was started."""
+        return JSONResponse(service.languages)
+
+    @router.get("/healthz", response_model=Health, operation_id="health")
+    async def health() -> Response:
+        """Answers also while photos are being captioned."""
+        return JSONResponse({"status": "ok", "version": service.version, "runtime": service.runtime})
+
+    @router.get("/", response_class=HTMLResponse, include_in_schema=False)
+    async def index() -> Response:
+        return HTMLResponse(page.html, headers=page.headers)
+
+    return router
+
+
+# --- what goes wrong: one sentence, as FastAPI's own errors have it ---
+
+
+async def _busy(_: Request, __: Exception) -> Response:
+    detail = f"too many photos wait; try again in {RETRY_AFTER} seconds"
+    return JSONResponse({"detail": detail}, 503, {"Retry-After": str(RETRY_AFTER)})
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    return JSONResponse({"detail": "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in faults)}, 422)

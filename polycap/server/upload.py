@@ -1,0 +1,171 @@
+"""The photos and settings of a request, read into memory; what is too much is refused while it is being read.
+
+Starlette's own forms put large files on disk, and know their size only when they have all of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fastapi import HTTPException, Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
+
+from polycap.features.images import PhotoBytes
+from polycap.server.limits import Limits
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+__all__ = ["FIELDS", "FORM", "PHOTOS", "Upload", "read_upload"]
+
+FORM = "multipart/form-data"
+PHOTOS = "photos"
+FIELDS = ("language", "n_best")
+"""What a form may have beside photos."""
+
+FIELD_BYTES = 1_000
+MAX_FIELDS = 1_000
+FRAMING_BYTES = 1_100_000
+"""What a form may have beside its files: boundaries, names, fields."""
+
+
+@dataclass
+class Upload:
+    """What was sent.
+
+    Attributes:
+        photos: the files, in order.
+        fields: the form's other values, by name, in order.
+    """
+
+    photos: list[PhotoBytes] = field(default_factory=list)
+    fields: list[tuple[str, str]] = field(default_factory=list)
+
+
+async def read_upload(request: Request, limits: Limits, take: Callable[[], None], name: str) -> Upload:
+    """The body of a request: a form, or an image.
+
+    Args:
+        take: called before a photo is received; may raise to refuse it.
+        name: of the photo, if the body is one.
+
+    Raises:
+        HTTPException: 400, 413, 415 or 422: not such a body, or too much of it.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    try:
+        if kind.decode("latin-1") == FORM:
+            return await _read_form(request, limits, take, options.get(b"boundary", b""))
+        if kind.startswith(b"image/"):
+            return await _read_image(request, limits, take, name)
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the request ended before its body did") from error
+    sent = kind.decode("latin-1") or "nothing"
+    raise HTTPException(415, f"content type {sent}: send {FORM} with {PHOTOS}, or an image with its type, image/…")
+
+
+async def _read_image(request: Request, limits: Limits, take: Callable[[], None], name: str) -> Upload:
+    _check_declared(request, limits.photo_bytes, f"a photo of {limits.photo_mb} MB")
+    take()
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        _check_size(name, data, limits)
+    return Upload([PhotoBytes(name, bytes(data))])
+
+
+async def _read_form(request: Request, limits: Limits, take: Callable[[], None], boundary: bytes) -> Upload:
+    most = limits.photos * limits.photo_bytes + FRAMING_BYTES
+    _check_declared(request, most, f"{limits.photos} photos of {limits.photo_mb} MB each")
+    form = _Form(limits, take)
+    try:
+        parser = MultipartParser(boundary, form.callbacks)
+        async for chunk in request.stream():
+            parser.write(chunk)
+        parser.finalize()
+    except FormParserError as error:
+        raise HTTPException(400, f"the {FORM} can't be read: {error}") from error
+    if not form.ended:
+        raise HTTPException(400, f"the {FORM} has no end; is its boundary the one in Content-Type?")
+    return form.upload
+
+
+class _Form:
+    """What the parser of a form calls, and what has become of the form so far."""
+
+    def __init__(self, limits: Limits, take: Callable[[], None]) -> None:
+        self.upload, self.ended = Upload(), False
+        self._limits, self._take = limits, take
+        self._header, self._value, self._disposition = bytearray(), bytearray(), b""
+        self._name, self._file, self._data = "", "", bytearray()
+        self.callbacks: MultipartCallbacks = {
+            "on_header_field": self._on_header_field,
+            "on_header_value": self._on_header_value,
+            "on_header_end": self._on_header_end,
+            "on_headers_finished": self._on_headers_finished,
+            "on_part_data": self._on_part_data,
+            "on_part_end": self._on_part_end,
+            "on_end": self._on_end,
+        }
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition = bytes(self._value)
+        self._header, self._value = bytearray(), bytearray()
+
+    def _on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        self._disposition, self._data = b"", bytearray()
+        self._name, self._file = (_text(options.get(key, b"")) for key in (b"name", b"filename"))
+        if self._name == PHOTOS:
+            if b"filename" not in options:
+                raise HTTPException(422, f"{PHOTOS}: is text; send files (curl -F {PHOTOS}=@dog.jpg)")
+            if len(self.upload.photos) == self._limits.photos:
+                raise HTTPException(413, f"more than {self._limits.photos} photos in a request; send fewer at once")
+            self._take()
+        elif self._name not in FIELDS:
+            names = ", ".join((PHOTOS, *FIELDS))
+            raise HTTPException(422, f"unknown field {self._name!r}; there are {names}")
+        elif len(self.upload.fields) == MAX_FIELDS:
+            raise HTTPException(413, f"more than {MAX_FIELDS} fields beside {PHOTOS}")
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._data += data[start:end]
+        if self._name == PHOTOS:
+            _check_size(self._file, self._data, self._limits)
+        elif len(self._data) > FIELD_BYTES:
+            raise HTTPException(413, f"{self._name}: is longer than {FIELD_BYTES:,} bytes")
+
+    def _on_part_end(self) -> None:
+        if self._name == PHOTOS:
+            self.upload.photos.append(PhotoBytes(self._file, bytes(self._data)))
+        else:
+            self.upload.fields.append((self._name, _text(self._data)))
+
+    def _on_end(self) -> None:
+        self.ended = True
+
+
+def _text(data: bytes | bytearray) -> str:
+    """Browsers and curl send UTF-8."""
+    return data.decode("utf-8", errors="replace")
+
+
+def _check_size(name: str, data: bytearray, limits: Limits) -> None:
+    if len(data) > limits.photo_bytes:
+        raise HTTPException(413, f"{name}: is larger than {limits.photo_mb} MB; make it smaller")
+
+
+def _check_declared(request: Request, most: int, allowed: str) -> None:
+    """Before any of it is received."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        raise HTTPException(413, f"the request has {int(length):,} bytes; the limit is {allowed}")

@@ -1,0 +1,163 @@
+"""One thread that owns the captioners, and captions together what waits at the same time.
+
+Captioning uses all cores: a second thread would gain nothing, while photos of several requests in one batch cost less
+than each alone.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from polycap.captioning import Captioner, Result, Wanted, caption_each
+from polycap.commands import load_captioner, result_rows
+from polycap.features.extract import BATCH_SIZE
+from polycap.features.images import PhotoBytes
+from polycap.registry import get_language
+from polycap.runtime.base import Runtime
+
+__all__ = ["BusyError", "Captioners", "Row", "Seats", "Worker"]
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+"""An object of `polycap caption --json`."""
+
+
+class BusyError(Exception):
+    """There is no room for another photo."""
+
+
+class Seats:
+    """How many more photos there is room for. For one thread, that of the event loop."""
+
+    def __init__(self, seats: int) -> None:
+        self.free = seats
+
+    @contextmanager
+    def visit(self) -> Iterator[Callable[[], None]]:
+        """A request's stay: what it gives takes a seat, or raises `BusyError`; all are given back at the end."""
+        taken = 0
+
+        def take() -> None:
+            nonlocal taken
+            if not self.free:
+                raise BusyError
+            self.free -= 1
+            taken += 1
+
+        try:
+            yield take
+        finally:
+            self.free += taken
+
+
+class Captioners:
+    """Captioners by language code, which share an encoder; others are loaded when they are first asked for."""
+
+    def __init__(self, loaded: Sequence[Captioner], runtime: Runtime, beam: int | None = None) -> None:
+        self._loaded = {captioner.language.code: captioner for captioner in loaded}
+        self._encoder, self._runtime, self._beam = loaded[0].encoder, runtime, beam
+
+    def get(self, code: str) -> Captioner:
+        """The captioner of a language.
+
+        Raises:
+            PolycapError: it can't be loaded.
+        """
+        if code not in self._loaded:
+            logger.info("%s: loading", code)
+            self._loaded[code] = load_captioner(get_language(code), self._encoder, self._runtime, beam=self._beam)
+        return self._loaded[code]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A request's photos, and where its answer goes."""
+
+    photos: Sequence[PhotoBytes]
+    codes: Sequence[str]
+    n_best: int
+    answer: "Future[list[Row]]" = field(default_factory=Future)
+
+
+class Worker:
+    """The thread, and the queue before it. A context manager: jobs are done within."""
+
+    def __init__(self, captioners: Captioners) -> None:
+        self._captioners = captioners
+        self._jobs: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="captioning", daemon=True)
+
+    def __enter__(self) -> "Worker":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self._thread.join()
+        for job in self._jobs:
+            job.answer.cancel()
+
+    def submit(self, photos: Sequence[PhotoBytes], codes: Sequence[str], n_best: int) -> "Future[list[Row]]":
+        """Have photos captioned in these languages.
+
+        Returns:
+            What becomes the objects of `polycap caption --json`, by photo, then language; or an error, of a language
+            that can't be loaded.
+        """
+        job = _Job(photos, codes, n_best)
+        with self._changed:
+            self._jobs.append(job)
+            self._changed.notify()
+        return job.answer
+
+    def _run(self) -> None:
+        while jobs := self._next():
+            self._do([job for job in jobs if job.answer.set_running_or_notify_cancel()])
+
+    def _next(self) -> list[_Job]:
+        """The jobs that wait, as many as make a batch; none at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs or self._ended)
+            jobs: list[_Job] = []
+            photos = 0
+            while self._jobs and not self._ended and (not jobs or photos + len(self._jobs[0].photos) <= BATCH_SIZE):
+                jobs.append(self._jobs.popleft())
+                photos += len(jobs[-1].photos)
+            return jobs
+
+    def _do(self, jobs: Sequence[_Job]) -> None:
+        ready: list[tuple[_Job, list[Captioner]]] = []
+        for job in jobs:
+            try:
+                ready.append((job, [self._captioners.get(code) for code in job.codes]))
+            except Exception as error:  # of that language alone
+                job.answer.set_exception(error)
+        try:
+            self._caption(ready)
+        except Exception as error:  # whatever it is: the next jobs wait
+            for job, _ in ready:
+                if not job.answer.done():
+                    job.answer.set_exception(error)
+
+    def _caption(self, ready: Sequence[tuple[_Job, list[Captioner]]]) -> None:
+        wanted = [Wanted(photo, captioners) for job, captioners in ready for photo in job.photos]
+        results = caption_each(wanted, n_best=max((job.n_best for job, _ in ready), default=1))
+        for job, captioners in ready:
+            found = [_first(result, job.n_best) for result in islice(results, len(job.photos))]
+            job.answer.set_result([row for result in found for row in result_rows(result, captioners)])
+
+
+def _first(result: Result, n_best: int) -> Result:
+    """Another job of the batch may have asked for more candidates."""
+    return replace(result, candidates={code: found[:n_best] for code, found in result.candidates.items()})
