@@ -13,7 +13,7 @@ from PIL.Image import Image
 from polycap.decoder.found import NEVER
 from polycap.decoder.pack import Pack, load_pack
 from polycap.errors import PhotoError
-from polycap.features.extract import decode_batches
+from polycap.features.extract import Decoded, decode_batches, one_ahead
 from polycap.features.images import PhotoBytes, Photograph
 from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings, Language
@@ -159,7 +159,7 @@ def caption_photos(
     """Caption photos in one or more languages, encoding each photo once; results come in order, as they are ready.
 
     Args:
-        photos: as `load_photo` takes them; of paths any number, since only two batches are in memory.
+        photos: as `load_photo` takes them; of paths any number, since only a few batches are in memory.
         captioners: they must share an encoder.
         n_best: candidates per language, at most the beam width.
 
@@ -184,15 +184,24 @@ def caption_each(wanted: Sequence[Wanted], *, n_best: int = 1) -> Iterator[Resul
     encoder = captioners[0].encoder
     for captioner in captioners:
         captioner.pack.require_encoder(encoder.identity)
-    for batch in decode_batches([(each, each.photo) for each in wanted], encoder.size):
-        pixels = [decoded for _, decoded in batch if not isinstance(decoded, PhotoError)]
+    batches = decode_batches([(each, each.photo) for each in wanted], encoder.size)
+    for batch, grid in one_ahead(_encode(batches, encoder)):  # the encoder computes while captions are searched for
         good = [each for each, decoded in batch if not isinstance(decoded, PhotoError)]
-        found = _decode(encoder.grid(np.stack(pixels)), good, captioners, n_best) if pixels else {}
+        found = _decode(grid, good, captioners, n_best) if good else {}
         for each, decoded in batch:
             if isinstance(decoded, PhotoError):
                 yield Result(each.photo, {}, decoded)
             else:
                 yield Result(each.photo, {c.language.code: next(found[c]) for c in each.captioners})
+
+
+def _encode(
+    batches: Iterable[Sequence[tuple[Wanted, Decoded]]], encoder: PhotoEncoder
+) -> Iterator[tuple[Sequence[tuple[Wanted, Decoded]], NDArray[np.float32]]]:
+    """Each batch with the grids of its good photos."""
+    for batch in batches:
+        pixels = [decoded for _, decoded in batch if not isinstance(decoded, PhotoError)]
+        yield batch, encoder.grid(np.stack(pixels)) if pixels else np.empty(0, dtype=np.float32)
 
 
 def _decode(

@@ -2,7 +2,8 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -15,7 +16,7 @@ from safetensors.numpy import save_file
 
 from polycap.errors import FeatureStoreError, PhotoError, PolycapError
 from polycap.features import prepare as prepare_module
-from polycap.features.extract import decode_batches, extract_features
+from polycap.features.extract import decode_batches, extract_features, one_ahead
 from polycap.features.images import load_photo
 from polycap.features.pca import FeaturePCA, fit_pca, reduce_store
 from polycap.features.prepare import Features, load_pca, open_features, prepare_features
@@ -127,6 +128,32 @@ def test_decoding_stays_two_batches_ahead_and_no_more() -> None:
     next(batches)
     assert len(asked) == 30
     batches.close()  # type: ignore[attr-defined]
+
+
+def test_the_next_item_is_made_while_one_is_in_use_and_no_more() -> None:
+    made = [threading.Event() for _ in range(5)]
+
+    def items() -> Iterator[int]:
+        for number, event in enumerate(made):
+            event.set()
+            yield number
+
+    ahead = one_ahead(items())
+    assert next(ahead) == 0
+    assert made[1].wait(5)  # though nobody has asked for it
+    assert not made[2].wait(0.1)
+    assert list(ahead) == [1, 2, 3, 4]
+
+
+def test_what_goes_wrong_ahead_is_raised_at_its_turn() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise PhotoError("broken")
+
+    ahead = one_ahead(items())
+    assert next(ahead) == 1
+    with pytest.raises(PhotoError, match="broken"):
+        next(ahead)
 
 
 # --- the PCA ---

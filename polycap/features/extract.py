@@ -1,7 +1,7 @@
 """From photo files to a feature store: photos are decoded in threads while the encoder computes."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,7 @@ from polycap.features.images import Photograph, load_photo
 from polycap.features.protocol import PhotoEncoder
 from polycap.features.store import FeatureStore, StoreWriter
 
-__all__ = ["BATCH_SIZE", "decode_batches", "extract_features"]
+__all__ = ["BATCH_SIZE", "Decoded", "decode_batches", "extract_features", "one_ahead"]
 
 BATCH_SIZE = 32
 """Photos per pass of the encoder; larger gains nothing on a CPU and costs 40 MB a photo."""
@@ -105,3 +105,13 @@ def decode_batches(
                 waiting.append(pool.submit(decode, items[position]))
                 position += 1
             yield [waiting.popleft().result() for _ in range(min(batch_size, len(waiting)))]
+
+
+def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items; the next one is made in a thread while the one before is in use."""
+    rest = iter(items)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, rest, None)
+        while (item := waiting.result()) is not None:
+            waiting = pool.submit(next, rest, None)
+            yield item
