@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tiny import CODE, OTHER_CODE, World, change_json, make_language, run_polycap
+from typer.main import get_command
 
+from polycap.cli.app import app
 from polycap.decoder.pack import read_card
 from polycap.decoder.search import Search
 from polycap.metrics import METRICS
@@ -424,6 +426,22 @@ def test_wrong_usage(arguments: list[str]) -> None:
     assert found.out == ""
     assert "Usage: " in found.err
     assert "Traceback" not in found.err
+
+
+def commands(command: Any, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """A command and all below it, each with the words that call it."""
+    yield words, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *words, name)
+
+
+def test_help_says_what_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich takes what stands in brackets for markup, unless a backslash says otherwise."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    for words, command in commands(get_command(app)):
+        shown = " ".join(run_polycap(*words, "--help").out.split())
+        for text in [command.help, *(getattr(parameter, "help", None) for parameter in command.params)]:
+            assert " ".join((text or "").replace("\\[", "[").split()) in shown, (words, text)
 
 
 def test_mistakes_in_a_fresh_process(tmp_path: Path, photo: Path) -> None:

@@ -1,4 +1,4 @@
-"""Commands that make a language"s pack, in steps or all at once."""
+"""Commands that make a language's pack, in steps or all at once."""
 
 from pathlib import Path
 from typing import Annotated

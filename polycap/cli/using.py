@@ -62,7 +62,7 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="[CODE=]FILE[,origin=…]",
-            help="Other references than the language's [[captions]] files, or else the dataset's captions; "
+            help=r"Other references than the language's [\[captions]] files, or else the dataset's captions; "
             "may be given again. With --all, say whose they are.",
         ),
     ] = None,
