@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
 from polycap.features.images import find_photos
-from polycap.files import make_folder
+from polycap.files import make_folder, one_line
 from polycap.language import Language
 from polycap.page import PageCaption, PageRow, write_page
 from polycap.registry import Registry
@@ -58,6 +58,8 @@ def load_captioners(
     source = registry.get(via) if via else None
     translated = [x for x in chosen if source and x.code != source.code and (always_via or x.status == "untrained")]
     decoded = [language for language in chosen if language not in translated]
+    if source and (own := [language.code for language in decoded if language.code != source.code]):
+        logger.info("%s: not translated from %s, for there is a decoder", ", ".join(own), source.code)
     for language in [*decoded, *([source] if source and translated else [])]:
         if pack is None and language.status == "untrained":
             code, folder = language.code, language.folder
@@ -124,6 +126,8 @@ def _choose(registry: Registry, languages: str | None, pack: Path | None) -> lis
     else:
         codes = dict.fromkeys(code.strip() for code in languages.split(",") if code.strip())
         chosen = [registry.get(code) for code in codes]
+        if not chosen:
+            raise LanguageError(f"--language {languages!r}: names no language; give codes with commas between, or all")
     if not chosen:
         asked = f"--language {languages}: " if languages else ""
         raise LanguageError(f"{asked}no language has a trained pack; make one with `polycap build`")
@@ -199,7 +203,8 @@ def _find_all(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, str]]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False)
+    """JSON in UTF-8, but for a file's name that is none: Python escapes its bytes as JSON does."""
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _error_row(photo: object, error: object) -> dict[str, Any]:
@@ -233,7 +238,7 @@ def result_rows(result: "Result", captioners: "Sequence[Captioner]") -> list[dic
 
 def _text_lines(result: "Result", name_language: bool) -> list[str]:
     return [
-        "\t".join([str(result.photo), *([code] if name_language else []), candidate.caption])
+        "\t".join([one_line(result.photo), *([code] if name_language else []), candidate.caption])
         for code, candidates in result.candidates.items()
         for candidate in candidates
     ]

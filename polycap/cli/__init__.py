@@ -1,5 +1,6 @@
 """The command line: parse, call, print. Results go to stdout, all else to stderr."""
 
+import io
 import logging
 import os
 import sys
@@ -11,6 +12,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; polycap's own errors become one line and status 1."""
+    _set_encoding()
     logging.basicConfig(level=logging.WARNING, format="polycap: %(message)s", stream=sys.stderr)
     logging.getLogger("polycap").setLevel(logging.INFO)
     try:
@@ -21,7 +23,19 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        sys.exit(f"polycap: {error.filename or ''}: {error.strerror or error}")
+        place = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"polycap: {place}{error.strerror or error}")
+    except KeyboardInterrupt:  # before typer is there to catch it
+        sys.exit(130)
+
+
+def _set_encoding() -> None:
+    """Captions leave in UTF-8, whatever is usual here: a pipe of Windows', for one, takes 256 letters."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # None where it is closed
+        if "PYTHONIOENCODING" in os.environ:
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # names of files go out as they are
 
 
 def _run() -> None:

@@ -46,7 +46,7 @@ Captions = Annotated[
     typer.Option(
         metavar="FILE[,origin=…][,weight=…]",
         help="Captions of these photos in the language; may be given again. With weight=2 they are learned from twice "
-        r"as often as a photo's others. They take the place of the language's [\[captions]].",
+        "as often as a photo's others. They take the place of the language's [[captions]].",
     ),
 ]
 Origin = Annotated[

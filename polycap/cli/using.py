@@ -62,7 +62,7 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="[CODE=]FILE[,origin=…]",
-            help=r"Other references than the language's [\[captions]] files, or else the dataset's captions; "
+            help="Other references than the language's [[captions]] files, or else the dataset's captions; "
             "may be given again. With --all, say whose they are.",
         ),
     ] = None,
@@ -84,7 +84,7 @@ def evaluate(
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
 ) -> None:
-    """Score a language's captions: BLEU-1..4, chrF++, CIDEr-D and ROUGE-L, beside what people score."""
+    """Score a language's captions, beside what people score. By BLEU-1 to BLEU-4, chrF++, CIDEr-D and ROUGE-L."""
     from polycap import evaluating
     from polycap.registry import get_language
 
