@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from polycap.decoder.card_file import read_card
 from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
 from polycap.features.images import find_photos
 from polycap.files import make_folder, one_line
@@ -42,7 +43,7 @@ def load_captioners(
     """The captioners of "en", "de,fr" or "all", with one encoder between them.
 
     Args:
-        languages: codes; without them the registry's default.
+        languages: codes; without them the pack's, or else the registry's default.
         via: a language to write captions in and translate them from, for languages without a decoder.
         always_via: for the others, too.
         broken: where to enter languages whose pack can't be loaded, and why, instead of raising.
@@ -119,8 +120,9 @@ def load_captioner(
 
 def _choose(registry: Registry, languages: str | None, pack: Path | None) -> list[Language]:
     """The languages that are asked for."""
+    own = read_card(pack).language if pack is not None else None
     if languages is None:
-        chosen = list(registry.default)
+        chosen = list(registry.default) if own is None else [registry.get(own)]
     elif languages == "all":
         chosen = [language for language in registry.languages if language.status == "trained"]
     else:
@@ -134,6 +136,8 @@ def _choose(registry: Registry, languages: str | None, pack: Path | None) -> lis
     if pack is not None and len(chosen) > 1:
         names = ", ".join(language.code for language in chosen)
         raise LanguageError(f"--pack is one language's, but --language names {len(chosen)}: {names}")
+    if own not in (None, chosen[0].code):
+        logger.warning("%s: captions in %s, by its card, and not in %s", pack, own, chosen[0].code)
     return chosen
 
 

@@ -511,6 +511,15 @@ def test_the_version() -> None:
 
 
 @pytest.mark.usefixtures("world", "quick_encoder")
+def test_a_pack_is_of_its_own_language(photo: Path, world: World, caplog: pytest.LogCaptureFixture) -> None:
+    [row] = run_polycap("caption", photo, "--pack", world.pack, "--json").rows
+    assert row["language"] == CODE
+    assert caplog.messages == []
+    assert run_polycap(*caption(photo, "--pack", world.pack, code=OTHER_CODE)).status == 0
+    assert caplog.messages == [f"{world.pack}: captions in {CODE}, by its card, and not in {OTHER_CODE}"]
+
+
+@pytest.mark.usefixtures("world", "quick_encoder")
 def test_names_that_would_break_the_output(photo: Path, tmp_path: Path) -> None:
     """A line is a photo, and speaks to no terminal; bytes that are no UTF-8 stop nothing."""
     names = (b"a\nb\t\x1b[2J.jpg", b"\xff.jpg")

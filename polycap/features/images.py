@@ -28,7 +28,7 @@ class PhotoBytes:
         return self.name
 
 
-Photograph: TypeAlias = "str | PathLike[str] | PhotoBytes | Image.Image | NDArray[np.uint8]"
+Photograph: TypeAlias = "str | PathLike[str] | bytes | PhotoBytes | Image.Image | NDArray[np.uint8]"
 
 MAX_PIXELS = 178_956_970
 """Photos above this many pixels are refused before they are decoded (a decompression bomb); Pillow's own limit."""
@@ -63,6 +63,8 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
     # Pillow warns of odd metadata, and of bombs, which are refused below. Threads decode photos, and
     # `warnings.catch_warnings` restores the wrong filters when they overlap; a filter for Pillow alone is safe.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    if isinstance(photo, bytes):
+        photo = PhotoBytes("image", photo)
     name = "image" if isinstance(photo, Image.Image | np.ndarray) else str(photo)
     try:
         if isinstance(photo, Image.Image):
