@@ -28,7 +28,7 @@ class PageCaption:
         native_name: the language's own name for itself.
         direction: "ltr" or "rtl".
         text: the caption.
-        score: the caption's log-probability, if known.
+        score: the caption's log-probability, by its length, if known.
         via: what it is translated by, if it is.
     """
 
