@@ -506,6 +506,15 @@ def test_output_that_finds_no_room() -> None:
     assert (done.returncode, done.stderr) == (1, "polycap: No space left on device\n")
 
 
+def test_a_notice_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a command that looks for languages twice: the one to translate into, and the one to translate from."""
+    monkeypatch.setenv("POLYCAP_LANGUAGES", str(tmp_path / "nowhere"))
+    done = python("-c", RUN, "translate", "it", "--package", tmp_path / "none.argosmodel")
+    notice, fault = done.stderr.splitlines()
+    assert "nowhere, which is no folder" in notice
+    assert "none.argosmodel: no such file" in fault
+
+
 def test_the_version() -> None:
     assert run_polycap("--version").out == f"{polycap.__version__}\n"
 

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+from collections.abc import Callable
 
 from polycap.errors import PolycapError
 
@@ -13,7 +14,9 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; polycap's own errors become one line and status 1."""
     _set_encoding()
-    logging.basicConfig(level=logging.WARNING, format="polycap: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_once())
+    logging.basicConfig(level=logging.WARNING, format="polycap: %(message)s", handlers=[handler])
     logging.getLogger("polycap").setLevel(logging.INFO)
     try:
         _run()
@@ -27,6 +30,21 @@ def main() -> None:
         sys.exit(f"polycap: {place}{error.strerror or error}")
     except KeyboardInterrupt:  # before typer is there to catch it
         sys.exit(130)
+
+
+def _once() -> Callable[[logging.LogRecord], bool]:
+    """What the registry has to say, it says each time that a command looks for languages; once is enough."""
+    said: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        if record.name != "polycap.registry":
+            return True
+        message = record.getMessage()
+        new = message not in said
+        said.add(message)
+        return new
+
+    return is_new
 
 
 def _set_encoding() -> None:
