@@ -180,7 +180,7 @@ def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progr
     captions: dict[str, dict[str, str]] = {captioner.language.code: {} for captioner in captioners}
     results = caption_photos(list(names), captioners)
     for (_, name), result in zip(
-        names.items(), tqdm(results, total=len(names), unit="photo", disable=not progress), strict=True
+        names.items(), tqdm(results, total=len(names), unit="photo", disable=None if progress else True), strict=True
     ):
         for code, candidates in result.candidates.items():
             captions[code][name] = candidates[0].caption

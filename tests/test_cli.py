@@ -58,6 +58,7 @@ def test_features_and_train(finished_world: World) -> None:
     assert card.data["train photos"] == 8  # without the corrupt one
     for text in (made.out, trained.out):
         assert "Traceback" not in text
+    assert "photo/s" not in made.err  # bars are for terminals
 
 
 def test_the_commands_go_on_where_they_stopped(world: World) -> None:
