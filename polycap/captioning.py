@@ -72,9 +72,9 @@ class Captioner:
         cls,
         code: str,
         *,
-        pack: Path | None = None,
+        pack: str | PathLike[str] | None = None,
         encoder: PhotoEncoder | None = None,
-        weights: Path | None = None,
+        weights: str | PathLike[str] | None = None,
         settings: DecodingSettings | None = None,
         runtime: Runtime | str | None = None,
         precision: str | None = None,
@@ -97,13 +97,16 @@ class Captioner:
             CaptionRuntimeError: no such runtime, or it is not installed or can't run.
         """
         language = get_language(code)
-        folder = pack or language.pack_folder
-        loaded = load_pack(folder)  # before the encoder: a missing pack is known at once
+        loaded = load_pack(Path(pack or language.pack_folder))  # before the encoder: a missing pack is known at once
         opened = open_runtime(runtime, precision=precision) if runtime is None or isinstance(runtime, str) else runtime
-        return cls(language, loaded, encoder or opened.encoder(weights), settings, opened)
+        encoder = encoder or opened.encoder(Path(weights) if weights else None)
+        return cls(language, loaded, encoder, settings, opened)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.language.code}>"
 
     def caption(self, photos: "Iterable[Photograph] | Photograph") -> list[str]:
-        """The best caption of each photo: paths, Pillow images or `(height, width, 3) uint8` arrays.
+        """The best caption of each photo: paths, a file's bytes, Pillow images or `(height, width, 3) uint8` arrays.
 
         One photo alone is taken as a list of one.
 
@@ -111,7 +114,7 @@ class Captioner:
             PhotoError: a photo can't be read. `caption_photos` goes on instead.
         """
         captions = []
-        for result in caption_photos(_listed(photos), [self]):
+        for result in caption_photos(photos, [self]):
             if result.error is not None:
                 raise result.error
             captions.append(result.candidates[self.language.code][0].caption)
@@ -154,12 +157,12 @@ class Wanted:
 
 
 def caption_photos(
-    photos: Sequence[Photograph], captioners: Sequence[Captioner], *, n_best: int = 1
+    photos: "Iterable[Photograph] | Photograph", captioners: Sequence[Captioner], *, n_best: int = 1
 ) -> Iterator[Result]:
     """Caption photos in one or more languages, encoding each photo once; results come in order, as they are ready.
 
     Args:
-        photos: as `load_photo` takes them; of paths any number, since only a few batches are in memory.
+        photos: as `load_photo` takes them, or one alone; of paths any number, since only a few batches are in memory.
         captioners: they must share an encoder.
         n_best: candidates per language, at most the beam width.
 
@@ -169,7 +172,7 @@ def caption_photos(
     Raises:
         PackError: the captioners don't share an encoder.
     """
-    return caption_each([Wanted(photo, captioners) for photo in photos], n_best=n_best)
+    return caption_each([Wanted(photo, captioners) for photo in _listed(photos)], n_best=n_best)
 
 
 def caption_each(wanted: Sequence[Wanted], *, n_best: int = 1) -> Iterator[Result]:
@@ -218,7 +221,7 @@ def _decode(
 
 def _listed(photos: "Iterable[Photograph] | Photograph") -> list[Photograph]:
     """A list also of one photo alone, which could be taken for many: a path for its letters, an array for its rows."""
-    if isinstance(photos, str | PathLike | PhotoBytes | Image):
+    if isinstance(photos, str | bytes | PathLike | PhotoBytes | Image):
         return [photos]
     if isinstance(photos, np.ndarray) and photos.ndim < 4:
         return [photos]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from polycap.decoder.card_file import read_card
 from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
 from polycap.features.images import find_photos
-from polycap.files import make_folder
+from polycap.files import make_folder, one_line
 from polycap.language import Language
 from polycap.page import PageCaption, PageRow, write_page
 from polycap.registry import Registry
@@ -42,7 +43,7 @@ def load_captioners(
     """The captioners of "en", "de,fr" or "all", with one encoder between them.
 
     Args:
-        languages: codes; without them the registry's default.
+        languages: codes; without them the pack's, or else the registry's default.
         via: a language to write captions in and translate them from, for languages without a decoder.
         always_via: for the others, too.
         broken: where to enter languages whose pack can't be loaded, and why, instead of raising.
@@ -58,6 +59,8 @@ def load_captioners(
     source = registry.get(via) if via else None
     translated = [x for x in chosen if source and x.code != source.code and (always_via or x.status == "untrained")]
     decoded = [language for language in chosen if language not in translated]
+    if source and (own := [language.code for language in decoded if language.code != source.code]):
+        logger.info("%s: not translated from %s, for there is a decoder", ", ".join(own), source.code)
     for language in [*decoded, *([source] if source and translated else [])]:
         if pack is None and language.status == "untrained":
             code, folder = language.code, language.folder
@@ -117,19 +120,24 @@ def load_captioner(
 
 def _choose(registry: Registry, languages: str | None, pack: Path | None) -> list[Language]:
     """The languages that are asked for."""
+    own = read_card(pack).language if pack is not None else None
     if languages is None:
-        chosen = list(registry.default)
+        chosen = list(registry.default) if own is None else [registry.get(own)]
     elif languages == "all":
         chosen = [language for language in registry.languages if language.status == "trained"]
     else:
         codes = dict.fromkeys(code.strip() for code in languages.split(",") if code.strip())
         chosen = [registry.get(code) for code in codes]
+        if not chosen:
+            raise LanguageError(f"--language {languages!r}: names no language; give codes with commas between, or all")
     if not chosen:
         asked = f"--language {languages}: " if languages else ""
         raise LanguageError(f"{asked}no language has a trained pack; make one with `polycap build`")
     if pack is not None and len(chosen) > 1:
         names = ", ".join(language.code for language in chosen)
         raise LanguageError(f"--pack is one language's, but --language names {len(chosen)}: {names}")
+    if own not in (None, chosen[0].code):
+        logger.warning("%s: captions in %s, by its card, and not in %s", pack, own, chosen[0].code)
     return chosen
 
 
@@ -199,7 +207,8 @@ def _find_all(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, str]]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False)
+    """JSON in UTF-8, but for a file's name that is none: Python escapes its bytes as JSON does."""
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _error_row(photo: object, error: object) -> dict[str, Any]:
@@ -233,7 +242,7 @@ def result_rows(result: "Result", captioners: "Sequence[Captioner]") -> list[dic
 
 def _text_lines(result: "Result", name_language: bool) -> list[str]:
     return [
-        "\t".join([str(result.photo), *([code] if name_language else []), candidate.caption])
+        "\t".join([one_line(result.photo), *([code] if name_language else []), candidate.caption])
         for code, candidates in result.candidates.items()
         for candidate in candidates
     ]

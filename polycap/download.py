@@ -25,7 +25,7 @@ _CONNECT_S = 5.0
 # A connection that broke after bringing something is taken up again; a server that always breaks is given up.
 _RESUMES = 5
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _wait_for(descriptor: int, path: Path) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _log.warning("%s: waiting for another process that is downloading it", path)
+            logger.warning("%s: waiting for another process that is downloading it", path)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
@@ -182,7 +182,7 @@ def _transfer(job: _Job) -> None:
                 except httpx.TransportError:
                     if resumes == _RESUMES or _size(job.part) <= before:
                         raise
-                    _log.info("%s: connection lost at %d bytes, resuming", job.url, _size(job.part))
+                    logger.info("%s: connection lost at %d bytes, resuming", job.url, _size(job.part))
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:
         raise job.error(str(error) or type(error).__name__) from error
 

@@ -107,7 +107,7 @@ def evaluate_all(
             logger.warning("%s: left out: %s", language.code, error)
             left_out[language.code] = str(error)
     if not chosen:
-        raise EvaluationError("; ".join(f"{code}: {why}" for code, why in left_out.items()))
+        raise EvaluationError(f"--all: none of {', '.join(left_out)} has references to score it by; see above")
     opened = _runtime(runtime, precision)
     captioners = load_captioners(",".join(chosen), beam=beam, weights=weights, broken=left_out, runtime=opened)
     found = compare_languages(captioners, chosen, split, store=_store(features), raw=raw, folder=folder)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def evaluate_captioner(
     *,
     store: FeatureStore | None = None,
     raw: bool = False,
-    folder: Path | None = None,
+    folder: str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> Scores:
     """Caption a split freely and score the captions against the dataset's.
@@ -87,11 +88,11 @@ def evaluate_captioner(
     if not photos:
         raise EvaluationError(f"{dataset.folder}: no photo with captions in the {split} split")
     if folder is not None:
-        make_folder(folder)  # before the work: what can't be written should not be found out after it
+        make_folder(Path(folder))  # before the work: what can't be written should not be found out after it
     predicted = predict([captioner], photos, store, progress=progress)
     found = judge(captioner.language, dataset, split, predicted[captioner.language.code], raw=raw)
     if folder is not None:
-        found.write(folder)
+        found.write(Path(folder))
     return found.scores
 
 
@@ -179,7 +180,7 @@ def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progr
     captions: dict[str, dict[str, str]] = {captioner.language.code: {} for captioner in captioners}
     results = caption_photos(list(names), captioners)
     for (_, name), result in zip(
-        names.items(), tqdm(results, total=len(names), unit="photo", disable=not progress), strict=True
+        names.items(), tqdm(results, total=len(names), unit="photo", disable=None if progress else True), strict=True
     ):
         for code, candidates in result.candidates.items():
             captions[code][name] = candidates[0].caption

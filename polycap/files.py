@@ -1,5 +1,6 @@
 """Atomic writes, hashes and JSON: the ground floor that every room stands on."""
 
+import errno
 import hashlib
 import json
 import os
@@ -15,10 +16,12 @@ from polycap.errors import PolycapError
 
 __all__ = [
     "PHOTO_FORMATS",
+    "PHOTO_SUFFIXES",
     "atomic_path",
     "cache_folder",
     "digest",
     "make_folder",
+    "one_line",
     "packs_folder",
     "read_json",
     "sha256_file",
@@ -29,6 +32,13 @@ __all__ = [
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
 """What Pillow may open as a photo: not EPS, for one, which would run Ghostscript on a stranger's program.
 MPO, of cameras with two lenses, comes as JPEG; Pillow knows no reader of that name."""
+
+PHOTO_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+)
+"""The names of photos in a folder. HEIC is there to be told of: telephones make it, and Pillow can't read it."""
+
+_CONTROLS = {number: repr(chr(number))[1:-1] for number in (*range(32), *range(127, 160))}
 
 
 def cache_folder() -> Path:
@@ -41,6 +51,11 @@ def packs_folder() -> Path:
     """Where `polycap install` puts packs: `POLYCAP_PACKS`, or `packs` in the user's folder for data."""
     override = os.environ.get("POLYCAP_PACKS")
     return Path(override) if override else user_data_path("polycap") / "packs"
+
+
+def one_line(text: object) -> str:
+    """`text` with control characters spelled out: a file's name may hold a line's end, or speak to the terminal."""
+    return str(text).translate(_CONTROLS)
 
 
 def make_folder(path: Path) -> Path:
@@ -63,6 +78,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes `path`'s place in one step, else it is removed.
 
     A reader therefore sees the old file or the whole new one, never a half, also after `kill -9`.
+
+    Raises:
+        OSError: it can't be written; names `path`.
     """
     make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -76,6 +94,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp makes it private; a result is not
         temporary.replace(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename in (None, name):  # a full disk does not say what was written
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

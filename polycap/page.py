@@ -28,7 +28,7 @@ class PageCaption:
         native_name: the language's own name for itself.
         direction: "ltr" or "rtl".
         text: the caption.
-        score: the caption's log-probability, if known.
+        score: the caption's log-probability, by its length, if known.
         via: what it is translated by, if it is.
     """
 
@@ -82,7 +82,7 @@ class _Card:
 
 
 def fill_template(template: str, **values: object) -> str:
-    """One of polycap's HTML templates with these values, escaped."""
+    """One of polycap's HTML templates with these values, escaped; odd bytes in a file's name are spelled out."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -92,7 +92,8 @@ def fill_template(template: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(**values) + "\n"
+    filled = environment.get_template(template).render(**values) + "\n"
+    return filled.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write_template(path: Path, template: str, **values: object) -> None:

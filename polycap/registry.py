@@ -38,7 +38,7 @@ INSTALLED = "installed pack"
 ENTRY_POINT_GROUP = "polycap.languages"
 VARIABLE = "POLYCAP_LANGUAGES"
 
-_log = logging.getLogger("polycap")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _users(searched: list[str]) -> Iterator[Entry]:
     for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         place = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100  # a link keeps its own name
         if not place.is_dir():
-            _log.warning("%s names %s, which is no folder; correct or remove it", VARIABLE, name)
+            logger.warning("%s names %s, which is no folder; correct or remove it", VARIABLE, name)
             searched.append(f"{place} ({VARIABLE}: missing)")
             continue
         searched.append(f"{place} ({VARIABLE})")
@@ -224,7 +224,7 @@ def _read_place(place: Path, origin: str) -> Iterator[Entry]:
     try:
         folders = sorted(place.iterdir())
     except OSError as error:
-        _log.warning("%s: can't be searched for languages (%s)", place, error.strerror)
+        logger.warning("%s: can't be searched for languages (%s)", place, error.strerror)
         return
     for folder in folders:
         files = (folder / name for name in ("language.toml", "samples.toml", "hooks.py"))
@@ -260,7 +260,7 @@ def _settle(entries: list[Entry]) -> list[Entry]:
         rivals = [other for other in entries if other.code == entry.code and other.language and other is not entry]
         users = [other for other in rivals if other.origin == VARIABLE]
         if entry.language and entry.origin == BUILT_IN and users:
-            _log.warning("language %s: %s takes the place of the built-in folder", entry.code, users[0].folder)
+            logger.warning("language %s: %s takes the place of the built-in folder", entry.code, users[0].folder)
             continue
         rivals = [other for other in rivals if {entry.origin, other.origin} != {BUILT_IN, VARIABLE}]
         if entry.language and rivals:

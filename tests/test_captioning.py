@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from tiny import CODE, OTHER_CODE, World, change_json, make_language
 
+from polycap import build_language, load_dataset, write_pack_file
 from polycap.captioning import Candidate, Captioner, Wanted, caption_each, caption_photos
 from polycap.decoder.found import NEVER
 from polycap.errors import LanguageError, PackError, PhotoError
@@ -53,6 +54,9 @@ def test_paths_images_and_arrays_are_captioned_alike(captioner: Captioner, photo
     assert captioner.caption([np.asarray(image) for image in images]) == expected
     assert captioner.caption([PhotoBytes(path.name, path.read_bytes()) for path in some]) == expected
     assert captioner.caption(PhotoBytes("alone", some[0].read_bytes())) == expected[:1]
+    assert captioner.caption(some[0].read_bytes()) == expected[:1]
+    [alone] = caption_photos(str(some[0]), [captioner])
+    assert alone.candidates[CODE][0].caption == expected[0]
     assert captioner.caption(np.stack([np.asarray(image) for image in images])) == expected
     assert captioner.caption([some[2], images[0], str(some[1])]) == [expected[2], expected[0], expected[1]]
     for image in images:
@@ -209,6 +213,17 @@ def test_loading(
     greedy = Captioner.load(CODE, encoder=encoder, settings=DecodingSettings(beam_width=1, max_length=4))
     assert len(given) == 2
     assert all(len(found) == 1 for found in greedy.decode(np.zeros((1, 100, 2048), dtype=np.float32), 3))
+
+
+def test_paths_may_be_text(world: World, encoder: Any, tmp_path: Path) -> None:
+    captioner = Captioner.load(CODE, pack=str(world.pack), encoder=encoder)
+    assert repr(captioner) == f"<Captioner {CODE}>"
+    dataset = load_dataset(str(world.data), photos=str(world.data / "Images"))
+    assert dataset == load_dataset(world.data)
+    out = tmp_path / "x.polycap"
+    assert write_pack_file(captioner.language, str(out), pack=str(world.pack)).path == out
+    plan = build_language(CODE, data=str(world.data), work=str(tmp_path), dry_run=True)
+    assert plan.language == CODE
 
 
 @pytest.mark.usefixtures("world")

@@ -5,13 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import CODE, OTHER_CODE, World, change_json, make_language, run_polycap
+from tiny import CODE, OTHER_CODE, Finished, World, change_json, make_language, run_polycap
+from typer.main import get_command
 
+import polycap
+from polycap.cli.app import app
 from polycap.decoder.pack import read_card
 from polycap.decoder.search import Search
 from polycap.metrics import METRICS
@@ -55,6 +58,7 @@ def test_features_and_train(finished_world: World) -> None:
     assert card.data["train photos"] == 8  # without the corrupt one
     for text in (made.out, trained.out):
         assert "Traceback" not in text
+    assert "photo/s" not in made.err  # bars are for terminals
 
 
 def test_the_commands_go_on_where_they_stopped(world: World) -> None:
@@ -311,7 +315,8 @@ MISTAKES: dict[str, tuple[Callable[[Place], list[Any]], str]] = {
     "caption: unknown language": (lambda p: caption(p.photo, code="xx"), "unknown language 'xx'"),
     "caption: almost a language": (lambda p: caption(p.photo, code="qaaa"), f"did you mean '{CODE}'"),
     "caption: untrained": (lambda p: caption(p.photo, code=OTHER_CODE), f"{OTHER_CODE}: no trained pack yet in"),
-    "caption: no language": (lambda p: caption(p.photo, code=","), "--language ,: no language"),
+    "caption: no language": (lambda p: caption(p.photo, code=","), "--language ',': names no language"),
+    "caption: nothing for a language": (lambda p: caption(p.photo, code=""), "--language '': names no language"),
     "caption: no such file": (lambda p: caption(p.missing), "missing: no such file or folder"),
     "caption: not an image": (lambda p: caption(p.text), "text.jpg: is not an image that Pillow can read"),
     "caption: empty folder": (lambda p: caption(p.empty), "empty: no photo in this folder"),
@@ -426,6 +431,25 @@ def test_wrong_usage(arguments: list[str]) -> None:
     assert "Traceback" not in found.err
 
 
+def commands(command: Any, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """A command and all below it, each with the words that call it."""
+    yield words, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *words, name)
+
+
+def test_help_says_what_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich would take what stands in brackets for markup, and cut words in a narrow terminal."""
+    for columns in (40, 80):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        for words, command in commands(get_command(app)):
+            usage, *lines = run_polycap(*words, "--help").out.splitlines()
+            assert columns < 80 or not any(line.endswith("...") for line in lines), (usage, lines)
+            shown = "".join("".join(lines).split())
+            for text in [command.help, *(getattr(parameter, "help", None) for parameter in command.params)]:
+                assert "".join((text or "").split()) in shown, (words, text)
+
+
 def test_mistakes_in_a_fresh_process(tmp_path: Path, photo: Path) -> None:
     """As a person meets them: and without waiting for TensorFlow."""
     text = tmp_path / "text.jpg"
@@ -443,6 +467,82 @@ def test_mistakes_in_a_fresh_process(tmp_path: Path, photo: Path) -> None:
         assert line.startswith("polycap: ")
         assert message in line
         assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("encoding", ["", "ascii"])
+def test_captions_in_any_locale(encoding: str) -> None:
+    """In UTF-8, unless the environment says otherwise: then letters that it lacks are spelled out."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "languages"],
+        env={**environment, "PYTHONIOENCODING": encoding} if encoding else environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.stderr == b""
+    assert ("Français".encode() if not encoding else rb"Fran\xe7ais") in done.stdout
+
+
+def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before there is a command to be interrupted, too."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("polycap.cli._run", interrupt)
+    assert run_polycap("languages") == Finished(130, "", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_output_that_finds_no_room() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", RUN, "languages"],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "polycap: No space left on device\n")
+
+
+def test_a_notice_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a command that looks for languages twice: the one to translate into, and the one to translate from."""
+    monkeypatch.setenv("POLYCAP_LANGUAGES", str(tmp_path / "nowhere"))
+    done = python("-c", RUN, "translate", "it", "--package", tmp_path / "none.argosmodel")
+    notice, fault = done.stderr.splitlines()
+    assert "nowhere, which is no folder" in notice
+    assert "none.argosmodel: no such file" in fault
+
+
+def test_the_version() -> None:
+    assert run_polycap("--version").out == f"{polycap.__version__}\n"
+
+
+@pytest.mark.usefixtures("world", "quick_encoder")
+def test_a_pack_is_of_its_own_language(photo: Path, world: World, caplog: pytest.LogCaptureFixture) -> None:
+    [row] = run_polycap("caption", photo, "--pack", world.pack, "--json").rows
+    assert row["language"] == CODE
+    assert caplog.messages == []
+    assert run_polycap(*caption(photo, "--pack", world.pack, code=OTHER_CODE)).status == 0
+    assert caplog.messages == [f"{world.pack}: captions in {CODE}, by its card, and not in {OTHER_CODE}"]
+
+
+@pytest.mark.usefixtures("world", "quick_encoder")
+def test_names_that_would_break_the_output(photo: Path, tmp_path: Path) -> None:
+    """A line is a photo, and speaks to no terminal; bytes that are no UTF-8 stop nothing."""
+    names = (b"a\nb\t\x1b[2J.jpg", b"\xff.jpg")
+    for name in names:
+        shutil.copy(os.fsencode(photo), os.fsencode(tmp_path) + b"/" + name)
+    page = tmp_path / "page.html"
+    lines = run_polycap(*caption(tmp_path)).out.splitlines()
+    assert [line.count("\t") for line in lines] == [1, 1]
+    assert lines[0].startswith(rf"{tmp_path}/a\nb\t\x1b[2J.jpg")
+    found = run_polycap(*caption(tmp_path, "--json", "--html", page))
+    assert [os.fsencode(row["photo"]) for row in found.rows] == [os.fsencode(tmp_path) + b"/" + name for name in names]
+    found.out.encode()
+    assert r"\udcff.jpg" in page.read_text(encoding="utf-8")
 
 
 def test_output_that_nobody_reads(world: World) -> None:

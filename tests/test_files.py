@@ -1,6 +1,8 @@
 """Atomic writes, JSON and hashes."""
 
+import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,6 +46,18 @@ def test_a_write_that_fails_keeps_the_old_file(tmp_path: Path) -> None:
         write()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_says_for_which_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+
+    def write() -> None:
+        with atomic_path(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match=re.escape(str(path))):
+        write()
+    assert not list(tmp_path.iterdir())
 
 
 KILLED = """

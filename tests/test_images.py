@@ -1,6 +1,7 @@
 """Photos of every kind become `(size, size, 3) uint8`, upright and on white, or one line that says why not."""
 
 import io
+import os
 import struct
 import threading
 import warnings
@@ -290,7 +291,7 @@ def png_header(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("side", [13_378, 40_000, 2**31 - 1])
 def test_decompression_bomb(tmp_path: Path, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bomb.png").write_bytes(png_header(side, side))
-    assert "exceeds limit" in error_of(tmp_path / "bomb.png")
+    assert "above the limit of 178,956,970 pixels" in error_of(tmp_path / "bomb.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # as programs do that open large images of their own
     assert f"{side}×{side} pixels is above the limit of 178,956,970" in error_of(tmp_path / "bomb.png")
 
@@ -426,3 +427,16 @@ def test_no_photos(tmp_path: Path) -> None:
         find_photos(tmp_path)
     with pytest.raises(PhotoError, match="no such file or folder"):
         find_photos(tmp_path / "none")
+
+
+def test_neither_file_nor_folder() -> None:
+    """Such as a pipe."""
+    with pytest.raises(PhotoError, match="is neither a file nor a folder"):
+        find_photos(Path(os.devnull))
+
+
+def test_a_telephones_photos_are_not_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "IMG_1.HEIC"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
+    assert find_photos(tmp_path) == [path]
+    assert error_of(path) == f"{path}: is not an image that Pillow can read; save it as JPEG"

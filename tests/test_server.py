@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def test_the_objects_of_the_command(
         model = TypeAdapter(list[Caption | Fault])
         assert model.dump_python(model.validate_python(expected, strict=True)) == expected
     assert len(expected) == 4
-    assert "20000×20000 pixels is above the limit" in answer.text or "exceeds limit" in answer.text
+    assert "above the limit of 178,956,970 pixels" in answer.text
 
 
 def test_a_photo_as_the_body(client: httpx.Client, photos: list[Path]) -> None:
@@ -250,6 +251,38 @@ def test_a_client_that_goes_away(client: httpx.Client, photos: list[Path]) -> No
             connection.sendall(head.encode() + b"abc")
     answers = (client.post(URL, files=files(*photos[:3])) for _ in range(100))
     assert any(answer.status_code == 200 for answer in answers)
+
+
+@pytest.mark.usefixtures("quick_encoder")
+def test_a_client_that_is_slow(service: Service, photos: list[Path]) -> None:
+    """It keeps its place, and the connection, for a while only."""
+    head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 1000\r\n\r\n"
+    with running(replace(service, limits=replace(LIMITS, queue=3, seconds=1))) as client, ExitStack() as stack:
+        address = (client.base_url.host, client.base_url.port or 0)
+        slow = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(3)]
+        for connection in slow:
+            connection.sendall(head.encode() + b"abc")
+        until(lambda: client.post(URL, files=files(photos[0])).status_code == 503)
+        for connection in slow:
+            with connection.makefile("rb") as stream:
+                answer = stream.read()
+            assert answer.startswith(b"HTTP/1.1 408 ")
+            assert b"did not arrive in 1 seconds" in answer
+        assert client.post(URL, files=files(*photos[:3])).status_code == 200
+
+
+@pytest.mark.usefixtures("quick_encoder")
+def test_the_memory_for_files(service: Service) -> None:
+    """What a request alone may not have is its own fault; what others have is there again later."""
+    part = ("photos", ("x.jpg", b"\0" * 600_000))
+    head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 900000\r\n\r\n"
+    with running(replace(service, limits=replace(LIMITS, memory_mb=1))) as client:
+        assert "photos are larger than 1 MB" in detail(client.post(URL, files=[part] * 2), 413)
+        assert "the limit is 1 MB" in detail(client.post(URL, files=[part] * 4), 413)
+        with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as other:
+            other.sendall(head.encode() + b"\0" * 800_000)
+            until(lambda: client.post(URL, files=[part]).status_code == 503)
+        until(lambda: client.post(URL, files=[part]).status_code == 422)
 
 
 # --- several requests at once ---
@@ -410,6 +443,7 @@ def test_health(client: httpx.Client) -> None:
     health = Health.model_validate(client.get("/healthz").json(), strict=True)
     assert (health.status, health.runtime) == ("ok", "keras")
     assert health.version
+    assert client.head("/healthz").status_code == client.head("/").status_code == 200  # as monitors ask
 
 
 def test_the_description(client: httpx.Client) -> None:
@@ -417,7 +451,7 @@ def test_the_description(client: httpx.Client) -> None:
     assert set(api["paths"]) == {URL, "/v1/languages", "/healthz"}
     post = api["paths"][URL]["post"]
     assert set(post["requestBody"]["content"]) == {"multipart/form-data", "image/*"}
-    assert set(post["responses"]) == {"200", "400", "404", "413", "415", "422", "500", "503"}
+    assert set(post["responses"]) == {"200", "400", "404", "408", "413", "415", "422", "500", "503"}
     assert all(parameter["description"] for parameter in post["parameters"])
     assert set(api["components"]["schemas"]["Caption"]["properties"]) == set(Caption.model_fields)
     for path in ("/docs", "/redoc", "/nothing"):  # the first two would load scripts from elsewhere
@@ -487,6 +521,7 @@ def test_mistakes(languages: Languages, monkeypatch: pytest.MonkeyPatch) -> None
     assert "unknown language 'xx'" in run_polycap(*serve, "--language", "xx").fault()
     assert "no trained pack yet" in run_polycap(*serve, "--language", OTHER_CODE).fault()
     assert "--queue 3: is less than --max-photos 32" in run_polycap(*serve, "--queue", 3).fault()
+    assert "--memory-mb 3: is less than --max-photo-mb 25" in run_polycap(*serve, "--memory-mb", 3).fault()
     assert "--host no.such.host.invalid --port 0: can't listen" in (
         run_polycap(*serve, "--host", "no.such.host.invalid").fault()
     )

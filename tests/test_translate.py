@@ -469,6 +469,13 @@ def test_translate_by_command(pigeon: Path) -> None:
     assert {caption.origin for found in captions.values() for caption in found} == {"mt:pigeon/1.0"}
 
 
+@pytest.mark.usefixtures("pigeon")
+def test_a_package_alone() -> None:
+    """As `polycap caption --via` needs it, of somebody who has no dataset."""
+    assert run_polycap("translate", CODE, "--install") == Finished(0, "fetched en coo\n", "")
+    assert "name the dataset with --data, or a package" in run_polycap("translate", CODE).fault()
+
+
 def test_translate_by_command_in_json(pigeon: Path) -> None:
     found = command("--json", "--sample", 2, "--out", pigeon / "x.jsonl")
     value = json.loads(found.out.split("\n", 1)[1])  # the engine has printed a line

@@ -1,11 +1,12 @@
 """Captions by another language's decoder, translated: by an engine that a test brings."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tiny import CODE, OTHER_CODE, World, run_polycap
+from tiny import CODE, OTHER_CODE, World, change_json, run_polycap
 
 from polycap.translation.engine import Translation
 
@@ -71,10 +72,18 @@ def test_captions_are_translated_and_say_so(photo: Path, tmp_path: Path, caplog:
     assert f"translated by {CODE}:mirror/1" in page.read_text(encoding="utf-8")
 
 
-@pytest.mark.usefixtures("mirrored")
-def test_a_language_with_a_decoder_uses_it(photo: Path) -> None:
+def test_a_language_with_a_decoder_uses_it(
+    photo: Path, mirrored: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "polycap")
     [row] = run_polycap("caption", photo, "--language", CODE, "--via", CODE, "--json").rows
     assert "via" not in row
+    assert "not translated" not in caplog.text
+    pack = shutil.copytree(mirrored.pack, tmp_path / "languages" / OTHER_CODE / "pack")
+    change_json(pack / "card.json", language=OTHER_CODE)
+    [row] = run_polycap("caption", photo, "--language", OTHER_CODE, "--via", CODE, "--json").rows
+    assert "via" not in row
+    assert f"{OTHER_CODE}: not translated from {CODE}, for there is a decoder" in caplog.messages
 
 
 def test_translations_are_scored(mirrored: World, tmp_path: Path) -> None:

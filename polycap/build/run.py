@@ -17,6 +17,7 @@ KEY is a hash of the inputs. Folders of other keys are never removed; delete tho
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +61,14 @@ class Build:
 def build_language(
     code: str,
     *,
-    data: Path | None = None,
+    data: str | PathLike[str] | None = None,
     captions: Sequence[str] = (),
     origin: str | None = None,
-    work: Path = Path("work"),
+    work: str | PathLike[str] = "work",
     settings: Sequence[str] = (),
     components: int | None = None,
     mirrored: bool | None = None,
-    encoder_weights: Path | None = None,
+    encoder_weights: str | PathLike[str] | None = None,
     start: str | None = None,
     dry_run: bool = False,
     tell: Callable[[Step], None] = lambda _: None,
@@ -100,18 +101,18 @@ def build_language(
         BuildError: data or captions are not named, the language's folder can't take a pack, or another build is there.
         PolycapError: whatever a stage raises, such as DatasetError, TrainingError, EncoderError.
     """
-    language = get_language(code)
+    language, work = get_language(code), Path(work)
     parse_settings(settings, language)  # those given now, before they are kept
     arguments = settle_arguments(
         work / code,
         code,
         assignments=settings,
-        data=data,
+        data=Path(data) if data else None,
         captions=captions,
         origin=origin,
         components=components,
         mirrored=mirrored,
-        encoder_weights=encoder_weights,
+        encoder_weights=Path(encoder_weights) if encoder_weights else None,
         start=start,
     )
     if language.captions and arguments.captions and not captions:

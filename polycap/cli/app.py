@@ -1,5 +1,7 @@
 """The commands, each under its name."""
 
+from typing import Annotated
+
 import typer
 
 from polycap.cli.data import data_check, data_fetch, make_features
@@ -11,8 +13,33 @@ from polycap.cli.using import caption, evaluate
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Describe photos in your own language.", no_args_is_help=True, pretty_exceptions_enable=False)
-data_app = typer.Typer(help="Look at a dataset, or download one.", no_args_is_help=True)
+# without Rich, which takes [[captions]] for markup, and leaves no room for words in a narrow terminal
+app = typer.Typer(
+    help="Describe photos in your own language.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Look at a dataset, or download one.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from polycap import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What may stand before a command."""
+
 
 app.command("caption")(caption)
 app.command("serve")(serve)

@@ -16,7 +16,7 @@ def data_check(
     decode: Annotated[bool, typer.Option(help="Open every photo.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a dataset holds, and everything that is wrong with it; status 1 if anything is."""
+    """Say what a dataset holds, and all that is wrong with it. The status is 1 if anything is."""
     from polycap.dataset import check_dataset
 
     report = check_dataset(folder, decode)
@@ -31,7 +31,7 @@ def data_fetch(
     name: Annotated[str, typer.Argument(help="The dataset: flickr8k.")],
     folder: Annotated[Path, typer.Argument(help="Where to put it.")],
 ) -> None:
-    """Download a dataset: 1.1 GB for flickr8k; resumes where it was stopped."""
+    """Download a dataset. flickr8k is 1.1 GB; resumes where it was stopped."""
     from polycap.dataset import fetch_flickr8k
     from polycap.errors import DatasetError
 
@@ -55,7 +55,7 @@ def make_features(
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
 ) -> None:
-    """Encode a dataset's photos, once for all languages; resumes where it was stopped."""
+    """Encode a dataset's photos, once for all languages. Resumes where it was stopped."""
     from polycap.dataset import load_dataset
 
     dataset = load_dataset(data)

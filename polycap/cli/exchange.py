@@ -19,7 +19,7 @@ def pack(
     pack: PackFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a language's pack as one file, which `polycap install` takes; the same pack gives the same bytes."""
+    """Write a language's pack as one file, for `polycap install`. The same pack gives the same bytes."""
     from polycap.exchange import write_pack_file
     from polycap.registry import get_language
 
@@ -42,7 +42,7 @@ def install(
     as_json: AsJson = False,
     encoder_weights: Weights = None,
 ) -> None:
-    """Verify a pack file and install it: its language then captions with it. Nothing in it is executed."""
+    """Verify a pack file and install it. Its language then captions with it; nothing in it is executed."""
     from polycap.exchange import install_pack
 
     done = install_pack(source, sha256=sha256, force=force, weights=encoder_weights)
@@ -55,7 +55,7 @@ def install(
 
 
 def uninstall(code: Annotated[str, typer.Argument(help="The language.")]) -> None:
-    """Remove an installed pack; the pack of the language's own folder, if there is one, takes its place again."""
+    """Remove an installed pack. The pack of the language's own folder, if there is one, takes its place again."""
     from polycap.exchange import uninstall_pack
 
     typer.echo(uninstall_pack(code))

@@ -39,7 +39,7 @@ def check(
     pack: Annotated[bool, typer.Option(help="Let a trained pack write a caption.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Check language folders against all that is expected of one; status 1 if anything is wrong."""
+    """Check language folders against all that is expected of one. The status is 1 if anything is wrong."""
     from polycap.contract import check_language
     from polycap.registry import available_languages
 

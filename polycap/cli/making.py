@@ -1,4 +1,4 @@
-"""Commands that make a language"s pack, in steps or all at once."""
+"""Commands that make a language's pack, in steps or all at once."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,9 @@ __all__ = ["build", "status", "train", "translate"]
 
 def translate(
     code: Annotated[str, typer.Argument(help="The language.")],
-    data: Data,
+    data: Annotated[
+        Path | None, typer.Option(help="The dataset's folder; without it, the package is installed and that is all.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the captions go; translations/CODE.jsonl.")] = None,
     engine: Annotated[str | None, typer.Option(help="An engine other than the language's own.")] = None,
     source: Annotated[str | None, typer.Option(help="The engine's code of the captions' language.")] = None,
@@ -25,7 +27,7 @@ def translate(
     html: Annotated[Path | None, typer.Option(help="Also write a page: a sample, and what was dropped.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Translate a dataset's captions into a language, and drop what is no good; resumes where it was stopped."""
+    """Translate a dataset's captions into a language. Drops what is no good; resumes where it was stopped."""
     from polycap.registry import get_language
     from polycap.translation.choose import choose_engine
     from polycap.translation.report import sample_of, side_by_side, write_report
@@ -33,10 +35,14 @@ def translate(
 
     language = get_language(code)
     choice = choose_engine(language, engine, source, target)
+    if data is None and not (package or install):
+        raise PolycapError("name the dataset with --data, or a package to install with --package or --install")
     if package:
         choice.install_file(package)
     if install:
         choice.install_pair()
+    if data is None:
+        return
     dataset = read_dataset(data, [], None)
     done = translate_captions(dataset, language, choice.open(), out or Path("translations") / f"{language.code}.jsonl")
     pairs = sample_of(done, sample)
@@ -65,7 +71,7 @@ def train(
         list[str] | None, typer.Option(help="The captions' terms, for the pack's card; may be given again.")
     ] = None,
 ) -> None:
-    """Train a language's decoder and write its pack; resumes where it was stopped."""
+    """Train a language's decoder and write its pack. Resumes where it was stopped."""
     from polycap.registry import get_language
     from polycap.training.settings import parse_settings
 
@@ -104,7 +110,7 @@ def build(
     as_json: AsJson = False,
     encoder_weights: Weights = None,
 ) -> None:
-    """Make a language's pack: features, captions, tokenizer, training, scores; what has not changed is skipped.
+    """Make a language's pack, from photos and captions to scores. What has not changed is skipped.
 
     It can be killed at any point and goes on when called again. What is not given is as in the language's last build.
     """
@@ -136,7 +142,7 @@ def status(
     work: Work = Path("work"),
     as_json: AsJson = False,
 ) -> None:
-    """Say for each language what has been built, what of it is stale, and why."""
+    """Say what has been built of each language. And what of it is stale, and why."""
     from polycap.build import language_status
 
     found = language_status(codes or [], work=work)

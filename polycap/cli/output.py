@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from polycap.files import one_line
+
 __all__ = ["note", "note_all", "print_json", "print_row", "print_scores"]
 
 
@@ -24,7 +26,7 @@ def print_scores(row: dict[str, Any]) -> None:
 
 
 def note(message: str) -> None:
-    print(f"polycap: {message}", file=sys.stderr, flush=True)
+    print(f"polycap: {one_line(message)}", file=sys.stderr, flush=True)
 
 
 def note_all(messages: Iterable[object]) -> None:

@@ -32,6 +32,12 @@ def serve(
     queue: Annotated[int, typer.Option(min=1, help="Photos in memory, at most; above, requests get status 503.")] = (
         DEFAULTS.queue
     ),
+    memory_mb: Annotated[
+        int, typer.Option(min=1, help="Megabytes of their files, at most; above, requests get status 503.")
+    ] = DEFAULTS.memory_mb,
+    max_seconds: Annotated[int, typer.Option(min=1, help="Seconds in which a request must have arrived.")] = (
+        DEFAULTS.seconds
+    ),
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(help="A site whose pages may ask from a browser (CORS), https://…; may be given again."),
@@ -52,6 +58,6 @@ def serve(
         beam=beam,
         runtime=runtime,
         precision=precision,
-        limits=Limits(max_photo_mb, max_photos, queue),
+        limits=Limits(max_photo_mb, max_photos, queue, memory_mb, max_seconds),
         allow_origins=allow_origin or [],
     )

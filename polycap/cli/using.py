@@ -84,7 +84,7 @@ def evaluate(
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
 ) -> None:
-    """Score a language's captions: BLEU-1..4, chrF++, CIDEr-D and ROUGE-L, beside what people score."""
+    """Score a language's captions, beside what people score. By BLEU-1 to BLEU-4, chrF++, CIDEr-D and ROUGE-L."""
     from polycap import evaluating
     from polycap.registry import get_language
 

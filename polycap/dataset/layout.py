@@ -5,6 +5,7 @@ from pathlib import Path
 
 from polycap.dataset.readers import photo_key
 from polycap.errors import DatasetError
+from polycap.files import PHOTO_SUFFIXES
 
 __all__ = ["find_captions", "find_karpathy", "find_photos", "search_folders"]
 
@@ -16,7 +17,6 @@ _PHOTO_FOLDERS = (
     "Flickr8k_Dataset/Flicker8k_Dataset",
     ".",
 )
-_PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 _KARPATHY = "dataset_*.json"
 # The first of these that is found is read. The original comes first: the official splits belong to it.
 _CAPTION_FILES = (
@@ -86,7 +86,7 @@ def find_photos(folder: Path) -> tuple[Path, dict[str, Path]]:
     for place, photos in others.items():
         return place, photos
     raise DatasetError(
-        f"{folder}: no photos; looked for {', '.join(sorted(_PHOTO_SUFFIXES))} in "
+        f"{folder}: no photos; looked for {', '.join(sorted(PHOTO_SUFFIXES))} in "
         f"{', '.join(_PHOTO_FOLDERS[:4])}, here and one level down. Name the photo folder, or fetch Flickr8k"
     )
 
@@ -104,7 +104,7 @@ def list_photos(folder: Path) -> dict[str, Path]:
     except OSError as error:
         raise DatasetError(f"{folder}: can't be listed ({error.strerror})") from error
     # "._x.jpg" is what macOS leaves beside x.jpg in archives
-    kept = [name for name in names if name[0] != "." and Path(name).suffix.lower() in _PHOTO_SUFFIXES]
+    kept = [name for name in names if name[0] != "." and Path(name).suffix.lower() in PHOTO_SUFFIXES]
     return {photo_key(_printable(name)): folder / name for name in sorted(kept)}
 
 

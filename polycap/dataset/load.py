@@ -1,5 +1,6 @@
 """`load_dataset`: photos, captions and splits put together, with everything that is wrong named."""
 
+from os import PathLike
 from pathlib import Path
 
 from polycap.dataset import layout
@@ -11,7 +12,12 @@ from polycap.errors import DatasetError
 __all__ = ["load_dataset"]
 
 
-def load_dataset(folder: Path, *, captions: Path | None = None, photos: Path | None = None) -> Dataset:
+def load_dataset(
+    folder: str | PathLike[str],
+    *,
+    captions: str | PathLike[str] | None = None,
+    photos: str | PathLike[str] | None = None,
+) -> Dataset:
     """Read a folder of photos and captions.
 
     Photos lie in `Images`, `Flicker8k_Dataset`, `Flickr8k_Dataset`, `images`, the folder itself, or its
@@ -31,9 +37,10 @@ def load_dataset(folder: Path, *, captions: Path | None = None, photos: Path | N
     Raises:
         DatasetError: no photos, no captions, a file that is not text, or no caption that fits a photo.
     """
+    folder = Path(folder)
     folders = layout.search_folders(folder)
-    table = read_table(captions or layout.find_captions(folder))
-    place, files = (photos, layout.list_photos(photos)) if photos else layout.find_photos(folder)
+    table = read_table(Path(captions) if captions else layout.find_captions(folder))
+    place, files = (Path(photos), layout.list_photos(Path(photos))) if photos else layout.find_photos(folder)
     if not files:
         raise DatasetError(f"{place}: holds no photos; name the folder of the photos")
     _require_match(table, place, files)

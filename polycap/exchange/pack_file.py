@@ -16,6 +16,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from hashlib import sha256
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,9 @@ class PackFile:
     manifest: Manifest
 
 
-def write_pack_file(language: Language, out: Path | None = None, *, pack: Path | None = None) -> PackFile:
+def write_pack_file(
+    language: Language, out: str | PathLike[str] | None = None, *, pack: str | PathLike[str] | None = None
+) -> PackFile:
     """Write a language's pack, after checking it, as one file; the same pack gives the same bytes.
 
     Args:
@@ -97,10 +100,10 @@ def write_pack_file(language: Language, out: Path | None = None, *, pack: Path |
     """
     from polycap.decoder.pack import load_pack
 
-    out = out or Path(f"{language.code}{SUFFIX}")
+    out = Path(out or f"{language.code}{SUFFIX}")
     if out.is_dir():
         raise PackError(f"{out}: is a folder; name a file")
-    folder = pack or language.pack_folder
+    folder = Path(pack or language.pack_folder)
     loaded = load_pack(folder)
     card, _ = loaded.card, loaded.decoder  # its tensors are of the right names and shapes
     if card.language != language.code:

@@ -39,7 +39,7 @@ def extract_features(
         encoder: the encoder; the store carries its identity.
         folder: the store; it is made, or gone on with.
         mirrored: encode the photos flipped left to right (a second view for training).
-        progress: show a bar on stderr.
+        progress: draw a bar on stderr, when that is a terminal.
 
     Returns:
         The store. Photos that can't be decoded are in its `faults`.
@@ -62,7 +62,7 @@ def extract_features(
         initial=len(photos) - len(todo),
         unit="photo",
         desc=folder.name,
-        disable=not progress,
+        disable=None if progress else True,  # None: off where stderr is no terminal
     )
     with bar:
         for batch in decode_batches(todo, encoder.size):

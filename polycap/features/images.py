@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from polycap.errors import PhotoError
-from polycap.files import PHOTO_FORMATS
+from polycap.files import PHOTO_FORMATS, PHOTO_SUFFIXES
 
-__all__ = ["MAX_PIXELS", "PHOTO_SUFFIXES", "PhotoBytes", "Photograph", "find_photos", "load_photo"]
+__all__ = ["MAX_PIXELS", "PhotoBytes", "Photograph", "find_photos", "load_photo"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,10 @@ class PhotoBytes:
         return self.name
 
 
-Photograph: TypeAlias = "str | PathLike[str] | PhotoBytes | Image.Image | NDArray[np.uint8]"
+Photograph: TypeAlias = "str | PathLike[str] | bytes | PhotoBytes | Image.Image | NDArray[np.uint8]"
 
 MAX_PIXELS = 178_956_970
 """Photos above this many pixels are refused before they are decoded (a decompression bomb); Pillow's own limit."""
-
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
 
 # What makes a photo upright, by its EXIF orientation; 1 is upright.
 _TURNS = {
@@ -65,6 +63,8 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
     # Pillow warns of odd metadata, and of bombs, which are refused below. Threads decode photos, and
     # `warnings.catch_warnings` restores the wrong filters when they overlap; a filter for Pillow alone is safe.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    if isinstance(photo, bytes):
+        photo = PhotoBytes("image", photo)
     name = "image" if isinstance(photo, Image.Image | np.ndarray) else str(photo)
     try:
         if isinstance(photo, Image.Image):
@@ -81,10 +81,16 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
     except IsADirectoryError as error:
         raise PhotoError(f"{name}: is a folder, not a photo") from error
     except UnidentifiedImageError as error:
-        raise PhotoError(f"{name}: is not an image that Pillow can read") from error
+        raise PhotoError(f"{name}: is not an image that Pillow can read{_advice(name)}") from error
+    except Image.DecompressionBombError as error:  # far above the limit: Pillow itself refuses
+        raise PhotoError(f"{name}: is above the limit of {MAX_PIXELS:,} pixels; make it smaller") from error
     except Exception as error:  # what a broken file does to a decoder is not limited to OSError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name}: can't be decoded ({reason})") from error
+
+
+def _advice(name: str) -> str:
+    return "; save it as JPEG" if name.lower().endswith((".heic", ".heif")) else ""
 
 
 def find_photos(path: Path) -> list[Path]:
@@ -96,7 +102,8 @@ def find_photos(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise PhotoError(f"{path}: no such file or folder")
+        what = "is neither a file nor a folder; save it as a file" if path.exists() else "no such file or folder"
+        raise PhotoError(f"{path}: {what}")
     # "._x.jpg" is what macOS leaves beside x.jpg in archives
     named = (p for p in path.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.name[0] != ".")
     photos = sorted(p for p in named if p.is_file())

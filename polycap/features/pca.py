@@ -137,7 +137,11 @@ def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress
     )
     total = len(store.names)
     with tqdm(
-        total=total, initial=total - len(writer.todo), unit="photo", desc=folder.name, disable=not progress
+        total=total,
+        initial=total - len(writer.todo),
+        unit="photo",
+        desc=folder.name,
+        disable=None if progress else True,  # None: off where stderr is no terminal
     ) as bar:
         for start in range(0, len(writer.todo), 64):
             rows = writer.todo[start : start + 64]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from polycap.errors import DownloadError, EncoderError
+from polycap.errors import DownloadError, EncoderError, PolycapError
 from polycap.features.layout import LAYERS, PARAMETERS, SHAPES
 from polycap.files import atomic_path, cache_folder, make_folder
 
@@ -178,7 +178,10 @@ def _from_keras() -> Tensors:
     from polycap.download import download  # here: it costs a quarter of a second, and is seldom needed
 
     url = os.environ.get(KERAS_URL_VARIABLE, KERAS_URL)
-    folder = make_folder(cache_folder() / "downloads")
+    try:
+        folder = make_folder(cache_folder() / "downloads")
+    except PolycapError as error:
+        raise PolycapError(f"{error}: POLYCAP_CACHE names it, and --encoder-weights a file that is there") from error
     path = download(url, folder / Path(KERAS_URL).name, md5=KERAS_MD5, timeout_s=5.0, description="Xception")
     tensors = read_weights(path)
     path.unlink(missing_ok=True)  # another process may have been quicker

@@ -90,6 +90,7 @@ _CAPTIONS = list[Caption | Fault]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body can't be read."},
     404: {"model": Problem, "description": "No trained language of this code; the message lists those there are."},
+    408: {"model": Problem, "description": "The body did not arrive in time."},
     413: {"model": Problem, "description": "A photo is too large, or there are too many of them."},
     415: {"model": Problem, "description": "The body is neither a form nor an image."},
     422: {"model": _CAPTIONS | Problem, "description": "None of the photos can be read, or a value is not allowed."},
@@ -123,7 +124,7 @@ def create_app(service: Service, allow_origins: Sequence[str] = ()) -> FastAPI:
 
 
 def _captions(service: Service) -> APIRouter:
-    router, seats = APIRouter(), Seats(service.limits.queue)
+    router, seats = APIRouter(), Seats(service.limits.queue, service.limits.memory_bytes)
 
     @router.post(
         "/v1/captions", response_model=_CAPTIONS, responses=_PROBLEMS, openapi_extra=_BODY, operation_id="caption"
@@ -140,8 +141,8 @@ def _captions(service: Service) -> APIRouter:
         photo that can't be read. The status is 200 if any photo could be.
         """
         service.choose(language or [])  # before the photos are received
-        with seats.visit() as take:
-            upload = await read_upload(request, service.limits, take, name)
+        with seats.visit() as stay:
+            upload = await read_upload(request, service.limits, stay, name)
             if not upload.photos:
                 raise HTTPException(422, f"no {PHOTOS}: send one or more files (curl -F {PHOTOS}=@dog.jpg)")
             asked = [value for field, value in upload.fields if field == "language"]
@@ -181,11 +182,13 @@ def _facts(service: Service) -> APIRouter:
         """Every language, and whether it is trained; as `polycap languages --json`, when the server was started."""
         return JSONResponse(service.languages)
 
+    @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", response_model=Health, operation_id="health")
     async def health() -> Response:
         """Answers also while photos are being captioned."""
         return JSONResponse({"status": "ok", "version": service.version, "runtime": service.runtime})
 
+    @router.head("/", include_in_schema=False)
     @router.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def index() -> Response:
         return HTMLResponse(page.html, headers=page.headers)

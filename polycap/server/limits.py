@@ -13,16 +13,25 @@ class Limits:
         photo_mb: megabytes (10^6 bytes) of a photo's file.
         photos: photos of a request.
         queue: photos in memory at once: those that are being received, that wait, and that are being captioned.
+        memory_mb: megabytes that their files may take together.
+        seconds: in which a request must have arrived; until then it keeps its place.
     """
 
     photo_mb: int = 25
     photos: int = 32
     queue: int = 128
+    memory_mb: int = 1000
+    seconds: int = 60
 
     @property
     def photo_bytes(self) -> int:
         """Bytes of a photo's file."""
         return self.photo_mb * 1_000_000
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that all photos' files may take together."""
+        return self.memory_mb * 1_000_000
 
 
 DEFAULTS = Limits()

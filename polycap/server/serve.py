@@ -85,6 +85,8 @@ def open_service(
     """
     if limits.queue < limits.photos:
         raise PolycapError(f"--queue {limits.queue}: is less than --max-photos {limits.photos}, a request's")
+    if limits.memory_mb < limits.photo_mb:
+        raise PolycapError(f"--memory-mb {limits.memory_mb}: is less than --max-photo-mb {limits.photo_mb}, a photo's")
     opened = open_runtime(runtime, precision=precision)
     loaded = load_captioners(languages, beam=beam, runtime=opened)
     rows = [entry.to_json() for entry in Registry.discover().entries]

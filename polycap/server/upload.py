@@ -3,7 +3,7 @@
 Starlette's own forms put large files on disk, and know their size only when they have all of them.
 """
 
-from collections.abc import Callable
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from polycap.features.images import PhotoBytes
 from polycap.server.limits import Limits
+from polycap.server.worker import Stay
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -44,42 +45,50 @@ class Upload:
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def read_upload(request: Request, limits: Limits, take: Callable[[], None], name: str) -> Upload:
+async def read_upload(request: Request, limits: Limits, stay: Stay, name: str) -> Upload:
     """The body of a request: a form, or an image.
 
     Args:
-        take: called before a photo is received; may raise to refuse it.
+        stay: where what is received is taken room for.
         name: of the photo, if the body is one.
 
     Raises:
-        HTTPException: 400, 413, 415 or 422: not such a body, or too much of it.
+        HTTPException: 400, 408, 413, 415 or 422: not such a body, or not all of it in time, or too much of it.
+        BusyError: there is no room for it now.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     try:
-        if kind.decode("latin-1") == FORM:
-            return await _read_form(request, limits, take, options.get(b"boundary", b""))
-        if kind.startswith(b"image/"):
-            return await _read_image(request, limits, take, name)
+        async with asyncio.timeout(limits.seconds):
+            if kind.decode("latin-1") == FORM:
+                return await _read_form(request, limits, stay, options.get(b"boundary", b""))
+            if kind.startswith(b"image/"):
+                return await _read_image(request, limits, stay, name)
+    except TimeoutError as error:
+        raise HTTPException(
+            408, f"the request did not arrive in {limits.seconds} seconds; send less at once"
+        ) from error
     except ClientDisconnect as error:
         raise HTTPException(400, "the request ended before its body did") from error
     sent = kind.decode("latin-1") or "nothing"
     raise HTTPException(415, f"content type {sent}: send {FORM} with {PHOTOS}, or an image with its type, image/…")
 
 
-async def _read_image(request: Request, limits: Limits, take: Callable[[], None], name: str) -> Upload:
+async def _read_image(request: Request, limits: Limits, stay: Stay, name: str) -> Upload:
     _check_declared(request, limits.photo_bytes, f"a photo of {limits.photo_mb} MB")
-    take()
+    stay.take(photos=1)
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         _check_size(name, data, limits)
+        stay.take(size=len(chunk))
     return Upload([PhotoBytes(name, bytes(data))])
 
 
-async def _read_form(request: Request, limits: Limits, take: Callable[[], None], boundary: bytes) -> Upload:
+async def _read_form(request: Request, limits: Limits, stay: Stay, boundary: bytes) -> Upload:
     most = limits.photos * limits.photo_bytes + FRAMING_BYTES
     _check_declared(request, most, f"{limits.photos} photos of {limits.photo_mb} MB each")
-    form = _Form(limits, take)
+    _check_declared(request, limits.memory_bytes + FRAMING_BYTES, f"{limits.memory_mb} MB")
+    form = _Form(limits, stay)
     try:
         parser = MultipartParser(boundary, form.callbacks)
         async for chunk in request.stream():
@@ -95,9 +104,9 @@ async def _read_form(request: Request, limits: Limits, take: Callable[[], None],
 class _Form:
     """What the parser of a form calls, and what has become of the form so far."""
 
-    def __init__(self, limits: Limits, take: Callable[[], None]) -> None:
+    def __init__(self, limits: Limits, stay: Stay) -> None:
         self.upload, self.ended = Upload(), False
-        self._limits, self._take = limits, take
+        self._limits, self._stay = limits, stay
         self._header, self._value, self._disposition = bytearray(), bytearray(), b""
         self._name, self._file, self._data = "", "", bytearray()
         self.callbacks: MultipartCallbacks = {
@@ -130,7 +139,7 @@ class _Form:
                 raise HTTPException(422, f"{PHOTOS}: is text; send files (curl -F {PHOTOS}=@dog.jpg)")
             if len(self.upload.photos) == self._limits.photos:
                 raise HTTPException(413, f"more than {self._limits.photos} photos in a request; send fewer at once")
-            self._take()
+            self._stay.take(photos=1)
         elif self._name not in FIELDS:
             names = ", ".join((PHOTOS, *FIELDS))
             raise HTTPException(422, f"unknown field {self._name!r}; there are {names}")
@@ -141,6 +150,9 @@ class _Form:
         self._data += data[start:end]
         if self._name == PHOTOS:
             _check_size(self._file, self._data, self._limits)
+            if self._stay.size + end - start > self._limits.memory_bytes:  # there will never be room for that
+                raise HTTPException(413, f"the photos are larger than {self._limits.memory_mb} MB; send fewer at once")
+            self._stay.take(size=end - start)
         elif len(self._data) > FIELD_BYTES:
             raise HTTPException(413, f"{self._name}: is longer than {FIELD_BYTES:,} bytes")
 

@@ -7,7 +7,7 @@ than each alone.
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from polycap.features.images import PhotoBytes
 from polycap.registry import get_language
 from polycap.runtime.base import Runtime
 
-__all__ = ["BusyError", "Captioners", "Row", "Seats", "Worker"]
+__all__ = ["BusyError", "Captioners", "Row", "Seats", "Stay", "Worker"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,27 +34,40 @@ class BusyError(Exception):
 
 
 class Seats:
-    """How many more photos there is room for. For one thread, that of the event loop."""
+    """How many more photos, and bytes of them, there is room for. For one thread, that of the event loop."""
 
-    def __init__(self, seats: int) -> None:
-        self.free = seats
+    def __init__(self, photos: int, size: int) -> None:
+        self.photos, self.size = photos, size
 
     @contextmanager
-    def visit(self) -> Iterator[Callable[[], None]]:
-        """A request's stay: what it gives takes a seat, or raises `BusyError`; all are given back at the end."""
-        taken = 0
-
-        def take() -> None:
-            nonlocal taken
-            if not self.free:
-                raise BusyError
-            self.free -= 1
-            taken += 1
-
+    def visit(self) -> Iterator["Stay"]:
+        """A request's stay; what it takes is given back at the end."""
+        stay = Stay(self)
         try:
-            yield take
+            yield stay
         finally:
-            self.free += taken
+            self.photos += stay.photos
+            self.size += stay.size
+
+
+class Stay:
+    """What a request has taken: so many photos, of so many bytes."""
+
+    def __init__(self, seats: Seats) -> None:
+        self._seats, self.photos, self.size = seats, 0, 0
+
+    def take(self, *, photos: int = 0, size: int = 0) -> None:
+        """Take more.
+
+        Raises:
+            BusyError: others have it.
+        """
+        if photos > self._seats.photos or size > self._seats.size:
+            raise BusyError
+        self._seats.photos -= photos
+        self._seats.size -= size
+        self.photos += photos
+        self.size += size
 
 
 class Captioners:
