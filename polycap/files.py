@@ -15,8 +15,6 @@ from platformdirs import user_cache_path, user_data_path
 from polycap.errors import PolycapError
 
 __all__ = [
-    "PHOTO_FORMATS",
-    "PHOTO_SUFFIXES",
     "atomic_path",
     "cache_folder",
     "digest",
@@ -28,15 +26,6 @@ __all__ = [
     "write_json",
     "write_text",
 ]
-
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
-"""What Pillow may open as a photo: not EPS, for one, which would run Ghostscript on a stranger's program.
-MPO, of cameras with two lenses, comes as JPEG; Pillow knows no reader of that name."""
-
-PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
-)
-"""The names of photos in a folder. HEIC is there to be told of: telephones make it, and Pillow can't read it."""
 
 _CONTROLS = {number: repr(chr(number))[1:-1] for number in (*range(32), *range(127, 160))}
 

@@ -11,7 +11,8 @@ from typing import Literal
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from polycap.errors import PhotoError
-from polycap.files import PHOTO_FORMATS, write_text
+from polycap.files import write_text
+from polycap.photos import open_photo, to_rgb
 
 __all__ = ["PageCaption", "PageRow", "Thumbnail", "fill_template", "thumbnail", "write_page", "write_template"]
 
@@ -134,9 +135,9 @@ def thumbnail(name: str, photo: Path | bytes) -> Thumbnail:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata; what can't be decoded raises
             source = io.BytesIO(photo) if isinstance(photo, bytes) else photo
-            with Image.open(source, formats=PHOTO_FORMATS) as image:
+            with open_photo(source) as image:
                 image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # decodes a large JPEG at a fraction of its size
-                small = _rgb(ImageOps.exif_transpose(image))
+                small = to_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name}: is not an image") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -146,13 +147,3 @@ def thumbnail(name: str, photo: Path | bytes) -> Thumbnail:
     small.save(buffer, "JPEG", quality=82, optimize=True)
     encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
     return Thumbnail(f"data:image/jpeg;base64,{encoded}", small.width, small.height)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """`image` as RGB, transparency laid on white; 16-bit greys are scaled, not clipped."""
-    if image.mode.startswith("I"):
-        return image.convert("I").point(lambda value: value / 256).convert("L").convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return image.convert("RGB")

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from polycap.dataset.load import load_dataset
 from polycap.dataset.model import SPLITS, Dataset, Fault, Photo
-from polycap.files import PHOTO_FORMATS
+from polycap.photos import open_photo
 
 __all__ = ["DatasetReport", "check_dataset"]
 
@@ -130,7 +130,7 @@ def _undecodable(dataset: Dataset, progress: bool) -> list[Fault]:
 def _decode(photo: Photo) -> Fault | None:
     where = f"{photo.path.parent.resolve().name}/{photo.name}"
     try:
-        with Image.open(photo.path, formats=PHOTO_FORMATS) as image:
+        with open_photo(photo.path) as image:
             image.load()
     # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on broken bytes
     except Exception as error:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from polycap.errors import PhotoError
-from polycap.files import PHOTO_FORMATS, PHOTO_SUFFIXES
+from polycap.photos import PHOTO_SUFFIXES, open_photo, to_rgb
 
 __all__ = ["MAX_PIXELS", "PhotoBytes", "Photograph", "find_photos", "load_photo"]
 
@@ -72,7 +72,7 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
         if isinstance(photo, np.ndarray):
             return _square(_from_array(photo), size)
         source = io.BytesIO(photo.data) if isinstance(photo, PhotoBytes) else photo
-        with Image.open(source, formats=PHOTO_FORMATS) as image:
+        with open_photo(source) as image:
             return _square(image, size, draft=True)
     except PhotoError as error:
         raise PhotoError(f"{name}: {error}") from error
@@ -81,16 +81,12 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
     except IsADirectoryError as error:
         raise PhotoError(f"{name}: is a folder, not a photo") from error
     except UnidentifiedImageError as error:
-        raise PhotoError(f"{name}: is not an image that Pillow can read{_advice(name)}") from error
+        raise PhotoError(f"{name}: is not an image that Pillow can read") from error
     except Image.DecompressionBombError as error:  # far above the limit: Pillow itself refuses
         raise PhotoError(f"{name}: is above the limit of {MAX_PIXELS:,} pixels; make it smaller") from error
     except Exception as error:  # what a broken file does to a decoder is not limited to OSError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name}: can't be decoded ({reason})") from error
-
-
-def _advice(name: str) -> str:
-    return "; save it as JPEG" if name.lower().endswith((".heic", ".heif")) else ""
 
 
 def find_photos(path: Path) -> list[Path]:
@@ -130,7 +126,7 @@ def _square(image: Image.Image, size: int, draft: bool = False) -> NDArray[np.ui
     if draft and image.format == "JPEG":  # not a caller's image: it would be changed
         image.draft("RGB", (2 * size, 2 * size))  # decodes a large JPEG at 1/2, 1/4 or 1/8 of its size
     image.load()  # turns a TIFF upright, and removes its orientation
-    return np.asarray(_rgb(_upright(image)).resize((size, size), Image.Resampling.BICUBIC), dtype=np.uint8)
+    return np.asarray(to_rgb(_upright(image)).resize((size, size), Image.Resampling.BICUBIC), dtype=np.uint8)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -139,24 +135,3 @@ def _upright(image: Image.Image) -> Image.Image:
     except Exception:  # Pillow raises anything on broken metadata; the pixels may be whole
         turn = None
     return image if turn is None else image.transpose(turn)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _eight_bit(image).convert("RGB")
-    if image.has_transparency_data:
-        overlay = image.convert("RGBA")
-        white = Image.new("RGBA", overlay.size, "white")
-        return Image.alpha_composite(white, overlay).convert("RGB")
-    return image.convert("RGB")
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """16- and 32-bit greyscale, scaled to 0–255; Pillow's own conversion would clip it to white."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
-    top = 65535.0
-    if not image.mode.startswith("I;16"):  # 32-bit numbers don't say what white is: guess from the largest
-        largest = float(values.max(initial=0.0))
-        limits = [1.0, 255.0, 65535.0] if image.mode == "F" else [255.0, 65535.0]
-        top = next((limit for limit in limits if largest <= limit), largest)
-    return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8))
