@@ -81,7 +81,7 @@ def quantize(
     data: Annotated[Path | None, typer.Option(help="A dataset's folder, for its train photos.")] = None,
     encoder_weights: Weights = None,
 ) -> None:
-    """Make the encoder for `--precision int8`, once: tried on photos like those to be captioned, in some minutes."""
+    """Make the encoder for `--precision int8`, once. Tries it on photos like those to be captioned, in some minutes."""
     from polycap.dataset import load_dataset
     from polycap.features.images import find_photos
     from polycap.runtime.quantize import quantize_encoder

@@ -14,8 +14,8 @@ __all__ = ["rows"]
 def rows(options: Options) -> list[dict[str, Any]]:
     """How alike captions of `--photos` dev photos are to those of OpenVINO in whole float32, and BLEU of each.
 
-    Where `polycap quantize` has been run, of the int8 encoder, too. With POLYCAP_PRECISION=f32 all others are in float32: what
-    then differs is a fault.
+    Where `polycap quantize` has been run, of the int8 encoder, too. With POLYCAP_PRECISION=f32 all others are in
+    float32: what then differs is a fault.
     """
     import numpy as np
 
