@@ -516,6 +516,13 @@ def test_check_opens_every_photo_and_reports_everything(folder: Path) -> None:
     assert not check_dataset(folder, decode=False).faults
 
 
+def test_a_link_to_itself_stops_nothing(folder: Path) -> None:
+    (folder / "Flickr8k.token.txt").write_text(token_rows())
+    whole = check_dataset(folder).to_json()
+    (folder / "self").symlink_to("self")
+    assert check_dataset(folder).to_json() == whole
+
+
 def test_check_refuses_decompression_bombs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "Flickr8k.token.txt").write_text(token_rows())
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # the photos have 48

@@ -556,12 +556,14 @@ def test_a_finished_run_only_writes_its_pack_again(run: Path, tiny_inputs: Train
 def test_other_inputs_do_not_go_on_with_a_run(run: Path, tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
-    def refused(inputs: TrainingInputs, settings: TrainingSettings, key: str) -> None:
+    def refused(inputs: TrainingInputs, settings: TrainingSettings, key: str) -> str:
         with pytest.raises(TrainingError, match=rf"config\.json:{key}: this run was started with") as caught:
             train_decoder(inputs, run, settings, progress=False)
         assert "\n" not in str(caught.value)
+        return str(caught.value)
 
-    refused(tiny_inputs, SETTINGS.model_copy(update={"epochs": 4}), "settings")
+    message = refused(tiny_inputs, SETTINGS.model_copy(update={"epochs": 4}), "settings")
+    assert f"started with {{'epochs': {SETTINGS.epochs}}}, not {{'epochs': 4}};" in message
     refused(tiny_inputs, SETTINGS.model_copy(update={"seed": 6}), "settings")
     photos = tuple(replace(photo, captions=photo.captions[:4]) for photo in tiny_inputs.dataset.photos)
     refused(replace(tiny_inputs, dataset=replace(tiny_inputs.dataset, photos=photos)), SETTINGS, "dataset")

@@ -36,8 +36,7 @@ def search_folders(folder: Path) -> list[Path]:
         DatasetError: the folder doesn't exist or can't be listed.
     """
     try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] not in "._")
+        names = sorted(path.name for path in folder.iterdir() if path.name[0] not in "._" and path.is_dir())
     except OSError as error:
         raise DatasetError(f"{folder}: can't be listed ({error.strerror}); give a dataset's folder") from error
     return [folder, *(folder / name for name in names)]

@@ -187,10 +187,19 @@ def _claim(folder: Path, config: dict[str, Any]) -> None:
         if key == "versions":
             continue  # an update in between is no other run
         if before.get(key) != value:
+            started, now = _differing(before.get(key), value)
             raise TrainingError(
-                f"{path}:{key}: this run was started with {before.get(key)}, not {value}; "
+                f"{path}:{key}: this run was started with {started}, not {now}; "
                 "resume it as it was started, or choose another folder"
             )
+
+
+def _differing(one: Any, other: Any) -> tuple[Any, Any]:
+    """Both, but of tables only the entries that are not alike."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return one, other
+    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    return {key: one.get(key) for key in keys}, {key: other.get(key) for key in keys}
 
 
 def _decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> DecoderSettings:
