@@ -169,7 +169,7 @@ def test_which_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_which_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FPMATH, "BF16")
     assert (choose_precision(), choose_precision("f32")) == ("auto", "f32")
-    with pytest.raises(CaptionRuntimeError, match="--precision f16: no such precision; there are auto, f32, bf16"):
+    with pytest.raises(CaptionRuntimeError, match="--precision f16: no such precision; there are auto, f32, bf16, i"):
         open_runtime(precision="f16")
     monkeypatch.setenv(FPMATH, "STRICT")
     assert (choose_precision(), choose_precision("bf16")) == ("f32", "bf16")

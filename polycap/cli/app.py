@@ -2,7 +2,7 @@
 
 import typer
 
-from polycap.cli.data import data_check, data_fetch, make_features
+from polycap.cli.data import data_check, data_fetch, make_features, quantize
 from polycap.cli.exchange import install, pack, uninstall
 from polycap.cli.languages import check, list_languages, new
 from polycap.cli.making import build, status, train, translate
@@ -29,5 +29,6 @@ app.add_typer(data_app, name="data")
 data_app.command("check")(data_check)
 data_app.command("fetch")(data_fetch)
 app.command("features")(make_features)
+app.command("quantize")(quantize)
 app.command("translate")(translate)
 app.command("train")(train)

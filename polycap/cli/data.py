@@ -1,4 +1,4 @@
-"""Commands about photos: what a dataset holds, getting one, encoding it."""
+"""Commands about photos: what a dataset holds, getting one, encoding it, fitting the encoder to them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +7,9 @@ import typer
 
 from polycap.cli.common import AsJson, PrecisionName, RuntimeName, Weights
 from polycap.cli.output import note_all, print_json
+from polycap.errors import DatasetError, PhotoError
 
-__all__ = ["data_check", "data_fetch", "make_features"]
+__all__ = ["data_check", "data_fetch", "make_features", "quantize"]
 
 
 def data_check(
@@ -33,7 +34,6 @@ def data_fetch(
 ) -> None:
     """Download a dataset: 1.1 GB for flickr8k; resumes where it was stopped."""
     from polycap.dataset import fetch_flickr8k
-    from polycap.errors import DatasetError
 
     if name != "flickr8k":
         raise DatasetError(f"{name}: no such dataset to fetch; there is flickr8k")
@@ -74,3 +74,22 @@ def make_features(
     note_all(f"{name}: {reason}" for name, reason in features.stores[0].faults.items())
     kept = f"{features.pca.components} components keep {features.pca.variance:.1%} of the variance"
     typer.echo(f"{out}: {len(dataset.photos)} photos, {len(features.stores)} views; {kept}")
+
+
+def quantize(
+    photos: Annotated[list[Path] | None, typer.Argument(help="Some hundred photos, or folders of them.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A dataset's folder, for its train photos.")] = None,
+    encoder_weights: Weights = None,
+) -> None:
+    """Make the encoder for `--precision int8`, once: tried on photos like those to be captioned, in some minutes."""
+    from polycap.dataset import load_dataset
+    from polycap.features.images import find_photos
+    from polycap.runtime.quantize import quantize_encoder
+
+    if (data is None) == (not photos):
+        raise PhotoError("name photos, or a dataset with --data: one of the two")
+    train = load_dataset(data).split("train") if data else []
+    paths = [photo.path for photo in train] or [path for place in photos or [] for path in find_photos(place)]
+    made = quantize_encoder(paths, encoder_weights)
+    note_all(made.faults)
+    typer.echo(f"{made.path}: int8, from {made.photos} photos")

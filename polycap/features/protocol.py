@@ -14,7 +14,7 @@ class PhotoEncoder(Protocol):
     Attributes:
         identity: a hash of the weights and the preprocessing, the same for all that computes the same.
         size: side of its input, pixels.
-        precision: in which numbers it computes: f32 or bf16.
+        precision: in which numbers it computes: f32, bf16 or int8.
         cells: cells of its output.
         channels: channels of a cell.
     """

@@ -11,6 +11,7 @@ from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings
 from polycap.runtime.base import CaptionSearch, Runtime
 from polycap.runtime.exported import OpenVINORuntime
+from polycap.runtime.precision import INT8, choose_precision
 from polycap.runtime.reference import KerasRuntime
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ def open_runtime(name: str | None = None, *, precision: str | None = None, refer
         reference: auto tries Keras first: for figures that are compared with others.
 
     Raises:
-        CaptionRuntimeError: no runtime or no precision of this name.
+        CaptionRuntimeError: no runtime or no precision of this name, or a runtime that lacks the precision.
     """
     chosen = name or os.environ.get(VARIABLE) or AUTO
     if chosen == AUTO:
+        if choose_precision(precision) == INT8:
+            return OpenVINORuntime(precision)  # no other has it
         order = list(RUNTIMES)
         return FirstThatRuns(order[::-1] if reference else order, precision)
     if chosen not in RUNTIMES:

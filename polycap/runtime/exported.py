@@ -1,6 +1,5 @@
 """OpenVINO computes: the same networks, traced once by Keras into graphs that polycap's cache keeps."""
 
-import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,21 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.decoder.found import Found
-from polycap.errors import CaptionRuntimeError, PolycapError
-from polycap.features.identity import CELLS, CHANNELS, SIZE, weights_identity
+from polycap.errors import CaptionRuntimeError
+from polycap.features.identity import CELLS, CHANNELS, SIZE
 from polycap.features.protocol import PhotoEncoder
-from polycap.features.weights import stored_weights
-from polycap.files import cache_folder
-from polycap.hashes import HashCache
 from polycap.language import DecodingSettings
 from polycap.runtime.base import CaptionSearch
+from polycap.runtime.encoder_graphs import EncoderGraphs
 from polycap.runtime.graphs import Graph, find_graph
-from polycap.runtime.precision import BF16, F32, choose_precision
+from polycap.runtime.precision import AUTO, BF16, F32, INT8, choose_precision
 
 if TYPE_CHECKING:
     from polycap.decoder.pack import Pack
 
-__all__ = ["OpenVINORuntime"]
+__all__ = ["OpenVINORuntime", "require_openvino"]
 
 
 class OpenVINORuntime:
@@ -41,19 +38,16 @@ class OpenVINORuntime:
 
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
         """See `Runtime.encoder`."""
-        _require_openvino()
-        path = stored_weights(weights)
-        hashes = HashCache(cache_folder() / "hashes.json")
-        identity = weights_identity(path, hashes.get)
-        with contextlib.suppress(PolycapError, OSError):  # a cache that is not ours to write
-            hashes.save()
+        require_openvino()
+        graphs = EncoderGraphs.of(weights)
+        if self._precision == INT8:  # the convolutions that are not quantised are computed as without it
+            return ExportedEncoder(graphs.identity, INT8, _compile(graphs.int8(), _precision(AUTO)))
         precision = _precision(self._precision)
-        graph = Graph("encoder", {"identity": identity}, {"weights": str(path.absolute())})
-        return ExportedEncoder(identity, precision, _compile(find_graph(graph), precision))
+        return ExportedEncoder(graphs.identity, precision, _compile(graphs.traced(), precision))
 
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
         """See `Runtime.search`."""
-        _require_openvino()
+        require_openvino()
         decoding = settings.model_dump(mode="json")
         files = {name: entry.sha256 for name, entry in pack.card.files.items()}
         subject = {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files, "decoding": decoding}
@@ -89,7 +83,11 @@ class ExportedSearch:
         return Found(found[0], found[1], found[2])
 
 
-def _require_openvino() -> None:
+def require_openvino() -> None:
+    """
+    Raises:
+        CaptionRuntimeError: OpenVINO is not installed.
+    """
     try:
         import openvino  # noqa: F401
     except ImportError as error:

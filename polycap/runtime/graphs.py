@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -26,7 +27,7 @@ from typing import Any
 from polycap.errors import CaptionRuntimeError, EncoderError, PackError, PolycapError
 from polycap.files import cache_folder, digest, make_folder, sha256_file
 
-__all__ = ["MODEL", "Graph", "find_graph"]
+__all__ = ["MODEL", "Graph", "find_graph", "new_graph"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,28 +62,36 @@ def find_graph(graph: Graph) -> Path:
     folder = cache_folder() / "graphs" / f"{graph.kind}-{digest([graph.subject, _code(), _versions()])}"
     if not (folder / MODEL).is_file():
         logger.info("preparing the %s for OpenVINO, once", graph.kind)
-        try:
-            make_folder(folder.parent)
-        except PolycapError as error:
-            raise CaptionRuntimeError(f"runtime openvino: no place for its graphs: {error}") from error
-        _remove_unused(folder.parent)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as name:
-            made = Path(name) / "graph"
-            made.mkdir()
+        with new_graph(folder) as made:
+            _remove_unused(folder.parent)
             _trace({"kind": graph.kind, "out": str(made / MODEL), **graph.source})
-            _publish(made, folder)
     with contextlib.suppress(OSError):  # another user's cache
         os.utime(folder)
     return folder / MODEL
 
 
-def _publish(made: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)  # without a model it is of no use
+@contextmanager
+def new_graph(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder for a graph; on success it takes `folder`'s place, whatever is there.
+
+    Raises:
+        CaptionRuntimeError: there is no place for it.
+    """
     try:
-        made.rename(folder)
-    except OSError:
-        if not (folder / MODEL).is_file():  # else another process was quicker, with the same
-            raise
+        make_folder(folder.parent)
+    except PolycapError as error:
+        raise CaptionRuntimeError(f"runtime openvino: no place for its graphs: {error}") from error
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as name:
+        made = Path(name) / "graph"
+        made.mkdir()
+        yield made
+        with contextlib.suppress(OSError):  # there is none
+            folder.rename(Path(name) / "old")
+        try:
+            made.rename(folder)
+        except OSError:
+            if not (folder / MODEL).is_file():  # else another process was quicker, with the same
+                raise
 
 
 def _trace(job: dict[str, Any]) -> None:

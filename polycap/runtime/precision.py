@@ -1,20 +1,20 @@
-"""In which numbers the encoder computes: whole float32, or bfloat16, which is faster and less exact."""
+"""In which numbers the encoder computes: whole float32, or what is faster and less exact."""
 
 import os
 
 from polycap.errors import CaptionRuntimeError
 
-__all__ = ["AUTO", "BF16", "F32", "FPMATH", "PRECISIONS", "VARIABLE", "choose_precision"]
+__all__ = ["AUTO", "BF16", "F32", "FPMATH", "INT8", "PRECISIONS", "VARIABLE", "choose_precision"]
 
 VARIABLE = "POLYCAP_PRECISION"
 FPMATH = "ONEDNN_DEFAULT_FPMATH_MODE"
 """oneDNN's own variable, which TensorFlow reads; `polycap.backend` says more."""
-AUTO, F32, BF16 = "auto", "f32", "bf16"
-PRECISIONS = (F32, BF16)
+AUTO, F32, BF16, INT8 = "auto", "f32", "bf16", "int8"
+PRECISIONS = (F32, BF16, INT8)
 
 
 def choose_precision(name: str | None = None) -> str:
-    """A precision by its name: f32, bf16, or auto, which is bf16 where the CPU has it.
+    """A precision by its name: f32, bf16, int8, or auto, which is bf16 where the CPU has it, and never int8.
 
     Args:
         name: without it the environment variable `POLYCAP_PRECISION`, else auto; that is f32 where

@@ -9,7 +9,7 @@ from polycap.errors import CaptionRuntimeError
 from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings
 from polycap.runtime.base import CaptionSearch
-from polycap.runtime.precision import BF16, F32, FPMATH, choose_precision
+from polycap.runtime.precision import BF16, F32, FPMATH, INT8, choose_precision
 
 if TYPE_CHECKING:
     from polycap.decoder.pack import Pack
@@ -22,12 +22,17 @@ class KerasRuntime:
 
     Args:
         precision: in which numbers the encoder and the search compute, as `choose_precision` has it.
+
+    Raises:
+        CaptionRuntimeError: the precision is int8, in which only OpenVINO computes.
     """
 
     name = "keras"
 
     def __init__(self, precision: str | None = None) -> None:
         self._precision = choose_precision(precision)
+        if self._precision == INT8:
+            raise CaptionRuntimeError(f"runtime keras: computes in {F32} or {BF16}; for {INT8}, --runtime openvino")
 
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
         """See `Runtime.encoder`."""

@@ -14,7 +14,8 @@ __all__ = ["rows"]
 def rows(options: Options) -> list[dict[str, Any]]:
     """How alike captions of `--photos` dev photos are to those of OpenVINO in whole float32, and BLEU of each.
 
-    With POLYCAP_PRECISION=f32 all three are in float32: what then differs is a fault.
+    Where `polycap quantize` has been run, of the int8 encoder, too. With POLYCAP_PRECISION=f32 all others are in
+    float32: what then differs is a fault.
     """
     import numpy as np
 
@@ -23,7 +24,9 @@ def rows(options: Options) -> list[dict[str, Any]]:
     from polycap.features.extract import decode_batches
     from polycap.metrics import bleu
 
-    names = ("openvino_f32", "openvino", "keras")  # the first is what the others are compared with
+    names = ["openvino_f32", "openvino", "keras"]  # the first is what the others are compared with
+    if _has_int8():
+        names.insert(2, "openvino_int8")
     named = {name: (name.partition("_")[0], name.partition("_")[2] or None) for name in names}
     captioners = {
         name: Captioner.load(options.language, runtime=runtime, precision=precision)
@@ -63,3 +66,9 @@ def rows(options: Options) -> list[dict[str, Any]]:
         "load": round(os.getloadavg()[0], 1),
     }
     return [row]
+
+
+def _has_int8() -> bool:
+    from polycap.runtime.encoder_graphs import EncoderGraphs
+
+    return EncoderGraphs.of().int8_folder.is_dir()

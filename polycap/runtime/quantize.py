@@ -1,0 +1,129 @@
+"""The encoder in int8: NNCF's post-training quantisation of the traced graph, on photos that the user names.
+
+Reference: Jacob et al. (2018), "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+Inference", arXiv:1712.05877.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polycap.errors import CaptionRuntimeError, PhotoError
+from polycap.features.extract import decode_batches
+from polycap.features.identity import SIZE
+from polycap.runtime.encoder_graphs import RECIPE, EncoderGraphs
+from polycap.runtime.exported import require_openvino
+from polycap.runtime.graphs import MODEL, new_graph
+
+__all__ = ["FEWEST", "MOST", "Quantized", "quantize_encoder", "quantize_graph"]
+
+FEWEST = 32
+"""Photos that must be readable: of fewer, the ranges of what flows through the encoder can't be told."""
+MOST = 300
+"""Photos that are used, evenly from all: more gain nothing."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What was made: the graph's file, from how many photos, and those that could not be read."""
+
+    path: Path
+    photos: int
+    faults: tuple[PhotoError, ...]
+
+
+def quantize_encoder(photos: Sequence[Path], weights: Path | None = None) -> Quantized:
+    """Make the int8 graph of the encoder, in place of one that is there.
+
+    Args:
+        photos: like those that will be encoded; `MOST` of them are used, evenly from all.
+        weights: the encoder's weights, from the first source that `find_weights` finds without.
+
+    Raises:
+        CaptionRuntimeError: NNCF or OpenVINO is not installed, fewer than `FEWEST` photos can be read, or the graph
+            can't be made.
+        EncoderError: no usable weights.
+    """
+    require_openvino()
+    _load_nncf()  # what is missing is told before the work
+    _require_enough(len(photos))
+    pixels, faults = _read(photos)
+    _require_enough(len(pixels), faults)
+    graphs = EncoderGraphs.of(weights)
+    traced = graphs.traced()
+    with new_graph(graphs.int8_folder) as made:
+        quantize_graph(traced, pixels, made / MODEL)
+    return Quantized(graphs.int8_folder / MODEL, len(pixels), tuple(faults))
+
+
+def quantize_graph(model: Path, batches: Sequence[NDArray[Any]], out: Path) -> None:
+    """Quantise a graph by `RECIPE` and write it to `out`, with the number of batches in it.
+
+    Args:
+        model: a graph in OpenVINO's format, of one input.
+        batches: what it is to be tried on, such as `(1, 299, 299, 3) uint8` each.
+
+    Raises:
+        CaptionRuntimeError: NNCF is not installed.
+    """
+    import openvino
+    from openvino._offline_transformations import apply_moc_transformations
+
+    graph = openvino.Core().read_model(model)
+    with contextlib.redirect_stdout(sys.stderr):  # NNCF's bars; results alone go to stdout
+        nncf = _load_nncf()
+        # Folds batch normalisation into the convolutions' weights. NNCF would quantise around it: on Flickr8k, cells
+        # of cosine 0.96 instead of 0.99, and no faster than float32.
+        apply_moc_transformations(graph, cf=True, smart_reshape=False)
+        quantized = nncf.quantize(
+            graph,
+            nncf.Dataset(batches),
+            preset=nncf.QuantizationPreset(RECIPE["preset"]),
+            subset_size=len(batches),
+            ignored_scope=nncf.IgnoredScope(names=_ends(graph), types=RECIPE["whole"], validate=False),
+        )
+    quantized.set_rt_info(len(batches), ["polycap", "photos"])
+    openvino.save_model(quantized, out, compress_to_fp16=False)
+
+
+def _ends(graph: Any) -> list[str]:
+    """The first convolutions and the last ones, which bear rounding worst."""
+    names = [node.get_friendly_name() for node in graph.get_ordered_ops() if node.get_type_name() == "Convolution"]
+    count = RECIPE["whole_ends"]
+    return [*names[:count], *names[-count:]]
+
+
+def _load_nncf() -> Any:
+    os.environ["NNCF_CI"] = "1"  # else it tells its makers of each use, over the network
+    try:
+        import nncf
+    except ImportError as error:
+        message = f'quantising the encoder needs NNCF, which is not to be had ({error}); pip install "polycap[int8]"'
+        raise CaptionRuntimeError(message) from error
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # its own setter changes others' handlers, too
+    return nncf
+
+
+def _read(photos: Sequence[Path]) -> tuple[list[NDArray[np.uint8]], list[PhotoError]]:
+    """Each as a batch of one, `(1, 299, 299, 3)`, and why others can't be read."""
+    count = min(len(photos), MOST)
+    chosen = [photos[place * len(photos) // count] for place in range(count)]
+    decoded = [pixels for batch in decode_batches([(path, path) for path in chosen], SIZE) for _, pixels in batch]
+    faults = [fault for fault in decoded if isinstance(fault, PhotoError)]
+    return [pixels[None] for pixels in decoded if not isinstance(pixels, PhotoError)], faults
+
+
+def _require_enough(count: int, faults: Sequence[PhotoError] = ()) -> None:
+    if count < FEWEST:
+        unread = f" ({len(faults)} can't be read, first: {faults[0]})" if faults else ""
+        raise CaptionRuntimeError(
+            f"quantising the encoder takes {FEWEST} photos or more, better {MOST}; there are {count}{unread}"
+        )
