@@ -279,9 +279,14 @@ def test_the_memory_for_files(service: Service) -> None:
     with running(replace(service, limits=replace(LIMITS, memory_mb=1))) as client:
         assert "photos are larger than 1 MB" in detail(client.post(URL, files=[part] * 2), 413)
         assert "the limit is 1 MB" in detail(client.post(URL, files=[part] * 4), 413)
-        with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as other:
-            other.sendall(head.encode() + b"\0" * 800_000)
-            until(lambda: client.post(URL, files=[part]).status_code == 503)
+
+        def held() -> bool:
+            with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as other:
+                other.sendall(head.encode() + b"\0" * 800_000)
+                time.sleep(0.2)  # else this request may be first, and the other one is refused
+                return client.post(URL, files=[part]).status_code == 503
+
+        until(held)
         until(lambda: client.post(URL, files=[part]).status_code == 422)
 
 
