@@ -142,7 +142,7 @@ def status(
     work: Work = Path("work"),
     as_json: AsJson = False,
 ) -> None:
-    """Say what has been built of each language. And what of it is stale, and why."""
+    """Say what has been built of each language. What is stale is named, and why."""
     from polycap.build import language_status
 
     found = language_status(codes or [], work=work)

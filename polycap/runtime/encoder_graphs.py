@@ -27,7 +27,7 @@ RECIPE: dict[str, Any] = {"preset": "mixed", "whole": ["GroupConvolution"], "who
 """How the encoder is quantised, as `polycap.runtime.quantize` reads it; another recipe makes another graph.
 
 Xception's convolutions by channel stay whole, and so do the first two and the last two of the others: on 200 dev photos
-of Flickr8k, cells of cosine 0.992 instead of 0.983 for all in int8, at the same speed."""
+of Flickr8k, cells of cosine 0.992 instead of 0.983 for all in int8."""
 
 
 @dataclass(frozen=True)

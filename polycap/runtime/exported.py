@@ -84,9 +84,10 @@ class ExportedSearch:
 
 
 def require_openvino() -> None:
-    """
+    """Go on only where OpenVINO is installed.
+
     Raises:
-        CaptionRuntimeError: OpenVINO is not installed.
+        CaptionRuntimeError: it is not.
     """
     try:
         import openvino  # noqa: F401

@@ -26,9 +26,9 @@ from polycap.runtime.graphs import MODEL, new_graph
 __all__ = ["FEWEST", "MOST", "Quantized", "quantize_encoder", "quantize_graph"]
 
 FEWEST = 32
-"""Photos that must be readable: of fewer, the ranges of what flows through the encoder can't be told."""
+"""Photos that must be readable. A guess: of few, the ranges of what flows through the encoder are not known."""
 MOST = 300
-"""Photos that are used, evenly from all: more gain nothing."""
+"""Photos that are used, evenly from all: NNCF's own number."""
 
 
 @dataclass(frozen=True)
