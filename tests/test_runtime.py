@@ -89,6 +89,8 @@ def test_the_encoder_sees_what_keras_sees(encoder: Any, encoder_weights: Path) -
     assert one.dtype == np.float32
     assert exported.precision == encoder.precision == "f32"  # as tiny.py says
     np.testing.assert_allclose(one, other, atol=1e-5 * float(np.abs(other).max()))
+    for row in range(2):  # alone, as beside others
+        np.testing.assert_allclose(exported.grid(photos[row : row + 1])[0], one[row], atol=1e-5 * float(one.max()))
     assert (exported.grid(photos[:, :, ::-1]) != one).any()  # a view, as for mirrored photos
     try:
         rounded = OpenVINORuntime("bf16").encoder(encoder_weights)
@@ -194,7 +196,7 @@ def test_tensorflow_is_told_the_precision_in_time(encoder_weights: Path, monkeyp
 def test_a_cpu_without_bfloat16(encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FPMATH, "BF16")
     monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32"])
-    monkeypatch.setattr("polycap.runtime.exported._compile", lambda _, precision: precision)
+    monkeypatch.setattr("polycap.runtime.exported._compile", lambda *_: None)
     assert OpenVINORuntime().encoder(encoder_weights).precision == "f32"
     with pytest.raises(CaptionRuntimeError, match="this CPU has no bf16; give --precision f32, or none"):
         OpenVINORuntime("bf16").encoder(encoder_weights)

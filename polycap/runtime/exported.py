@@ -1,6 +1,7 @@
 """OpenVINO computes: the same networks, traced once by Keras into graphs that polycap's cache keeps."""
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,9 @@ class OpenVINORuntime:
         require_openvino()
         graphs = EncoderGraphs.of(weights)
         if self._precision == INT8:  # the convolutions that are not quantised are computed as without it
-            return ExportedEncoder(graphs.identity, INT8, _compile(graphs.int8(), _precision(AUTO)))
+            return ExportedEncoder(graphs.identity, INT8, graphs.int8(), _precision(AUTO))
         precision = _precision(self._precision)
-        return ExportedEncoder(graphs.identity, precision, _compile(graphs.traced(), precision))
+        return ExportedEncoder(graphs.identity, precision, graphs.traced(), precision)
 
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
         """See `Runtime.search`."""
@@ -56,19 +57,39 @@ class OpenVINORuntime:
 
 
 class ExportedEncoder:
-    """See `PhotoEncoder`."""
+    """See `PhotoEncoder`.
+
+    Args:
+        model: the encoder's graph.
+        computed: the precision of what `model` leaves open, f32 or bf16.
+    """
 
     size = SIZE
     cells = CELLS
     channels = CHANNELS
 
-    def __init__(self, identity: str, precision: str, network: Any) -> None:
+    def __init__(self, identity: str, precision: str, model: Path, computed: str) -> None:
         self.identity, self.precision = identity, precision
-        self._network = network
+        self._model, self._computed = model, computed
+        self._one = _compile(model, computed)
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See `PhotoEncoder.grid`."""
-        return np.asarray(self._network(np.ascontiguousarray(photos))[0], dtype=np.float32)
+        """See `PhotoEncoder.grid`. All cores take one photo together; of several, each takes its own."""
+        if len(photos) == 1:
+            return np.array(self._one(np.ascontiguousarray(photos))[0], dtype=np.float32)
+        grid = np.empty((len(photos), CELLS, CHANNELS), dtype=np.float32)
+        self._several.set_callback(lambda request, row: np.copyto(grid[row], request.get_output_tensor(0).data[0]))
+        for row in range(len(photos)):
+            self._several.start_async({0: np.ascontiguousarray(photos[row : row + 1])}, row)
+        self._several.wait_all()
+        return grid
+
+    @cached_property
+    def _several(self) -> Any:
+        """A photo per request: a fifth less time than a whole batch in one, whose layers outgrow a core's cache."""
+        import openvino
+
+        return openvino.AsyncInferQueue(_compile(self._model, self._computed, "THROUGHPUT"))
 
 
 class ExportedSearch:
@@ -107,12 +128,12 @@ def _precision(wanted: str) -> str:
     return F32 if wanted == F32 or not has else BF16
 
 
-def _compile(model: Path, precision: str) -> Any:
+def _compile(model: Path, precision: str, hint: str = "LATENCY") -> Any:
     """A graph, ready to be called; OpenVINO keeps what it compiles beside it, for later processes."""
     import openvino
 
     core = openvino.Core()
-    options = {"INFERENCE_PRECISION_HINT": precision}
+    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": hint}
     if os.access(model.parent, os.W_OK):
         options["CACHE_DIR"] = str(model.parent / "compiled")
     try:
