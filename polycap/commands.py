@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from polycap.decoder.card_file import read_card
 from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
-from polycap.features.images import find_photos
+from polycap.features.images import PhotoBytes, find_photos
 from polycap.files import make_folder, one_line
 from polycap.language import Language
 from polycap.page import PageCaption, PageRow, write_page
@@ -26,6 +26,9 @@ if TYPE_CHECKING:  # imported where they are needed: a mistake is told before Te
 __all__ = ["caption_command", "load_captioner", "load_captioners", "result_rows", "translated_by"]
 
 logger = logging.getLogger(__name__)
+
+STANDARD_INPUT = Path("-")
+"""Where another program hands a photo on; a file of this name needs its whole path."""
 
 
 def load_captioners(
@@ -194,13 +197,13 @@ def caption_command(
     return errors
 
 
-def _find_all(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, str]]:
+def _find_all(paths: Sequence[Path]) -> "tuple[list[Path | PhotoBytes], dict[Path, str]]":
     """The photos of all paths, and what is wrong with the paths that have none."""
-    photos: list[Path] = []
+    photos: list[Path | PhotoBytes] = []
     errors: dict[Path, str] = {}
     for path in paths:
         try:
-            photos += find_photos(path)
+            photos += [PhotoBytes("-", sys.stdin.buffer.read())] if path == STANDARD_INPUT else find_photos(path)
         except PhotoError as error:
             errors[path] = str(error)
     return photos, errors
@@ -250,8 +253,9 @@ def _text_lines(result: "Result", name_language: bool) -> list[str]:
 
 def _page_row(result: "Result", captioners: "Sequence[Captioner]") -> PageRow:
     path = Path(str(result.photo))
+    photo = result.photo.data if isinstance(result.photo, PhotoBytes) else path
     if result.error is not None:
-        return PageRow(path.name, path, error=str(result.error), credit=credit_of(path))
+        return PageRow(path.name, photo, error=str(result.error), credit=credit_of(path))
     captions = [
         PageCaption(
             c.language.code,
@@ -264,4 +268,4 @@ def _page_row(result: "Result", captioners: "Sequence[Captioner]") -> PageRow:
         for c in captioners
         for candidate in result.candidates[c.language.code]
     ]
-    return PageRow(path.name, path, captions, credit=credit_of(path))
+    return PageRow(path.name, photo, captions, credit=credit_of(path))

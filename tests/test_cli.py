@@ -1,5 +1,6 @@
 """The command line: what it prints for people and machines, and one clear line for every mistake."""
 
+import io
 import json
 import os
 import shutil
@@ -133,6 +134,22 @@ def test_captions_in_json(photo: Path, tmp_path: Path) -> None:
         assert list(candidate) == ["caption", "score", "log_prob"]
     assert row["candidates"][0]["caption"] == row["caption"]
     assert row["candidates"][0]["score"] == row["score"] < 0
+
+
+@pytest.mark.usefixtures("world", "quick_encoder")
+def test_a_photo_on_standard_input(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.html"
+    named = run_polycap("caption", photo, "--language", CODE).out
+    with photo.open("rb") as stream:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(stream))
+        found = run_polycap("caption", "-", "--language", CODE, "--html", page)
+    assert (found.status, found.err) == (0, "")
+    assert found.out == named.replace(str(photo), "-")
+    assert "data:image/jpeg;base64," in page.read_text(encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    empty = run_polycap("caption", "-", "--language", CODE)
+    assert (empty.status, empty.out) == (1, "")
+    assert "polycap: -: is not an image" in empty.err
 
 
 def test_several_languages_and_a_page(

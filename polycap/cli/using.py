@@ -13,7 +13,7 @@ __all__ = ["caption", "evaluate"]
 
 
 def caption(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, folders of photos, or - for standard input.")],
     language: Annotated[
         str | None,
         typer.Option(
