@@ -1,8 +1,9 @@
-"""Photos to try polycap with: those that scikit-image carries in its own wheel.
+"""Pictures to try polycap with: two of its own, and a photo that scikit-image carries in its wheel.
 
-Only photos whose licence the package itself states, and which that licence lets anyone pass on, are listed.
-They are found by path: the package is not imported, and nothing is downloaded. `python -m polycap.samples`
-prints their paths.
+Flickr8k's photos may not be passed on, so these stand in for them: a skier and a dog, rendered for polycap by
+`scripts/scenes`, and a real photo whose licence (stated in scikit-image's own
+`skimage/data/_fetchers.py`) lets anyone pass it on. They are found by path: scikit-image is not imported, and nothing
+is downloaded. `python -m polycap.samples` prints their paths.
 """
 
 from importlib.util import find_spec
@@ -21,44 +22,41 @@ class SamplePhoto(NamedTuple):
     credit: str
 
 
-# (package, its distribution, path inside it, credit); licences as stated in skimage/data/_fetchers.py.
-# Of its photos these are nearest to what Flickr8k shows: people, and an animal.
-_PHOTOS = (
-    ("skimage", "scikit-image", "data/camera.png", "Lav Varshney, CC0"),
-    ("skimage", "scikit-image", "data/astronaut.png", "NASA, public domain"),
-    ("skimage", "scikit-image", "data/chelsea.png", "Stéfan van der Walt, CC0"),
-)
+_OURS = [
+    SamplePhoto(Path(__file__).parent / "pictures" / name, "rendered for polycap (scripts/scenes), CC0")
+    for name in ("skier.jpg", "dog.jpg")
+]
 
 
 def sample_photos() -> list[SamplePhoto]:
     """The sample photos.
 
     Raises:
-        PolycapError: a package that carries them is not installed, or no longer has one of them.
+        PolycapError: scikit-image, which carries one of them, is not installed, or no longer has it.
     """
-    return [SamplePhoto(_find(*photo[:3]), f"{photo[3]}, from {photo[1]}") for photo in _PHOTOS]
+    return [*_OURS, SamplePhoto(_find("data/camera.png"), "Lav Varshney, CC0, from scikit-image")]
 
 
 def credit_of(photo: Path) -> str:
-    """The credit of a sample photo; empty for any other path, and where the samples are not installed."""
+    """The credit of a sample photo; empty for any other path."""
     try:
-        credits = {sample.path.resolve(): sample.credit for sample in sample_photos()}
+        samples = sample_photos()
     except PolycapError:
-        return ""
-    return credits.get(photo.resolve(), "")
+        samples = _OURS
+    return next((sample.credit for sample in samples if sample.path.resolve() == photo.resolve()), "")
 
 
-def _find(package: str, distribution: str, inside: str) -> Path:
-    spec = find_spec(package)
+def _find(inside: str) -> Path:
+    spec = find_spec("skimage")
     if spec is None or not spec.submodule_search_locations:
         raise PolycapError(
-            f"the sample photos come with {distribution}, which is not installed: "
+            "the sample photos come with scikit-image, which is not installed: "
             'pip install "polycap[demo]", or name photos of your own'
         )
     path = Path(spec.submodule_search_locations[0], inside)
     if not path.is_file():
         raise PolycapError(
-            f"{distribution} no longer carries {inside}: install the version that scripts/requirements.lock "
+            f"scikit-image no longer carries {inside}: install the version that scripts/requirements.lock "
             "names, or name photos of your own"
         )
     return path

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from polycap import samples
 from polycap.errors import PolycapError
 from polycap.page import PageCaption, PageRow, write_page
 from polycap.samples import credit_of, sample_photos
@@ -132,9 +133,9 @@ def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
 
 def test_sample_photos_exist_and_name_their_makers() -> None:
     pytest.importorskip("skimage")
-    samples = sample_photos()
-    assert len(samples) == 3
-    for sample in samples:
+    found = sample_photos()
+    assert len(found) == 3
+    for sample in found:
         assert re.search("CC0|CC BY|public domain", sample.credit)
         assert credit_of(sample.path) == sample.credit
         with Image.open(sample.path) as image:
@@ -146,4 +147,6 @@ def test_missing_samples_name_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("polycap.samples.find_spec", lambda _: None)
     with pytest.raises(PolycapError, match=r'pip install "polycap\[demo\]"'):
         sample_photos()
+    ours = Path(samples.__file__).parent / "pictures" / "dog.jpg"
+    assert "scripts/scenes" in credit_of(ours)
     assert credit_of(Path("other.jpg")) == ""

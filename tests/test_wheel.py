@@ -108,8 +108,9 @@ def test_wheel_holds_every_module_and_language_file(installed: Installed) -> Non
     files = {path.relative_to(ROOT) for path in (ROOT / "languages").rglob("*") if path.is_file()}
     expected = {f"polycap/{path.as_posix()}" for path in files if "__pycache__" not in path.parts}
     assert not expected - packed
-    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "polycap" / "templates").iterdir()}
-    assert {"polycap/py.typed", "polycap/templates/demo.html", *templates} <= packed
+    data = [path for folder in ("templates", "pictures") for path in (ROOT / "polycap" / folder).iterdir()]
+    assert {"polycap/py.typed", *(path.relative_to(ROOT).as_posix() for path in data)} <= packed
+    assert "polycap/templates/demo.html" in packed
 
 
 def test_sdist_holds_the_languages(installed: Installed) -> None:
