@@ -1,8 +1,10 @@
 """Training: the batches, the loss, the averaging, and whole tiny runs, one of them killed and resumed."""
 
+import contextlib
 import csv
 import json
 import logging
+import math
 import os
 import shutil
 import signal
@@ -669,6 +671,29 @@ def test_a_mixture_is_in_the_card_and_judged_by_people(
     assert card.data["train captions by origin"] == "16 human (weight 2), 24 mt:engine"
     assert card.training["chosen by"] == "dev BLEU-4 of free-running captions, references: human"
     assert drawn["weights"] == [[1.0, 1.0, 1.0, 2.0, 2.0]] * 8
+
+
+def test_an_interrupt_that_tensorflow_swallows_is_kept(
+    tiny_inputs: TrainingInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C inside a call whose exceptions are forgotten ends the run after the batch."""
+    batches = []
+
+    def swallowing(loss: float) -> bool:
+        batches.append(loss)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return math.isfinite(loss)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever pytest made of it
+    try:
+        monkeypatch.setattr("polycap.training.phase.isfinite", swallowing)
+        with pytest.raises(KeyboardInterrupt):
+            train_decoder(tiny_inputs, tmp_path, training_settings(), progress=False)
+        assert len(batches) == 1
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_loss_that_is_no_number(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from polycap.decoder.pack import named_weights
 from polycap.errors import TrainingError
 from polycap.files import make_folder
 from polycap.training.callbacks import BEST, Average, Bar, Checkpoint, Evaluate, Report
+from polycap.training.interrupt import kept_interrupt
 
 __all__ = ["BEST", "Phase", "run_phase"]
 
@@ -98,16 +99,18 @@ def run_phase(phase: Phase, decoder: Decoder, score: Callable[[], float], *, pro
 def _run_epochs(decoder: Decoder, batches: EpochBatches, epochs: range, callbacks: Any) -> None:
     """`Model.fit`, but for batches whose length varies: `fit` infers shapes from the first two, and fails later."""
     callbacks.on_train_begin()
-    for epoch in epochs:
-        batches.start(epoch)
-        callbacks.on_epoch_begin(epoch)
-        losses: list[float] = []
-        for index, batch in enumerate(batches):
-            losses.append(float(decoder.train_on_batch(*batch)))
-            if not isfinite(losses[-1]):
-                raise TrainingError(f"epoch {epoch + 1}: the loss is {losses[-1]}; lower the learning_rate")
-            callbacks.on_train_batch_end(index, {"loss": sum(losses) / len(losses)})
-        callbacks.on_epoch_end(epoch, {"loss": sum(losses) / len(losses)})
+    with kept_interrupt() as check_interrupt:
+        for epoch in epochs:
+            batches.start(epoch)
+            callbacks.on_epoch_begin(epoch)
+            losses: list[float] = []
+            for index, batch in enumerate(batches):
+                losses.append(float(decoder.train_on_batch(*batch)))
+                check_interrupt()
+                if not isfinite(losses[-1]):
+                    raise TrainingError(f"epoch {epoch + 1}: the loss is {losses[-1]}; lower the learning_rate")
+                callbacks.on_train_batch_end(index, {"loss": sum(losses) / len(losses)})
+            callbacks.on_epoch_end(epoch, {"loss": sum(losses) / len(losses)})
     callbacks.on_train_end()
 
 
