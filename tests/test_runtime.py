@@ -203,6 +203,29 @@ def test_a_cpu_without_bfloat16(encoder_weights: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("amx", [False, True])
+def test_bfloat16_where_it_is_faster(amx: bool, encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FPMATH)
+    monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32", "BF16"])
+    monkeypatch.setattr("polycap.runtime.exported._compile", lambda *_: None)
+    monkeypatch.setattr("polycap.runtime.exported.has_amx", lambda: amx)
+    assert OpenVINORuntime().encoder(encoder_weights).precision == ("bf16" if amx else "f32")
+    for precision in ("f32", "bf16"):
+        assert OpenVINORuntime(precision).encoder(encoder_weights).precision == precision
+
+
+@pytest.mark.parametrize(
+    ("flags", "amx", "products"),
+    [("fpu avx512_bf16 amx_bf16", True, True), ("fpu avx512_bf16", False, True), ("fpu avx512f", False, False)],
+)
+def test_what_the_processor_can_do(flags: str, amx: bool, products: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polycap import processor
+
+    monkeypatch.setattr(processor, "_flags", lambda: frozenset(flags.split()))
+    assert (processor.has_amx(), processor.has_bfloat16_products()) == (amx, products)
+
+
+@pytest.mark.usefixtures("cache")
 def test_features_without_tensorflow(tiny_data: Path, encoder_weights: Path, tmp_path: Path) -> None:
     """By OpenVINO, as captions are."""
     script = "import sys\nsys.modules['tensorflow'] = None\nfrom polycap.cli import main\nmain()"
