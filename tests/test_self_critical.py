@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from polycap.metrics.consensus import photo_values
 from polycap.tokenizer import BOS, EOS, PAD, UNK
 from polycap.training.rewards import BleuReward, CiderReward
 from polycap.training.run import TrainingInputs, train_decoder
-from polycap.training.self_critical import PolicyLoss
+from polycap.training.self_critical import DrawnBatches, PolicyLoss
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -153,8 +154,29 @@ def test_the_loss_makes_what_scored_above_its_others_likelier() -> None:
     assert after[1] < before[1] - 0.05
 
 
-def test_a_run_rewarded_by_bleu(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
-    settings = training_settings(epochs=1, self_critical_epochs=1, self_critical_reward="bleu")
+def test_several_rewards_count_the_same() -> None:
+    """Whatever their units: each in standard deviations of what it gives a caption over its photo's others."""
+    tokens = np.arange(6, dtype=np.int32).reshape(2, 3, 1)
+    one, other = np.array([1.0, 2.0, 6.0, 5.0, 5.0, 2.0]), np.array([900.0, 100.0, 200.0, 0.0, 300.0, 300.0])
+
+    def weights(*rewards: Any) -> Any:
+        source = MagicMock(photos=lambda _: [0, 1], __iter__=lambda _: iter([((np.zeros((2, 1, 1)),), None)]))
+        tokenizer, sampler = MagicMock(), MagicMock(draw=lambda *_: np.where(tokens == 0, 6, tokens))
+        makers = [lambda *_, values=values: values for values in rewards]
+        batches = DrawnBatches(source, [["a"], ["b"]], tokenizer, sampler, lambda: makers, captions=3, length=1, seed=0)
+        [(_, _, weights)] = batches
+        return weights[:, :, 0]
+
+    np.testing.assert_allclose(weights(one).std(), 1.0, rtol=1e-4)
+    np.testing.assert_allclose(weights(one)[0].mean(), 0.0, atol=1e-6)
+    both = weights(one) + weights(other)
+    np.testing.assert_allclose(weights(one, other), both / both.std(), rtol=1e-4)
+    np.testing.assert_allclose(weights(one, 1000 * other), weights(one, other), rtol=1e-4)
+
+
+@pytest.mark.parametrize("reward", ["bleu", "both"])
+def test_a_run_rewarded_otherwise(reward: str, tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    settings = training_settings(epochs=1, self_critical_epochs=1, self_critical_reward=reward)
     train_decoder(tiny_inputs, tmp_path, settings, progress=False)
     free, forced = (tmp_path / "self-critical" / "checkpoint.npz", tmp_path / "best.npz")
     with np.load(free) as after, np.load(forced) as before:

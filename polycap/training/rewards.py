@@ -1,9 +1,9 @@
 """What a drawn caption is worth: its CIDEr-D, or its share in the BLEU of the whole corpus."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import exp, log, sqrt
 
 import numpy as np
@@ -12,7 +12,10 @@ from sacrebleu.metrics.bleu import BLEU
 
 from polycap.metrics import bleu_metric, words_of
 
-__all__ = ["BleuReward", "CiderReward"]
+__all__ = ["BleuReward", "CiderReward", "Reward", "rewards_by_name"]
+
+Reward = Callable[[Sequence[str], Sequence[Sequence[str]]], NDArray[np.float64]]
+"""Captions, and of each the references of its photo → rewards `(captions,)`."""
 
 ORDER = 4
 FLOOR = 0.01
@@ -122,3 +125,11 @@ class CiderReward:
                     shared = sum(min(weight, theirs[n]) * theirs[n] for n, weight in mine.items() if n in theirs)
                     total += penalty * shared / (norm * other)
         return 10.0 * total / (ORDER * count)
+
+
+def rewards_by_name(name: str, tokenizer: str, corpus: Sequence[Sequence[str]]) -> Callable[[], list[Reward]]:
+    """What makes the rewards of an epoch: of `cider`, `bleu` or `both`. See `CiderReward` for the other arguments."""
+    cider = CiderReward(tokenizer, corpus)
+    makers: dict[str, list[Callable[[], Reward]]] = {"cider": [lambda: cider], "bleu": [partial(BleuReward, tokenizer)]}
+    makers["both"] = makers["cider"] + makers["bleu"]
+    return lambda: [make() for make in makers[name]]

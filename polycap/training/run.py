@@ -14,7 +14,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ from polycap.training.loss import TokenLoss
 from polycap.training.machine import describe_machine, time_spent
 from polycap.training.optimizers import self_critical_optimizer, teacher_forcing_optimizer
 from polycap.training.phase import BEST, Phase, run_phase
-from polycap.training.rewards import BleuReward, CiderReward
+from polycap.training.rewards import rewards_by_name
 from polycap.training.self_critical import DrawnBatches, PolicyLoss
 from polycap.training.settings import TrainingSettings
 from polycap.training.start import expect_frequencies, start_from, start_identity
@@ -285,13 +284,12 @@ def _drawn_batches(
 ) -> DrawnBatches:
     references = _rewarding(inputs, names)
     counts = inputs.language.evaluation.sacrebleu_tokenizer
-    cider = CiderReward(counts, references)
     return DrawnBatches(
         batches,
         references,
         tokenizer,
         Sampler(decoder),
-        partial(BleuReward, counts) if settings.self_critical_reward == "bleu" else lambda: cider,
+        rewards_by_name(settings.self_critical_reward, counts, references),
         captions=settings.self_critical_samples,
         length=settings.max_tokens,
         seed=settings.seed,

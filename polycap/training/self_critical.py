@@ -19,11 +19,9 @@ from polycap.backend import keras
 from polycap.decoder.sample import Sampler
 from polycap.tokenizer import BOS, PAD, Tokenizer
 from polycap.training.data import LENGTH_STEP, Batches
+from polycap.training.rewards import Reward
 
 __all__ = ["DrawnBatches", "PolicyLoss"]
-
-Reward = Callable[[Sequence[str], Sequence[Sequence[str]]], NDArray[np.float64]]
-"""Captions, and of each the references of its photo → rewards `(captions,)`."""
 
 SPREAD = 1e-6
 """Added to the standard deviation of a batch's advantages: where all captions are alike, nothing is learned."""
@@ -56,7 +54,7 @@ class DrawnBatches:
         references: Sequence[Sequence[str]],
         tokenizer: Tokenizer,
         sampler: Sampler,
-        new_reward: Callable[[], Reward],
+        new_rewards: Callable[[], Sequence[Reward]],
         *,
         captions: int,
         length: int,
@@ -69,14 +67,14 @@ class DrawnBatches:
             references: normalised, of each photo of `batches`.
             tokenizer: the decoder's.
             sampler: the decoder that is trained.
-            new_reward: makes what compares drawn captions with references, anew for each epoch: what it learned in an
-                epoch is not in a checkpoint.
+            new_rewards: makes what compares drawn captions with references, anew for each epoch: what it learned in an
+                epoch is not in a checkpoint. Several count the same, each in its own standard deviations.
             captions: so many are drawn of each photo, at least 2.
             length: so many tokens at most, `</s>` included.
             seed: with epoch and batch, decides the draws.
         """
         self._batches, self._references, self._tokenizer = batches, references, tokenizer
-        self._sampler, self._new_reward = sampler, new_reward
+        self._sampler, self._new_rewards = sampler, new_rewards
         self._captions, self._length, self._seed = captions, length, seed
         self.start(0)
 
@@ -86,7 +84,7 @@ class DrawnBatches:
     def start(self, epoch: int) -> None:
         """Go to an epoch, counted from 0."""
         self._batches.start(epoch)
-        self._epoch, self._tokens, self._reward = epoch, 0, self._new_reward()
+        self._epoch, self._tokens, self._rewards = epoch, 0, self._new_rewards()
 
     def target_tokens(self) -> int:
         """Tokens drawn in this epoch so far."""
@@ -105,13 +103,23 @@ class DrawnBatches:
             yield (features, inputs), tokens, real * self._advantages(tokens, self._batches.photos(index))[:, :, None]
 
     def _advantages(self, tokens: NDArray[np.int32], photos: Sequence[int]) -> NDArray[np.float32]:
-        """How far each caption's reward is above the mean of the photo's others, in standard deviations."""
+        """Of each caption, by all rewards, `(photos, captions)`."""
         captions = [self._tokenizer.decode(ids) for ids in tokens.reshape(-1, tokens.shape[2])]
         references = [self._references[photo] for photo in photos for _ in range(self._captions)]
-        rewards = self._reward(captions, references).reshape(tokens.shape[:2])
-        others = (rewards.sum(axis=1, keepdims=True) - rewards) / (self._captions - 1)
-        advantages = rewards - others
-        return np.asarray(advantages / (advantages.std() + SPREAD), dtype=np.float32)
+        advantages = sum(
+            _advantages(reward(captions, references).reshape(tokens.shape[:2])) for reward in self._rewards
+        )
+        return np.asarray(_standardise(advantages), dtype=np.float32)
+
+
+def _advantages(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each of `(photos, captions)` is above the mean of its photo's others, in standard deviations."""
+    others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
+    return _standardise(rewards - others)
+
+
+def _standardise(advantages: Any) -> NDArray[np.float64]:
+    return np.asarray(advantages / (advantages.std() + SPREAD))
 
 
 def _trim(tokens: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -33,7 +33,7 @@ class TrainingSettings(BaseModel):
     max_tokens: int = Field(default=30, ge=1, description="longer captions are cut, tokens")
     captions_per_photo: int = Field(default=5, ge=1, description="of more, this many are drawn each epoch")
     self_critical_epochs: int = Field(default=0, ge=0, description="after those of teacher forcing")
-    self_critical_reward: Literal["cider", "bleu"] = "cider"
+    self_critical_reward: Literal["cider", "bleu", "both"] = "cider"
     self_critical_rate: float = Field(default=1e-4, gt=0)
     self_critical_samples: int = Field(default=5, ge=2, description="captions drawn of each photo")
     self_critical_ema_decay: float = Field(default=0.99, ge=0, lt=1)
