@@ -226,6 +226,21 @@ def test_what_the_processor_can_do(flags: str, amx: bool, products: bool, monkey
 
 
 @pytest.mark.usefixtures("cache")
+def test_an_interrupt_after_encoders_have_gone(encoder_weights: Path) -> None:
+    """Two Cores of OpenVINO that ended, the elder first, left a signal stack that was gone, and Ctrl-C crashed."""
+    code = (
+        "import gc, signal, sys; from pathlib import Path; from polycap.runtime.exported import OpenVINORuntime\n"
+        "two = [OpenVINORuntime('f32').encoder(Path(sys.argv[1])) for _ in range(2)]\n"
+        "while two:\n  two.pop(0); gc.collect()\n"
+        "try:\n  signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n  print('interrupted')\n"
+    )
+    command = [sys.executable, "-c", code, str(encoder_weights)]
+    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
+@pytest.mark.usefixtures("cache")
 def test_features_without_tensorflow(tiny_data: Path, encoder_weights: Path, tmp_path: Path) -> None:
     """By OpenVINO, as captions are."""
     script = "import sys\nsys.modules['tensorflow'] = None\nfrom polycap.cli import main\nmain()"

@@ -1,7 +1,7 @@
 """OpenVINO computes: the same networks, traced once by Keras into graphs that polycap's cache keeps."""
 
 import os
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,11 +119,21 @@ def require_openvino() -> None:
         ) from error
 
 
-def _precision(wanted: str) -> str:
-    """What the CPU can do of what is wanted, and the faster where it is left open."""
+@cache
+def _core() -> Any:
+    """OpenVINO, once for the process: of several that end, one may leave the thread a signal stack that is gone.
+
+    Ctrl-C then crashes it: the CPU plugin gives the thread a stack for signals, unmaps it when it ends, and puts back
+    the one it found, which may be another Core's that has ended (2026.4).
+    """
     import openvino
 
-    has = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return openvino.Core()
+
+
+def _precision(wanted: str) -> str:
+    """What the CPU can do of what is wanted, and the faster where it is left open."""
+    has = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if wanted == BF16 and not has:
         raise CaptionRuntimeError(f"runtime openvino: this CPU has no {BF16}; give --precision {F32}, or none")
     return BF16 if wanted == BF16 or (wanted == AUTO and has and has_amx()) else F32
@@ -131,14 +141,11 @@ def _precision(wanted: str) -> str:
 
 def _compile(model: Path, precision: str, hint: str = "LATENCY") -> Any:
     """A graph, ready to be called; OpenVINO keeps what it compiles beside it, for later processes."""
-    import openvino
-
-    core = openvino.Core()
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": hint}
     if os.access(model.parent, os.W_OK):
         options["CACHE_DIR"] = str(model.parent / "compiled")
     try:
-        return core.compile_model(model, "CPU", options)
+        return _core().compile_model(model, "CPU", options)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         message = f"runtime openvino: {model} can't be compiled ({reason}); delete {model.parent}"
