@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from polycap.dataset import load_dataset
 from polycap.features.prepare import open_features
 from polycap.registry import get_language
-from polycap.training.run import SELF_CRITICAL, TrainingInputs, train_decoder
+from polycap.training.inputs import TrainingInputs
+from polycap.training.run import train_decoder
 from polycap.training.settings import parse_settings
 
 RECIPES = Path(__file__).with_name("recipes.toml")
@@ -46,12 +48,12 @@ def train(recipe: dict[str, Any], folder: Path, arguments: argparse.Namespace) -
 
 
 def result(folder: Path) -> str:
-    """The best epoch of a run, of both phases, its score, and the minutes until then and after."""
-    logs = [path for path in (folder / "log.csv", folder / SELF_CRITICAL / "log.csv") if path.is_file()]
-    rows = [row for path in logs for row in csv.DictReader(path.open(encoding="utf-8"))]
-    scores = [float(row["dev_bleu4"]) for row in rows]
+    """The best epoch of teacher forcing, the score of the pack, and the epochs' minutes."""
+    rows = [row for path in folder.glob("**/log.csv") for row in csv.DictReader(path.open(encoding="utf-8"))]
     minutes = sum(float(row["seconds"]) for row in rows) / 60
-    return f"{scores.index(max(scores)) + 1} of {len(scores)} | {max(scores):.2f} | {minutes:.0f}"
+    learned = json.loads((folder / "pack" / "card.json").read_text(encoding="utf-8"))["training"]
+    score = learned.get("dev BLEU-4", learned["best epoch's dev BLEU-4"])
+    return f"{learned['best epoch']} | {score:.2f} | {minutes:.0f}"
 
 
 if __name__ == "__main__":

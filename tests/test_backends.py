@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tiny import training_settings
 
-from polycap.training.run import TrainingInputs, train_decoder
+from polycap.training.inputs import TrainingInputs
+from polycap.training.run import train_decoder
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -25,7 +26,8 @@ from polycap.backend import keras
 from polycap.dataset import load_dataset
 from polycap.features.store import FeatureStore
 from polycap.language_folder import load_language
-from polycap.training.run import TrainingInputs, train_decoder
+from polycap.training.inputs import TrainingInputs
+from polycap.training.run import train_decoder
 from polycap.training.settings import TrainingSettings
 
 data, language, plain, mirrored, start, run = map(Path, sys.argv[1:7])

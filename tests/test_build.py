@@ -725,7 +725,7 @@ MISTAKES: dict[str, Mistake] = {
         "stranger.txt: no caption of a photo in the train split of",
     ),
     "no such setting": (lambda _: ["--set", "epoch=3"], "'epoch=3': expected NAME=VALUE"),
-    "an impossible setting": (lambda _: ["--set", "epochs=0"], "epochs=0: "),
+    "an impossible setting": (lambda _: ["--set", "epochs=-1"], "epochs=-1: "),
     "no such weights": (lambda p: ["--encoder-weights", p.folder / "no"], "no: no such file"),
     "broken arguments": (lambda p: corrupt(p, mirrored="perhaps"), "build.json:mirrored: "),
     "unknown arguments": (lambda p: corrupt(p, later="x"), "build.json:later: "),

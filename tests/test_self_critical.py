@@ -18,9 +18,10 @@ from polycap.decoder.sample import Sampler
 from polycap.errors import TrainingError
 from polycap.metrics import words_of
 from polycap.metrics.consensus import photo_values
-from polycap.tokenizer import BOS, EOS, PAD, UNK
+from polycap.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
+from polycap.training.inputs import TrainingInputs
 from polycap.training.rewards import BleuReward, CiderReward
-from polycap.training.run import TrainingInputs, train_decoder
+from polycap.training.run import train_decoder
 from polycap.training.self_critical import DrawnBatches, PolicyLoss
 
 pytest_plugins = ["tiny_fixtures"]
@@ -186,7 +187,9 @@ def test_a_run_rewarded_otherwise(reward: str, tiny_inputs: TrainingInputs, tmp_
 def test_a_run_earns_more_than_it_began_with(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     """On its train photos: a tiny decoder says nothing true of others."""
     common: dict[str, Any] = {"feature_dropout": 0.0, "embedding_dropout": 0.0, "output_dropout": 0.0, "epochs": 15}
-    settings = training_settings(**common, self_critical_epochs=12, self_critical_rate=3e-3)
+    settings = training_settings(
+        **common, self_critical_epochs=12, self_critical_reward="cider", self_critical_rate=3e-3
+    )
     folder = tmp_path / "run"
     train_decoder(tiny_inputs, folder, settings, progress=False)
     pack = load_pack(folder / "pack")
@@ -214,15 +217,44 @@ def test_a_run_earns_more_than_it_began_with(tiny_inputs: TrainingInputs, tmp_pa
 
 def test_a_run_starts_from_another_pack_but_for_its_tokens(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     first = train_decoder(tiny_inputs, tmp_path / "first", training_settings(epochs=1), progress=False)
-    inputs = replace(tiny_inputs, start=first)
+    texts = [caption.text for photo in tiny_inputs.dataset.split("train") for caption in photo.captions]
+    other = Tokenizer.train([*texts, "quite another text"], tiny_inputs.language.tokenizer)
+    inputs = replace(tiny_inputs, start=first, tokenizer=other)
     frozen = training_settings(epochs=1, learning_rate=1e-12, warmup_epochs=0)
     second = load_pack(train_decoder(inputs, tmp_path / "second", frozen, progress=False)).decoder
     theirs = named_weights(load_pack(first).decoder)
     assert second.token_weights
     for name, variable in named_weights(second).items():
-        same = np.allclose(np.asarray(variable), np.asarray(theirs[name]), atol=1e-3)
+        ours, given = np.asarray(variable), np.asarray(theirs[name])
+        same = ours.shape == given.shape and np.allclose(ours, given, atol=1e-3)
         assert same == (name not in second.token_weights) or name == "output_bias", name
     with pytest.raises(TrainingError, match="another kind or size"):
         train_decoder(inputs, tmp_path / "third", training_settings(units=8), progress=False)
     with pytest.raises(TrainingError, match=r"config\.json:start: this run was started with"):
         train_decoder(tiny_inputs, tmp_path / "second", frozen, progress=False)
+
+
+def test_a_run_goes_on_from_a_pack_of_the_same_tokens(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    """Without an epoch of teacher forcing: self-critical training of what a pack has learned."""
+    first = train_decoder(tiny_inputs, tmp_path / "first", training_settings(epochs=2), progress=False)
+    inputs, folder = replace(tiny_inputs, start=first), tmp_path / "second"
+    settings = training_settings(epochs=0, self_critical_epochs=1)
+    pack = load_pack(train_decoder(inputs, folder, settings, progress=False))
+    with np.load(folder / "best.npz") as begun:
+        for name, variable in named_weights(load_pack(first).decoder).items():
+            np.testing.assert_array_equal(begun[name], np.asarray(variable))
+    before = load_pack(first).card.training["best epoch's dev BLEU-4"]
+    assert pack.card.training["best epoch"] == 0
+    assert pack.card.training["trained before"] == load_pack(first).card.training
+    assert "- trained before: kind: attention; " in (folder / "pack" / "CARD.md").read_text(encoding="utf-8")
+    assert pack.card.training["best epoch's dev BLEU-4"] == pytest.approx(before, abs=0.5)  # a pack's are rounded
+    again = train_decoder(inputs, folder, settings, progress=False)
+    assert load_pack(again).card == pack.card
+    for start, epochs in ((None, 1), (first, 0)):
+        settings = training_settings(epochs=0, self_critical_epochs=epochs)
+        with pytest.raises(TrainingError, match="epochs=0: give a pack to begin with, and self_critical_epochs"):
+            train_decoder(replace(tiny_inputs, start=start), tmp_path / "third", settings, progress=False)
+    settings = training_settings(epochs=0, self_critical_epochs=1)
+    other = Tokenizer.train(["quite another text"], tiny_inputs.language.tokenizer)
+    with pytest.raises(TrainingError, match="is of other tokens, which must be learned first"):
+        train_decoder(replace(inputs, tokenizer=other), tmp_path / "fourth", settings, progress=False)

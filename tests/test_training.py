@@ -31,10 +31,11 @@ from polycap.metrics import bleu
 from polycap.tokenizer import BOS, EOS, PAD, Tokenizer
 from polycap.training.callbacks import Average
 from polycap.training.data import Batches, Example
+from polycap.training.inputs import TrainingInputs
 from polycap.training.loss import TokenLoss
 from polycap.training.optimizers import teacher_forcing_optimizer
 from polycap.training.phase import _run_epochs, _tensorboard
-from polycap.training.run import TrainingInputs, train_decoder
+from polycap.training.run import train_decoder
 from polycap.training.settings import TrainingSettings, parse_settings
 
 pytest_plugins = ["tiny_fixtures"]
@@ -344,7 +345,7 @@ def test_settings_from_assignments() -> None:
         ("=3", "expected NAME=VALUE"),
         ("epochs=", "epochs=: "),
         ("epochs=many", "epochs=many: "),
-        ("epochs=0", "epochs=0: .*greater than or equal to 1"),
+        ("epochs=-1", "epochs=-1: .*greater than or equal to 0"),
         ("epochs=2.5", "epochs=2.5: "),
         ("output_dropout=1", "output_dropout=1: .*less than 1"),
         ("learning_rate=nan", "learning_rate=nan: "),
@@ -410,7 +411,8 @@ def test_a_run_learns_and_is_judged_by_its_captions(
 
 def test_the_run_folder(run: Path, tiny_inputs: TrainingInputs) -> None:
     phase = {"checkpoint.npz", "best.npz", "log.csv", "tensorboard"}
-    assert {path.name for path in run.iterdir()} == {"config.json", "tokenizer.model", "pack", "self-critical"} | phase
+    parts = {"config.json", "tokenizer.model", "pack", "between.npz", "self-critical"}
+    assert {path.name for path in run.iterdir()} == parts | phase
     assert {path.name for path in (run / "self-critical").iterdir()} == phase
     assert list((run / "tensorboard").rglob("events.*"))
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
@@ -432,33 +434,41 @@ def test_the_log(run: Path) -> None:
         assert row["tokens_per_second"] > 0
 
 
-def test_the_pack_is_the_best_average(run: Path, tiny_inputs: TrainingInputs) -> None:
+def test_the_pack_lies_between_what_was_forced_and_what_was_free(run: Path, tiny_inputs: TrainingInputs) -> None:
     pack = load_pack(run / "pack")
-    forced, free = read_log(run), read_log(run / "self-critical")
-    rows = [(row["dev_bleu4"], run, row["epoch"]) for row in forced]
-    rows += [(row["dev_bleu4"], run / "self-critical", len(forced) + row["epoch"]) for row in free]
-    rows = rows[len(forced) :] + rows[: len(forced)]  # of equals, the phase that came last
-    score, folder, epoch = max(rows, key=lambda row: row[0])
-    best = read_arrays(folder / "best.npz")
-    for name, variable in named_weights(pack.decoder).items():
-        np.testing.assert_array_equal(np.asarray(variable), best[name].astype(np.float16).astype(np.float32))
+    folders = (run, run / "self-critical")
+    forced, free = (read_arrays(folder / "best.npz") for folder in folders)
+    logs = [read_log(folder) for folder in folders]
+    best = [max(log, key=lambda row: row["dev_bleu4"]) for log in logs]
     card = pack.card
-    assert card.training["best epoch"] == epoch
-    assert card.training["best epoch's dev BLEU-4"] == round(score, 2)
+    between = read_arrays(run / "between.npz")
+    for name, weights in between.items():
+        there = forced[name] + SETTINGS.self_critical_share * (free[name] - forced[name])
+        np.testing.assert_allclose(weights, there, rtol=1e-5, atol=1e-7)
+    better = "dev BLEU-4" in card.training  # else the self-critical epochs were in vain
+    for name, variable in named_weights(pack.decoder).items():
+        chosen = (between if better else forced)[name].astype(np.float16).astype(np.float32)
+        np.testing.assert_array_equal(np.asarray(variable), chosen)
+    assert card.training.get("dev BLEU-4", 100) >= card.training["best epoch's dev BLEU-4"]
+    assert card.training["best epoch"] == best[0]["epoch"]
+    assert card.training["best epoch's dev BLEU-4"] == round(best[0]["dev_bleu4"], 2)
+    if better:
+        assert card.training["best self-critical epoch"] == best[1]["epoch"]
+    rows = [row for log in logs for row in log]
     assert card.training["seed"] == SETTINGS.seed
-    assert card.training["seconds per epoch"] == round(sum(row["seconds"] for row in [*forced, *free]) / 5, 1)
-    scoring = sum(row["dev_seconds"] for row in [*forced, *free]) / 60
-    assert card.training["minutes of scoring epochs"] == round(scoring, 1)
+    assert card.training["seconds per epoch"] == round(sum(row["seconds"] for row in rows) / len(rows), 1)
+    assert card.training["minutes of scoring epochs"] == round(sum(row["dev_seconds"] for row in rows) / 60, 1)
     assert card.training["cores"] >= 1
     assert card.training["processor"] not in ("", "unknown")
     assert card.training["backend"].startswith("tensorflow, ")
     assert (card.language, card.encoder, card.scores) == ("qaa", "tiny", [])
     assert (card.data["train photos"], card.data["train captions"]) == (8, 40)
     assert card.data["fingerprint"] == tiny_inputs.dataset.fingerprint()
-    final = read_arrays(folder / "checkpoint.npz")
-    if epoch in (len(forced), len(forced) + len(free)):  # the last of its phase
-        for place, name in enumerate(best):
-            np.testing.assert_array_equal(final[f"average/{place}"], best[name])
+    for folder, log, chosen in zip(folders, logs, best, strict=True):
+        final, average = read_arrays(folder / "checkpoint.npz"), read_arrays(folder / "best.npz")
+        if chosen is log[-1]:
+            for place, name in enumerate(average):
+                np.testing.assert_array_equal(final[f"average/{place}"], average[name])
 
 
 KILLED = """
@@ -469,7 +479,8 @@ from polycap.dataset import load_dataset
 from polycap.features.store import FeatureStore
 from polycap.language_folder import load_language
 from polycap.training.callbacks import Average
-from polycap.training.run import TrainingInputs, train_decoder
+from polycap.training.inputs import TrainingInputs
+from polycap.training.run import train_decoder
 from polycap.training.settings import TrainingSettings
 
 data, language, plain, mirrored, run = map(Path, sys.argv[1:6])
@@ -508,7 +519,8 @@ def test_a_killed_run_ends_where_an_undisturbed_one_does(
     assert (tmp_path / "self-critical" / "log.csv").exists() == (bool(phase) and step == 3)
     assert not (tmp_path / "pack").exists()
     train_decoder(inputs, tmp_path, SETTINGS, progress=False)
-    for name in ("checkpoint.npz", "best.npz", "self-critical/checkpoint.npz", "self-critical/best.npz"):
+    files = [f"{folder}/{name}" for folder in (".", "self-critical") for name in ("checkpoint.npz", "best.npz")]
+    for name in [*files, "between.npz"]:
         expected, found = read_arrays(run / name), read_arrays(tmp_path / name)
         assert expected.keys() == found.keys()
         for key in expected.keys() - {"history"}:
@@ -594,7 +606,7 @@ def test_a_tokenizer_of_an_unknown_run_is_not_used(
     def enough(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polycap.training.run._learn", enough)
+    monkeypatch.setattr("polycap.training.run.Learner", enough)
     with pytest.raises(KeyboardInterrupt):
         train_decoder(tiny_inputs, tmp_path, SETTINGS, progress=False)
     assert Tokenizer.load(path).identity == Tokenizer.load(run / "tokenizer.model").identity
@@ -661,7 +673,7 @@ def test_a_mixture_is_in_the_card_and_judged_by_people(
     def mix(caption: Caption) -> Caption:
         return replace(caption, origin="mt:engine") if caption.index < 3 else replace(caption, weight=2.0)
 
-    monkeypatch.setattr("polycap.training.run.Batches", Recorded)
+    monkeypatch.setattr("polycap.training.learn.Batches", Recorded)
     captions = {photo.name: tuple(map(mix, photo.captions)) for photo in tiny_inputs.dataset.photos}
     inputs = replace(tiny_inputs, dataset=tiny_inputs.dataset.with_captions(captions))
     assert [[c.index for c in photo.captions] for photo in inputs.judges()] == [[3, 4], [3, 4]]

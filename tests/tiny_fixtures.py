@@ -12,7 +12,7 @@ from polycap.dataset import Dataset, load_dataset
 from polycap.language import Language
 from polycap.language_folder import load_language
 from polycap.tokenizer import Tokenizer
-from polycap.training.run import TrainingInputs
+from polycap.training.inputs import TrainingInputs
 
 
 @pytest.fixture(scope="session")

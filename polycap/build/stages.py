@@ -295,14 +295,16 @@ class TrainStage(_JobStage):
         """Epochs done, of both phases."""
         if not (place / "config.json").is_file():
             return ""
-        logs = [log for log in (place / TRAIN_LOG, place / "self-critical" / TRAIN_LOG) if log.is_file()]
+        logs = [log for log in place.glob(f"**/{TRAIN_LOG}") if log.is_file()]
         done = sum(max(0, len(log.read_text(encoding="utf-8").splitlines()) - 1) for log in logs)
-        return f"epoch {done} of {self.job.settings.epochs + self.job.settings.self_critical_epochs}"
+        settings = self.job.settings
+        return f"epoch {done} of {settings.epochs + settings.self_critical_epochs}"
 
     def run(self, place: Path, inputs: Values) -> Result:
         """Train, or go on."""
         from polycap.tokenizer import Tokenizer
-        from polycap.training.run import TrainingInputs, train_decoder
+        from polycap.training.inputs import TrainingInputs
+        from polycap.training.run import train_decoder
 
         job, features = self.job, self.open_features(inputs)
         tokenizer = Tokenizer.load(job.folder / "tokenizer.model")

@@ -120,7 +120,7 @@ def _status(registry: Registry, code: str, work: Path, hashes: HashCache) -> Lan
     pack = _pack(language, run)
     best = _best(run) if run else None
     if best is None and pack is not None:
-        best = read_pack(pack.folder).get("training", {}).get("best epoch's dev BLEU-4")
+        best = _chosen(pack.folder)
     return LanguageStatus(code, tuple(steps), best, pack, error)
 
 
@@ -137,12 +137,25 @@ def _pack(language: Language, run: Path | None) -> PackStatus | None:
 
 
 def _best(run: Path) -> float | None:
-    """The best epoch's score so far, from the run's log."""
+    """The score of a finished run, or else the best epoch's so far, from its log."""
+    finished = _chosen(run / "pack")
+    if finished is not None:
+        return finished
     try:
         with (run / TRAIN_LOG).open(encoding="utf-8", newline="") as stream:
             return max((float(row["dev_bleu4"]) for row in csv.DictReader(stream)), default=None)
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _chosen(pack: Path) -> float | None:
+    """The score that a pack's weights were chosen by; None without a pack."""
+    try:
+        training = read_pack(pack).get("training", {})
+    except BuildError:
+        return None
+    score: float | None = training.get("dev BLEU-4", training.get("best epoch's dev BLEU-4"))
+    return score
 
 
 def _pack_text(pack: PackStatus | None) -> str:

@@ -65,7 +65,8 @@ def train(
         list[str] | None, typer.Option("--set", help="A training setting, such as epochs=20 or kind=merge.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="Begin with the decoder in this pack, of another language, but for its tokens.")
+        Path | None,
+        typer.Option(help="Begin with this pack's decoder, or, of other tokens, all but what is theirs."),
     ] = None,
     terms: Annotated[
         list[str] | None, typer.Option(help="The captions' terms, for the pack's card; may be given again.")
@@ -85,7 +86,8 @@ def train(
     dataset = read_dataset(data, captions or [], origin, language)
     # mistakes are told before TensorFlow is loaded
     from polycap.features.prepare import open_features
-    from polycap.training.run import TrainingInputs, train_decoder
+    from polycap.training.inputs import TrainingInputs
+    from polycap.training.run import train_decoder
 
     opened = open_features(features)
     inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, start=start, terms=tuple(terms or ()))

@@ -16,7 +16,7 @@ from polycap.backend import keras
 from polycap.errors import TrainingError
 from polycap.files import atomic_path, write_text
 
-__all__ = ["BEST", "Average", "Bar", "Checkpoint", "Evaluate", "Report"]
+__all__ = ["BEST", "Average", "Bar", "Checkpoint", "Evaluate", "Report", "save_arrays"]
 
 BEST = "best.npz"
 """The file of a phase's best weights."""
@@ -90,8 +90,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.history.append(row)
         if row is self.best:
             average = {name: np.asarray(mean) for name, mean in zip(self.names, self.average.average, strict=True)}
-            _save(self.best_path, average)
-        _save(self.path, self._state())
+            save_arrays(self.best_path, average)
+        save_arrays(self.path, self._state())
         text = io.StringIO()
         writer = csv.DictWriter(text, list(self.history[0]), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -177,6 +177,6 @@ class Report(keras.callbacks.Callback):  # type: ignore[misc]
         self.write(f"{self.title} {epoch + 1}: {figures}")
 
 
-def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]

@@ -8,48 +8,35 @@
     best.npz         the averaged weights of the best epoch
     log.csv          a row per epoch; tensorboard/ holds the same
     self-critical/   the same three files of the self-critical epochs, which begin with best.npz
+    between.npz      weights between best.npz and theirs
     pack/            the result
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from polycap.backend import allow_bfloat16, keras
-from polycap.dataset import Dataset, Photo, chief_origin, count_origins
+from polycap.dataset import Photo, chief_origin, count_origins
 from polycap.decoder.base import Decoder
 from polycap.decoder.model import build_decoder
-from polycap.decoder.pack import Card, assign_weights, save_pack
-from polycap.decoder.sample import Sampler
-from polycap.decoder.search import Search
+from polycap.decoder.pack import Card, read_card, save_pack
 from polycap.decoder.settings import DecoderSettings
 from polycap.errors import TrainingError
-from polycap.features.pca import FeaturePCA
-from polycap.features.store import FeatureStore
 from polycap.files import make_folder, read_json, write_json
-from polycap.language import Language
-from polycap.metrics import bleu
 from polycap.tokenizer import Tokenizer
-from polycap.training.data import Batches, Example, train_tokenizer
-from polycap.training.loss import TokenLoss
+from polycap.training.data import train_tokenizer
+from polycap.training.inputs import TrainingInputs
+from polycap.training.learn import SELF_CRITICAL, Learner, read_arrays
 from polycap.training.machine import describe_machine, time_spent
-from polycap.training.optimizers import self_critical_optimizer, teacher_forcing_optimizer
-from polycap.training.phase import BEST, Phase, run_phase
-from polycap.training.rewards import rewards_by_name
-from polycap.training.self_critical import DrawnBatches, PolicyLoss
 from polycap.training.settings import TrainingSettings
-from polycap.training.start import expect_frequencies, start_from, start_identity
+from polycap.training.start import start_from, start_identity
 
-__all__ = ["TrainingInputs", "train_decoder"]
+__all__ = ["train_decoder"]
 
-SELF_CRITICAL = "self-critical"
 LOG = "log.csv"
-"""The folder of the second phase."""
 
 ENCODER_TERMS = (
     "The encoder's weights are Keras' ImageNet Xception; ImageNet is for non-commercial research and education."
@@ -61,60 +48,14 @@ FLICKR8K_TERMS = (
 OTHER_TERMS = "The photos and captions that it was trained on may carry terms of their own: ask whoever made the pack."
 
 
-@dataclass(frozen=True)
-class TrainingInputs:
-    """What a run learns from.
-
-    Attributes:
-        language: decides normalisation, tokenizer and search.
-        dataset: photos, splits and captions in the language.
-        stores: views of the photos, the plain one first; all of one encoder and PCA.
-        pca: the map that reduced the stores, or None.
-        tokenizer: one that is trained already; without it, one is trained on the train split's captions.
-        start: the pack of another language whose decoder this one begins with, but for what belongs to tokens.
-        terms: of the captions, for the pack's card, beside those of photos and encoder.
-    """
-
-    language: Language
-    dataset: Dataset
-    stores: Sequence[FeatureStore]
-    pca: FeaturePCA | None
-    tokenizer: Tokenizer | None = None
-    start: Path | None = None
-    terms: tuple[str, ...] = ()
-
-    def check(self) -> None:
-        """Raise TrainingError or FeatureStoreError where the parts don't belong together."""
-        first = self.stores[0]
-        for store in self.stores:
-            store.require(first.encoder, self.pca.identity if self.pca else None)
-        for split in ("train", "dev"):
-            if not self.photos(split):
-                raise TrainingError(f"{self.dataset.folder}: no photo with captions in the {split} split")
-
-    def photos(self, split: str) -> list[Photo]:
-        """The photos of a split, without those that could not be read when the features were made."""
-        unread = {name for store in self.stores for name in store.faults}
-        return [photo for photo in self.dataset.split(split) if photo.name not in unread]
-
-    def judges(self) -> list[Photo]:
-        """The dev photos with the captions that epochs are judged by: of one origin, people's own where there are any.
-
-        Scores against a mixture could not be compared with any other.
-        """
-        dev = self.photos("dev")
-        known = {photo.name for photo in dev}
-        chosen = self.dataset.of_origin(chief_origin(dev)).split("dev")
-        return [photo for photo in chosen if photo.name in known]
-
-
 def train_decoder(
     inputs: TrainingInputs, folder: Path, settings: TrainingSettings | None = None, *, progress: bool = True
 ) -> Path:
     """Train a decoder, or go on where a run in `folder` stopped, and write its pack.
 
     The weights are judged after each epoch by BLEU-4 of captions searched for freely on the dev split; the best are
-    kept.
+    kept. After self-critical epochs so are those between them and the best of teacher forcing, see
+    `polycap.training.learn`.
 
     Returns:
         The pack's folder.
@@ -125,6 +66,8 @@ def train_decoder(
     """
     settings = settings or TrainingSettings()
     inputs.check()
+    if not settings.epochs and (inputs.start is None or not settings.self_critical_epochs):
+        raise TrainingError("epochs=0: give a pack to begin with, and self_critical_epochs")
     make_folder(folder)
     keras.utils.set_random_seed(settings.seed)
     machine = describe_machine(bfloat16=allow_bfloat16())
@@ -132,12 +75,15 @@ def train_decoder(
     config = _config(inputs, settings, tokenizer)
     _claim(folder, config)
     decoder = build_decoder(_decoder_settings(inputs, settings, tokenizer))
-    if inputs.start is not None:
-        start_from(decoder, inputs.start)
-    best, weights_path = _learn(inputs, settings, decoder, tokenizer, folder, progress=progress)
+    learner = Learner(inputs, settings, decoder, tokenizer, folder, progress=progress)
+    if inputs.start is None or not start_from(decoder, inputs.start, tokenizer.identity):
+        if not settings.epochs:
+            raise TrainingError(f"epochs=0: {inputs.start} is of other tokens, which must be learned first")
+        learner.expect_frequencies()
+    learned = learner.learn()
     cost = {**time_spent([folder / LOG, folder / SELF_CRITICAL / LOG]), **machine}
-    with np.load(weights_path) as weights:
-        save_pack(folder / "pack", _card(inputs, config, decoder, best, cost), dict(weights), tokenizer, inputs.pca)
+    card = _card(inputs, config, decoder, learned.facts | cost)
+    save_pack(folder / "pack", card, read_arrays(learned.weights), tokenizer, inputs.pca)
     return folder / "pack"
 
 
@@ -216,132 +162,6 @@ def _decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokeni
     )
 
 
-def _learn(
-    inputs: TrainingInputs,
-    settings: TrainingSettings,
-    decoder: Decoder,
-    tokenizer: Tokenizer,
-    folder: Path,
-    *,
-    progress: bool,
-) -> tuple[dict[str, float], Path]:
-    """Run the epochs that are left of both phases; returns the best epoch's log, and the file of its weights."""
-    examples, caption_weights = _examples(inputs, tokenizer)
-    expect_frequencies(decoder, (ids for _, captions in examples for ids in captions))
-    batches = Batches(
-        examples,
-        inputs.stores,
-        photos_per_batch=settings.photos_per_batch,
-        captions_per_photo=settings.captions_per_photo,
-        max_tokens=settings.max_tokens,
-        seed=settings.seed,
-        weights=caption_weights,
-    )
-    score = _dev_score(inputs, decoder, tokenizer)
-    forced = run_phase(
-        Phase(
-            "epoch",
-            folder,
-            batches,
-            settings.epochs,
-            TokenLoss(settings.label_smoothing),
-            teacher_forcing_optimizer(settings, len(batches)),
-            settings.ema_decay,
-        ),
-        decoder,
-        score,
-        progress=progress,
-    )
-    if not settings.self_critical_epochs:
-        return forced, folder / BEST
-    with np.load(folder / BEST) as weights:
-        assign_weights(decoder, weights)
-    free = run_phase(
-        Phase(
-            "self-critical epoch",
-            folder / SELF_CRITICAL,
-            _drawn_batches(inputs, settings, decoder, tokenizer, batches, [name for name, _ in examples]),
-            settings.self_critical_epochs,
-            PolicyLoss(),
-            self_critical_optimizer(settings, len(batches)),
-            settings.self_critical_ema_decay,
-        ),
-        decoder,
-        score,
-        progress=progress,
-    )
-    free["epoch"] += settings.epochs
-    return max((free, folder / SELF_CRITICAL / BEST), (forced, folder / BEST), key=lambda pair: pair[0]["dev_bleu4"])
-
-
-def _drawn_batches(
-    inputs: TrainingInputs,
-    settings: TrainingSettings,
-    decoder: Decoder,
-    tokenizer: Tokenizer,
-    batches: Batches,
-    names: Sequence[str],
-) -> DrawnBatches:
-    references = _rewarding(inputs, names)
-    counts = inputs.language.evaluation.sacrebleu_tokenizer
-    return DrawnBatches(
-        batches,
-        references,
-        tokenizer,
-        Sampler(decoder),
-        rewards_by_name(settings.self_critical_reward, counts, references),
-        captions=settings.self_critical_samples,
-        length=settings.max_tokens,
-        seed=settings.seed,
-    )
-
-
-def _rewarding(inputs: TrainingInputs, names: Sequence[str]) -> list[list[str]]:
-    """The captions of train photos that drawn ones are rewarded by: people's own where a photo has several.
-
-    Against a single one, chance decides.
-    """
-    train = inputs.photos("train")
-    photos = {photo.name: photo for photo in train}
-    chief = inputs.dataset.of_origin(chief_origin(train)).split("train")
-    photos |= {photo.name: photo for photo in chief if len(photo.captions) > 1}
-    return [[text for text in _references(inputs.language, photos[name]) if text] for name in names]
-
-
-def _examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> tuple[list[Example], list[list[float]]]:
-    """Train photos with their captions' token ids, and the captions' weights; captions without a token are left out."""
-    examples, weights = [], []
-    for photo in inputs.photos("train"):
-        texts = [inputs.language.normalize(caption.text) for caption in photo.captions]
-        encoded = tokenizer.encode_batch(texts)
-        captions = [(ids, caption.weight) for ids, caption in zip(encoded, photo.captions, strict=True) if ids]
-        if captions:
-            examples.append((photo.name, [ids for ids, _ in captions]))
-            weights.append([weight for _, weight in captions])
-    return examples, weights
-
-
-def _dev_score(inputs: TrainingInputs, decoder: Decoder, tokenizer: Tokenizer) -> Callable[[], float]:
-    """A function that captions the dev split and returns its BLEU-4, 0–100."""
-    photos = [photo for photo in inputs.judges() if any(_references(inputs.language, photo))]
-    references = [_references(inputs.language, photo) for photo in photos]
-    store, search = inputs.stores[0], Search(decoder, inputs.language.decoding)
-    rows = store.rows(photo.name for photo in photos)
-
-    def score() -> float:
-        captions: list[str] = []
-        for start in range(0, len(rows), 50):
-            found = search.find(store.features[rows[start : start + 50]])
-            captions += [tokenizer.decode(ids) for ids in found.token_ids[:, 0]]
-        return bleu(captions, references, tokenizer=inputs.language.evaluation.sacrebleu_tokenizer)
-
-    return score
-
-
-def _references(language: Language, photo: Photo) -> list[str]:
-    return [language.normalize(caption.text) for caption in photo.captions]
-
-
 def _origins(photos: Sequence[Photo]) -> str:
     """How many captions of each origin there are, and their weight where it is not 1."""
     weights: dict[str, set[float]] = {}
@@ -355,9 +175,14 @@ def _origins(photos: Sequence[Photo]) -> str:
     return ", ".join(parts)
 
 
-def _card(
-    inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, best: dict[str, float], cost: dict[str, Any]
-) -> Card:
+def _before(inputs: TrainingInputs, config: dict[str, Any]) -> dict[str, Any]:
+    """Where a run only went on from a pack, how that was trained."""
+    if inputs.start is None or config["settings"]["epochs"]:
+        return {}
+    return {"trained before": read_card(inputs.start).training}
+
+
+def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, learned: dict[str, Any]) -> Card:
     dataset = inputs.dataset
     train = inputs.photos("train")
     return Card(
@@ -380,10 +205,9 @@ def _card(
         training={
             **config["settings"],
             "begins with": config["start"] or "nothing",
+            **_before(inputs, config),
             "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
-            "best epoch": int(best["epoch"]),
-            "best epoch's dev BLEU-4": round(best["dev_bleu4"], 2),
-            **cost,
+            **learned,
         },
         created=datetime.now(UTC).date().isoformat(),
         versions=config["versions"],

@@ -22,7 +22,7 @@ class TrainingSettings(BaseModel):
     feature_dropout: float = Field(default=0.3, ge=0, lt=1)
     embedding_dropout: float = Field(default=0.3, ge=0, lt=1)
     output_dropout: float = Field(default=0.5, ge=0, lt=1)
-    epochs: int = Field(default=16, ge=1)
+    epochs: int = Field(default=16, ge=0, description="of teacher forcing; 0: begin with a pack's own weights")
     photos_per_batch: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     warmup_epochs: float = Field(default=1.0, ge=0)
@@ -32,9 +32,10 @@ class TrainingSettings(BaseModel):
     ema_decay: float = Field(default=0.998, ge=0, lt=1)
     max_tokens: int = Field(default=30, ge=1, description="longer captions are cut, tokens")
     captions_per_photo: int = Field(default=5, ge=1, description="of more, this many are drawn each epoch")
-    self_critical_epochs: int = Field(default=0, ge=0, description="after those of teacher forcing")
-    self_critical_reward: Literal["cider", "bleu", "both"] = "cider"
-    self_critical_rate: float = Field(default=1e-4, gt=0)
+    self_critical_epochs: int = Field(default=1, ge=0, description="after those of teacher forcing")
+    self_critical_reward: Literal["cider", "bleu", "both"] = "both"
+    self_critical_rate: float = Field(default=3e-4, gt=0)
+    self_critical_share: float = Field(default=0.25, gt=0, le=1, description="how far towards them the weights go")
     self_critical_samples: int = Field(default=5, ge=2, description="captions drawn of each photo")
     self_critical_ema_decay: float = Field(default=0.99, ge=0, lt=1)
     seed: int = Field(default=0, ge=0, lt=2**32)

@@ -14,17 +14,21 @@ from polycap.tokenizer import EOS
 __all__ = ["expect_frequencies", "start_from", "start_identity"]
 
 
-def start_from(decoder: Decoder, folder: Path) -> None:
-    """Give `decoder` the weights of the pack in `folder`, but for those that belong to its tokens.
+def start_from(decoder: Decoder, folder: Path, tokenizer: str) -> bool:
+    """Give `decoder` the weights of the pack in `folder`: those that belong to tokens only if the tokens are the same.
+
+    Returns:
+        Whether they are: the pack's tokenizer has the identity `tokenizer`.
 
     Raises:
         PackError: there is no pack, or it is broken.
         TrainingError: its decoder is of another kind or size.
     """
-    other = load_pack(folder).decoder
+    pack = load_pack(folder)
+    same_tokens = pack.card.tokenizer == tokenizer
     theirs, ours = (
-        {name: value for name, value in named_weights(model).items() if name not in model.token_weights}
-        for model in (other, decoder)
+        {name: value for name, value in named_weights(model).items() if same_tokens or name not in model.token_weights}
+        for model in (pack.decoder, decoder)
     )
     if {name: value.shape for name, value in theirs.items()} != {name: value.shape for name, value in ours.items()}:
         raise TrainingError(
@@ -33,6 +37,7 @@ def start_from(decoder: Decoder, folder: Path) -> None:
         )
     for name, variable in ours.items():
         variable.assign(theirs[name])
+    return same_tokens
 
 
 def start_identity(folder: Path, encoder: str, pca: str | None) -> str:
