@@ -92,16 +92,26 @@ class Registry:
         trained = tuple(language for language in self.languages if language.status == "trained")
         return tuple(language for language in trained if language.translation.engine == "none") or trained
 
-    def get(self, code: str) -> Language:
+    def get(self, code: str, *, mine: bool = False) -> Language:
         """The language `code`.
+
+        Args:
+            code: of the language.
+            mine: never another folder's in place of a broken one of the user's own, as is needed to write into it.
 
         Raises:
             LanguageError: there is none, or its folder is broken.
         """
         entries = [entry for entry in self.entries if entry.code == code]
-        for entry in entries:
-            if entry.language:
-                return entry.language
+        language = next((entry.language for entry in entries if entry.language), None)
+        broken = [str(fault) for entry in entries if entry.origin == VARIABLE for fault in entry.faults]
+        if language and broken:
+            message = f"language {code}: a folder on {VARIABLE} is broken, {language.folder} is not: {broken[0]}"
+            if mine:
+                raise LanguageError(f"{message}; mend the former, or take it off {VARIABLE}")
+            logger.warning("%s", message)
+        if language:
+            return language
         if entries:
             faults = [str(fault) for entry in entries for fault in entry.faults]
             raise LanguageError(f"the folder of language {code!r} is broken: " + " | ".join(faults))
@@ -138,13 +148,13 @@ def available_languages() -> list[Entry]:
     return list(Registry.discover().entries)
 
 
-def get_language(code: str) -> Language:
-    """The language `code`.
+def get_language(code: str, *, mine: bool = False) -> Language:
+    """The language `code`; see `Registry.get`.
 
     Raises:
         LanguageError: there is none (the message lists those there are), or its folder is broken.
     """
-    return Registry.discover().get(code)
+    return Registry.discover().get(code, mine=mine)
 
 
 def get_source() -> Language:

@@ -85,7 +85,9 @@ def test_a_users_folder_overrides_with_a_notice(
     assert [entry.code for entry in available_languages()].count("en") == 1
 
 
-def test_a_broken_override_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_override_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     make_language(tmp_path, "qaa", folder="en")
     make_language(tmp_path, "qab")
     use(monkeypatch, tmp_path)
@@ -93,6 +95,9 @@ def test_a_broken_override_hides_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(entry.status == "broken" for entry in entries) == [False, True]
     assert get_language("en").name == "English"
     assert get_language("qab")
+    assert "language en: a folder on POLYCAP_LANGUAGES is broken, " in caplog.text
+    with pytest.raises(LanguageError, match="mend the former, or take it off POLYCAP_LANGUAGES"):
+        get_language("en", mine=True)  # what is built would be written into the built-in folder
 
 
 def test_other_duplicates_name_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

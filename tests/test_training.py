@@ -25,7 +25,7 @@ from polycap.backend import keras
 from polycap.dataset import Caption
 from polycap.decoder.pack import Card, load_pack, named_weights, read_card
 from polycap.decoder.search import Search
-from polycap.errors import FeatureStoreError, TrainingError
+from polycap.errors import EvaluationError, FeatureStoreError, TrainingError
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.metrics import bleu
 from polycap.tokenizer import BOS, EOS, PAD, Tokenizer
@@ -562,6 +562,7 @@ def test_a_finished_run_only_writes_its_pack_again(run: Path, tiny_inputs: Train
     again = shutil.copytree(run, tmp_path / "again")
     shutil.rmtree(again / "pack")
     log = (again / "log.csv").read_bytes()
+    (again / "log.csv").unlink()  # killed after the last checkpoint, before its row
     train_decoder(tiny_inputs, again, SETTINGS, progress=False)
     assert (again / "log.csv").read_bytes() == log
     assert load_pack(again / "pack").card == load_pack(run / "pack").card
@@ -585,6 +586,13 @@ def test_other_inputs_do_not_go_on_with_a_run(run: Path, tiny_inputs: TrainingIn
     names = [photo.name for photo in tiny_inputs.dataset.photos]
     other = make_store(tmp_path, names, encoder="another")
     refused(replace(tiny_inputs, stores=[other]), SETTINGS, "encoder")
+    language = tiny_inputs.language
+    pieces = language.tokenizer.model_copy(update={"vocab_size": 20})
+    refused(
+        replace(tiny_inputs, language=language.model_copy(update={"tokenizer": pieces})), SETTINGS, "tokenizer settings"
+    )
+    words = language.evaluation.model_copy(update={"sacrebleu_tokenizer": "char"})
+    refused(replace(tiny_inputs, language=language.model_copy(update={"evaluation": words})), SETTINGS, "words")
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
@@ -610,6 +618,21 @@ def test_a_tokenizer_of_an_unknown_run_is_not_used(
     with pytest.raises(KeyboardInterrupt):
         train_decoder(tiny_inputs, tmp_path, SETTINGS, progress=False)
     assert Tokenizer.load(path).identity == Tokenizer.load(run / "tokenizer.model").identity
+
+
+def test_what_can_not_be_scored_is_told_before_an_epoch(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    words = tiny_inputs.language.evaluation.model_copy(update={"sacrebleu_tokenizer": "13b"})
+    unknown = replace(tiny_inputs, language=tiny_inputs.language.model_copy(update={"evaluation": words}))
+    with pytest.raises(EvaluationError, match="13b"):
+        train_decoder(unknown, tmp_path / "words", SETTINGS, progress=False)
+    captions = {
+        photo.name: tuple(replace(c, text="!!!" if photo.split == "dev" else c.text) for c in photo.captions)
+        for photo in tiny_inputs.dataset.photos
+    }
+    mute = replace(tiny_inputs, dataset=tiny_inputs.dataset.with_captions(captions))
+    with pytest.raises(TrainingError, match="of no caption of the dev split anything is left once normalised"):
+        train_decoder(mute, tmp_path / "dev", SETTINGS, progress=False)
+    assert not list(tmp_path.rglob("checkpoint.npz"))
 
 
 @pytest.mark.parametrize("split", ["train", "dev"])

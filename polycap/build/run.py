@@ -101,7 +101,7 @@ def build_language(
         BuildError: data or captions are not named, the language's folder can't take a pack, or another build is there.
         PolycapError: whatever a stage raises, such as DatasetError, TrainingError, EncoderError.
     """
-    language, work = get_language(code), Path(work)
+    language, work = get_language(code, mine=True), Path(work)
     parse_settings(settings, language)  # those given now, before they are kept
     arguments = settle_arguments(
         work / code,

@@ -76,7 +76,7 @@ def train(
     from polycap.registry import get_language
     from polycap.training.settings import parse_settings
 
-    language = get_language(code)
+    language = get_language(code, mine=True)
     settings = parse_settings(setting or [], language)
     if not captions and any(source.translated for source in language.captions):
         raise PolycapError(

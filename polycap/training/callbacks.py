@@ -92,6 +92,9 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             average = {name: np.asarray(mean) for name, mean in zip(self.names, self.average.average, strict=True)}
             save_arrays(self.best_path, average)
         save_arrays(self.path, self._state())
+        self._write_log()
+
+    def _write_log(self) -> None:
         text = io.StringIO()
         writer = csv.DictWriter(text, list(self.history[0]), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -118,6 +121,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 self.history = [dict(zip(columns, map(float, row), strict=True)) for row in state["history"]]
         except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
             raise TrainingError(f"{self.path}: can't be resumed from ({error}); delete the run folder") from error
+        self._write_log()  # the run may have been killed after the checkpoint and before the log
         return len(self.history)
 
     def _variables(self) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from polycap.decoder.base import Decoder
 from polycap.decoder.pack import assign_weights, named_weights
 from polycap.decoder.sample import Sampler
 from polycap.decoder.search import Search
+from polycap.errors import TrainingError
 from polycap.language import Language
-from polycap.metrics import bleu
+from polycap.metrics import bleu, bleu_metric
 from polycap.tokenizer import Tokenizer
 from polycap.training.callbacks import save_arrays
 from polycap.training.data import Batches, Example
@@ -174,10 +175,16 @@ def _rewarding(inputs: TrainingInputs, names: Sequence[str]) -> list[list[str]]:
     Against a single one, chance decides.
     """
     train = inputs.photos("train")
-    photos = {photo.name: photo for photo in train}
+    texts = {photo.name: _texts(inputs.language, photo) for photo in train}
     chief = inputs.dataset.of_origin(chief_origin(train)).split("train")
-    photos |= {photo.name: photo for photo in chief if len(photo.captions) > 1}
-    return [[text for text in _references(inputs.language, photos[name]) if text] for name in names]
+    peoples = {photo.name: _texts(inputs.language, photo) for photo in chief}
+    texts |= {name: captions for name, captions in peoples.items() if len(captions) > 1}
+    return [texts[name] for name in names]
+
+
+def _texts(language: Language, photo: Photo) -> list[str]:
+    """A photo's captions, normalised, without those of which nothing is left."""
+    return list(filter(None, _references(language, photo)))
 
 
 def _examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> tuple[list[Example], list[list[float]]]:
@@ -195,7 +202,10 @@ def _examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> tuple[list[Exampl
 
 def _dev_score(inputs: TrainingInputs, decoder: Decoder, tokenizer: Tokenizer) -> Callable[[], float]:
     """A function that captions the dev split and returns its BLEU-4, 0–100."""
-    photos = [photo for photo in inputs.judges() if any(_references(inputs.language, photo))]
+    photos = [photo for photo in inputs.judges() if _texts(inputs.language, photo)]
+    if not photos:
+        raise TrainingError(f"{inputs.dataset.folder}: of no caption of the dev split anything is left once normalised")
+    bleu_metric(inputs.language.evaluation.sacrebleu_tokenizer)  # raises now, not after an epoch, where there is none
     references = [_references(inputs.language, photo) for photo in photos]
     store, search = inputs.stores[0], Search(decoder, inputs.language.decoding)
     rows = store.rows(photo.name for photo in photos)

@@ -25,7 +25,7 @@ from polycap.decoder.model import build_decoder
 from polycap.decoder.pack import Card, read_card, save_pack
 from polycap.decoder.settings import DecoderSettings
 from polycap.errors import TrainingError
-from polycap.files import make_folder, read_json, write_json
+from polycap.files import make_folder, read_json, sha256_file, write_json
 from polycap.tokenizer import Tokenizer
 from polycap.training.data import train_tokenizer
 from polycap.training.inputs import TrainingInputs
@@ -99,6 +99,7 @@ def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
 def _config(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> dict[str, Any]:
     packages = ("polycap", "keras", "numpy", "sentencepiece", "sacrebleu", keras.backend.backend())
     pca = inputs.pca.identity if inputs.pca else None
+    hooks = inputs.language.folder / "hooks.py"
     return {
         "language": inputs.language.code,
         "settings": settings.model_dump(),
@@ -107,7 +108,10 @@ def _config(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Token
         "pca": pca,
         "views": ["mirrored" if store.mirrored else "plain" for store in inputs.stores],
         "tokenizer": tokenizer.identity,
+        "tokenizer settings": None if inputs.tokenizer else inputs.language.tokenizer.model_dump(mode="json"),
         "text": inputs.language.text.model_dump(),
+        "hooks": sha256_file(hooks) if hooks.is_file() else None,
+        "words": inputs.language.evaluation.sacrebleu_tokenizer,
         "decoding": inputs.language.decoding.model_dump(),
         "start": inputs.start and start_identity(inputs.start, inputs.stores[0].encoder, pca),
         "versions": {name: _version(name) for name in packages},
@@ -129,7 +133,7 @@ def _claim(folder: Path, config: dict[str, Any]) -> None:
         return
     before = read_json(path, TrainingError)
     for key, value in config.items():
-        if key == "versions":
+        if key == "versions" or key not in before:
             continue  # an update in between is no other run
         if before.get(key) != value:
             started, now = _differing(before.get(key), value)
