@@ -99,7 +99,9 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         writer = csv.DictWriter(text, list(self.history[0]), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.history)
-        write_text(self.log_path, text.getvalue())
+        there = self.log_path.read_bytes() if self.log_path.is_file() else b""
+        if there != text.getvalue().encode():
+            write_text(self.log_path, text.getvalue())
 
     def restore(self) -> int:
         """Take up the last checkpoint, if there is one.
