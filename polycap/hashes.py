@@ -6,9 +6,10 @@ from pathlib import Path
 
 from polycap.files import sha256_file, write_text
 
-__all__ = ["HashCache"]
+__all__ = ["UNREADABLE", "HashCache"]
 
 UNREADABLE = "unreadable"
+"""In place of a hash: the file is gone, or may not be read."""
 
 
 class HashCache:

@@ -419,6 +419,7 @@ def test_prepared_features(features: Prepared, dataset: "Dataset", encoder: "Enc
     assert sorted(path.name for path in features.folder.iterdir()) == [
         "full-mirrored",
         "full-plain",
+        "hashes.json",
         "mirrored",
         "pca.safetensors",
         "plain",
@@ -482,7 +483,7 @@ def test_unreduced_stores_go_unless_they_are_kept(
     for name in ("plain", "mirrored"):
         shutil.rmtree(folder / name)
     again = prepare(dataset, Never(encoder), folder, keep_full=False)
-    assert sorted(path.name for path in folder.iterdir()) == ["mirrored", "pca.safetensors", "plain"]
+    assert sorted(path.name for path in folder.iterdir()) == ["hashes.json", "mirrored", "pca.safetensors", "plain"]
     assert (again.stores[1].features == features.result.stores[1].features).all()
     assert len(prepare(dataset, Never(encoder), folder, keep_full=False).stores) == 2
 
@@ -540,18 +541,55 @@ def test_a_half_done_extraction_of_another_encoder_is_refused(
         prepare(dataset, Never(encoder, "new"), folder)
 
 
+@pytest.mark.parametrize("lost", [["mirrored"], ["plain", "mirrored"]])
+def test_with_a_pca_cells_are_reduced_as_they_come(
+    folder: Path, features: Prepared, dataset: "Dataset", encoder: "Encoder", lost: list[str]
+) -> None:
+    for name in ("full-plain", "full-mirrored", *lost):
+        shutil.rmtree(folder / name)
+    counting = Counting(encoder)
+    again = prepare(dataset, counting, folder, keep_full=False)
+    assert counting.photos == 8 * len(lost)
+    assert sorted(path.name for path in folder.iterdir()) == ["hashes.json", "mirrored", "pca.safetensors", "plain"]
+    for one, other in zip(again.stores, features.result.stores, strict=True):
+        assert (one.features == other.features).all()
+
+
+def test_a_photo_that_was_replaced_is_encoded_again(
+    folder: Path, features: Prepared, dataset: "Dataset", encoder: "Encoder", tmp_path: Path
+) -> None:
+    for name in ("full-plain", "full-mirrored"):
+        shutil.rmtree(folder / name)
+    first, second = dataset.photos[:2]
+    (tmp_path / "new.jpg").write_bytes(second.path.read_bytes())
+    photos = (replace(first, path=tmp_path / "new.jpg"), *dataset.photos[1:])
+    counting = Counting(encoder)
+    again = prepare(replace(dataset, photos=photos), counting, folder, keep_full=False)
+    assert counting.photos == 2
+    for now, before in zip(again.stores, features.result.stores, strict=True):
+        assert (now.read([first.name]) == before.read([second.name])).all()
+        others = [photo.name for photo in dataset.photos[1:]]
+        assert (now.read(others) == before.read(others)).all()
+
+
+def test_what_is_left_of_full_features_goes(folder: Path, dataset: "Dataset", encoder: "Encoder") -> None:
+    (folder / "full-plain" / "store.json").unlink()  # killed while it removed them
+    prepare(dataset, Never(encoder), folder, keep_full=False)
+    assert sorted(path.name for path in folder.iterdir()) == ["hashes.json", "mirrored", "pca.safetensors", "plain"]
+
+
 def test_bad_photos_are_faults_of_the_reduced_stores_too(
     dataset: "Dataset", encoder: "Encoder", features: Prepared, tmp_path: Path
 ) -> None:
     shutil.copytree(features.folder / "full-plain", tmp_path / "full-plain")
     shutil.copy(features.folder / "pca.safetensors", tmp_path)
-    lines = (tmp_path / "full-plain" / "progress.jsonl").read_text().splitlines()
-    lines[0] = '{"row": 0, "error": "0.jpg: no such file"}'
-    (tmp_path / "full-plain" / "progress.jsonl").write_text("\n".join(lines) + "\n")
-    [plain] = prepare(dataset, Never(encoder), tmp_path, mirrored=False).stores
-    assert plain.faults == {"0.jpg": "0.jpg: no such file"}
-    assert len(plain.read([f"{number}.jpg" for number in range(1, 8)])) == 7
-    assert prepare(dataset, Never(encoder), tmp_path, mirrored=False).stores[0].faults == plain.faults
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no photo")
+    spoilt = replace(dataset, photos=(replace(dataset.photos[0], path=bad), *dataset.photos[1:]))
+    for _ in range(2):
+        [plain] = prepare(spoilt, Never(encoder), tmp_path, mirrored=False, keep_full=False).stores
+        assert plain.faults == {"0.jpg": f"{bad}: is not an image that Pillow can read"}
+        assert len(plain.read([f"{number}.jpg" for number in range(1, 8)])) == 7
 
 
 def test_a_bad_photo_of_the_dataset_stops_nothing(dataset: "Dataset", tmp_path: Path, encoder: "Encoder") -> None:

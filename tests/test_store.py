@@ -17,6 +17,7 @@ from PIL import Image
 from polycap.errors import FeatureStoreError
 from polycap.features.extract import BATCH_SIZE, extract_features
 from polycap.features.store import FeatureStore, StoreWriter
+from polycap.hashes import HashCache
 
 if TYPE_CHECKING:
     from polycap.features.encoder import Encoder
@@ -58,7 +59,7 @@ def name_of(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Named:
-    """Photos whose red is their number, left half black; number 7 is a text and number 40 is missing."""
+    """Photos whose red is their number, left half black; number 7 is a text and number 40 is cut short."""
     folder = tmp_path_factory.mktemp("photos")
     named = [(name_of(number), folder / name_of(number)) for number in range(PHOTOS)]
     for number, (_, path) in enumerate(named):
@@ -66,7 +67,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Named:
         photo.paste("black", (0, 0, 2, 4))
         photo.save(path)
     named[7][1].write_text("no photo")
-    named[40][1].unlink()
+    named[40][1].write_bytes(named[40][1].read_bytes()[:50])
     return named
 
 
@@ -119,7 +120,7 @@ def test_every_photo_has_its_row(whole: Whole) -> None:
 def test_photos_that_cannot_be_read_are_named_and_skipped(whole: Whole, photos: Named) -> None:
     assert whole.store.faults == {
         name_of(7): f"{photos[7][1]}: is not an image that Pillow can read",
-        name_of(40): f"{photos[40][1]}: no such file",
+        name_of(40): f"{photos[40][1]}: can't be decoded (image file is truncated)",
     }
     assert [name in whole.store for name in (name_of(6), name_of(7), name_of(40), "other")] == [
         True,
@@ -147,6 +148,48 @@ def test_a_finished_store_needs_no_encoder(photos: Named, whole: Whole, tmp_path
     assert encoded(tmp_path / "log") == []
     assert again.faults == whole.store.faults
     assert (whole.folder / "progress.jsonl").read_bytes() == before
+
+
+def test_photos_that_are_away_are_told_at_the_end_and_not_held_for_broken(
+    photos: Named, whole: Whole, tmp_path: Path
+) -> None:
+    shutil.copytree(photos[0][1].parent, tmp_path / "photos")
+    moved = [(name, tmp_path / "photos" / name) for name, _ in photos]
+    moved[3][1].rename(tmp_path / "away.png")
+    with pytest.raises(FeatureStoreError, match=rf"1 photos can't be read now, first {moved[3][1]}: no such file; put"):
+        extract(moved, tmp_path / "store", tmp_path / "log")
+    assert encoded(tmp_path / "log") == [number for number in GOOD if number != 3]
+    assert name_of(3) not in FeatureStore(tmp_path / "store").faults
+    (tmp_path / "away.png").rename(moved[3][1])
+    store = extract(moved, tmp_path / "store", tmp_path / "again")
+    assert encoded(tmp_path / "again") == [3]
+    assert (store.features == whole.store.features).all()
+
+
+def test_photos_that_were_replaced_or_mended_are_encoded_again(photos: Named, whole: Whole, tmp_path: Path) -> None:
+    shutil.copytree(photos[0][1].parent, tmp_path / "photos")
+    moved = [(name, tmp_path / "photos" / name) for name, _ in photos]
+
+    def run(log: str) -> tuple[FeatureStore, list[int]]:
+        encoder = cast("Encoder", TinyEncoder(tmp_path / log))
+        hashes = HashCache(tmp_path / "hashes.json")
+        store = extract_features(moved, encoder, tmp_path / "store", hashes=hashes, progress=False)
+        hashes.save()
+        return store, encoded(tmp_path / log)
+
+    assert run("first")[1] == GOOD
+    assert run("second")[1] == []
+    shutil.copy(photos[1][1], moved[7][1])  # was no photo
+    shutil.copy(photos[2][1], moved[9][1])  # was another one
+    moved[11][1].write_text("no photo any more")
+    store, seen = run("third")
+    assert seen == [1, 2]
+    for row, other in ((7, 1), (9, 2)):
+        assert (store.features[row] == whole.store.features[other]).all()
+    assert sorted(store.faults) == [name_of(11), name_of(40)]
+    assert name_of(11) not in store
+    moved[12][1].unlink()  # gone, but done: the store can be used without its photo
+    assert run("fourth")[1] == []
 
 
 # --- kill -9 ---
@@ -234,7 +277,11 @@ def test_reasons_with_odd_letters_come_back_whole(tmp_path: Path) -> None:
     writer = StoreWriter(tmp_path / "store", ["a", "b"], (1, 1), encoder="tiny")
     writer.write({1: np.ones((1, 1))}, {0: reason})
     assert FeatureStore(tmp_path / "store").faults == {"a": reason}
-    assert StoreWriter(tmp_path / "store", ["a", "b"], (1, 1), encoder="tiny").todo == []
+    again = StoreWriter(tmp_path / "store", ["a", "b"], (1, 1), encoder="tiny")
+    assert again.todo == [0]  # perhaps it can be read by now
+    before = (tmp_path / "store" / "progress.jsonl").read_bytes()
+    again.write({}, {0: reason})
+    assert (tmp_path / "store" / "progress.jsonl").read_bytes() == before
 
 
 # --- reading ---

@@ -129,6 +129,7 @@ class FeaturesStage(_JobStage):
                 components=job.arguments.components,
                 pca=load_pca(job.start) if "PCA" in inputs and job.start else None,
                 mirrored=job.arguments.mirrored,
+                hashes=job.hashes,
                 progress=job.progress,
             )
         stores = features.stores[: len(self.views)]

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from polycap.errors import PhotoError
+from polycap.errors import FeatureStoreError, PhotoError
 from polycap.features.images import Photograph, load_photo
+from polycap.features.pca import FeaturePCA
 from polycap.features.protocol import PhotoEncoder
 from polycap.features.store import FeatureStore, StoreWriter
+from polycap.files import sha256_file
+from polycap.hashes import HashCache
 
 __all__ = ["BATCH_SIZE", "Decoded", "decode_batches", "extract_features", "one_ahead"]
 
@@ -30,6 +33,8 @@ def extract_features(
     folder: Path,
     *,
     mirrored: bool = False,
+    pca: FeaturePCA | None = None,
+    hashes: HashCache | None = None,
     progress: bool = True,
 ) -> FeatureStore:
     """Encode every photo that the store in `folder` does not have yet.
@@ -39,22 +44,26 @@ def extract_features(
         encoder: the encoder; the store carries its identity.
         folder: the store; it is made, or gone on with.
         mirrored: encode the photos flipped left to right (a second view for training).
+        pca: store the cells reduced by it.
+        hashes: with it, photos whose files are other ones than those that were encoded are encoded again.
         progress: draw a bar on stderr, when that is a terminal.
 
     Returns:
         The store. Photos that can't be decoded are in its `faults`.
 
     Raises:
-        FeatureStoreError: the folder holds a store of other photos, of another encoder or precision.
+        FeatureStoreError: the folder holds a store of other photos, of another encoder, precision or PCA; or photos'
+            files are not there or may not be read, which is told when all others are done.
     """
-    names = [name for name, _ in photos]
     writer = StoreWriter(
         folder,
-        names,
-        (encoder.cells, encoder.channels),
+        [name for name, _ in photos],
+        (encoder.cells, pca.components if pca else encoder.channels),
         encoder=encoder.identity,
         precision=encoder.precision,
+        pca=pca.identity if pca else None,
         mirrored=mirrored,
+        contents=[hashes.get(path) for _, path in photos] if hashes else (),
     )
     todo = [(row, photos[row][1]) for row in writer.todo]
     bar = tqdm(
@@ -64,17 +73,40 @@ def extract_features(
         desc=folder.name,
         disable=None if progress else True,  # None: off where stderr is no terminal
     )
+    away: list[str] = []
     with bar:
         for batch in decode_batches(todo, encoder.size):
             good = {row: pixels for row, pixels in batch if not isinstance(pixels, PhotoError)}
-            faults = {row: str(pixels) for row, pixels in batch if isinstance(pixels, PhotoError)}
-            grids: NDArray[np.float32] | list[NDArray[np.float32]] = []
-            if good:
-                pixels = np.stack(list(good.values()))
-                grids = encoder.grid(pixels[:, :, ::-1] if mirrored else pixels)
-            writer.write(dict(zip(good, grids, strict=True)), faults)
+            bad = {row: str(pixels) for row, pixels in batch if isinstance(pixels, PhotoError)}
+            faults = {row: reason for row, reason in bad.items() if _can_be_read(photos[row][1])}
+            away += [reason for row, reason in bad.items() if row not in faults]
+            cells = _encode(encoder, list(good.values()), mirrored, pca) if good else []
+            writer.write(dict(zip(good, cells, strict=True)), faults)
             bar.update(len(batch))
+    if away:  # not the photos' fault: they may be on a drive that comes back
+        raise FeatureStoreError(
+            f"{folder}: {len(away)} photos can't be read now, first {away[0]}; put them back, or take them out of the "
+            "dataset, and run this again: the others are done"
+        )
     return FeatureStore(folder)
+
+
+def _encode(
+    encoder: PhotoEncoder, photos: Sequence[NDArray[np.uint8]], mirrored: bool, pca: FeaturePCA | None
+) -> list[NDArray[np.float32]]:
+    """Of each photo `(cells, channels)`."""
+    pixels = np.stack(photos)
+    grids = list(encoder.grid(pixels[:, :, ::-1] if mirrored else pixels))
+    # in float16, and each photo by itself, as `reduce_store` does: the same to the bit
+    return [pca(grid.astype(np.float16)) for grid in grids] if pca else grids
+
+
+def _can_be_read(path: Path) -> bool:
+    try:
+        sha256_file(path)
+    except OSError:
+        return False
+    return True
 
 
 def decode_batches(

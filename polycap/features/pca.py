@@ -134,6 +134,7 @@ def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress
         precision=store.precision,
         pca=pca.identity,
         mirrored=store.mirrored,
+        contents=[store.contents.get(row) for row in range(len(store.names))],
     )
     total = len(store.names)
     with tqdm(
@@ -147,6 +148,7 @@ def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress
             rows = writer.todo[start : start + 64]
             good = [row for row in rows if store.names[row] in store]
             faults = {row: store.faults[store.names[row]] for row in rows if row not in good}
-            writer.write(dict(zip(good, pca(store.features[good]), strict=True)), faults)
+            # each photo by itself: its numbers must not depend on where a run was stopped
+            writer.write({row: pca(store.features[row]) for row in good}, faults)
             bar.update(len(rows))
     return FeatureStore(folder)

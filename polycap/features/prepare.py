@@ -5,11 +5,14 @@
     pca.safetensors    the PCA, fitted on train photos
     plain/             the reduced store
     mirrored/          the same of the photos flipped left to right, if asked for
-    full-plain/ …      the unreduced stores, 2.5 times the size and more; removed once reduced, unless kept
+    hashes.json        the photos' hashes, so that a photo that was replaced is encoded again
+    full-plain/ …      unreduced stores, 2.5 times the size and more: of the plain view until the PCA is fitted on it
+                       and it is reduced, or of all views if they are kept
 """
 
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from polycap.dataset import Dataset
@@ -19,10 +22,12 @@ from polycap.features.pca import PCA_FILE, FeaturePCA, fit_pca, reduce_store
 from polycap.features.protocol import PhotoEncoder
 from polycap.features.store import MANIFEST, FeatureStore, require_precision
 from polycap.files import make_folder
+from polycap.hashes import HashCache
 
 __all__ = ["Features", "load_pca", "open_features", "prepare_features"]
 
 PLAIN, MIRRORED = "plain", "mirrored"
+HASHES = "hashes.json"
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,13 @@ def prepare_features(
     pca: FeaturePCA | None = None,
     mirrored: bool = False,
     keep_full: bool = False,
+    hashes: HashCache | None = None,
     progress: bool = True,
 ) -> Features:
     """Extract, fit the PCA, reduce; each step resumes where it was stopped and is skipped once it is done.
+
+    Once there is a PCA, cells are reduced as they come. Photos that could not be decoded are tried again, and those
+    whose files are other ones by now are encoded again; the PCA stays.
 
     Args:
         dataset: its photos of all splits are encoded; the PCA sees the train split only.
@@ -55,27 +64,37 @@ def prepare_features(
             one PCA.
         mirrored: make the mirrored view too.
         keep_full: keep the unreduced stores.
+        hashes: the photos' hashes, if they are remembered already; else they are in the folder.
 
     Raises:
-        FeatureStoreError: the folder holds features of other photos, of another encoder, precision or PCA.
+        FeatureStoreError: the folder holds features of other photos, of another encoder, precision or PCA; or photos'
+            files are not there or may not be read.
     """
     photos = [(photo.name, photo.path) for photo in dataset.photos]
     views = (PLAIN, MIRRORED) if mirrored else (PLAIN,)
     # before the first photo: what doesn't fit should not be found out hours later
-    done = {view: _complete(folder / view, encoder, [name for name, _ in photos]) for view in views}
+    begun = {view: _open_reduced(folder / view, encoder, [name for name, _ in photos]) for view in views}
     if pca is not None:
         components = pca.components
-        _use_pca(folder, pca, any(done.values()))
-    elif (folder / PCA_FILE).is_file() or any(done.values()):
+        _use_pca(folder, pca, any(begun.values()))
+    elif (folder / PCA_FILE).is_file() or any(begun.values()):
         _load_pca(folder, components)
+    hashes = hashes or HashCache(make_folder(folder) / HASHES)
     for view in views:
-        if done[view]:
+        extract = partial(
+            extract_features, photos, encoder, mirrored=view == MIRRORED, hashes=hashes, progress=progress
+        )
+        full = folder / f"full-{view}"
+        if _is_complete(begun[view]) and not keep_full:
+            shutil.rmtree(full, ignore_errors=True)  # a run was killed before it had, or while it did
+        if (folder / PCA_FILE).is_file() and not keep_full and not full.is_dir():
+            extract(folder / view, pca=_load_pca(folder, components))
             continue
-        full = extract_features(photos, encoder, folder / f"full-{view}", mirrored=view == MIRRORED, progress=progress)
-        fitted = _pca(folder, dataset, full, components)
-        reduce_store(full, fitted, folder / view, progress=progress)
+        store = extract(full)
+        reduce_store(store, _pca(folder, dataset, store, components), folder / view, progress=progress)
         if not keep_full:
-            shutil.rmtree(full.folder)
+            shutil.rmtree(full)
+    hashes.save()
     return open_features(folder)
 
 
@@ -91,21 +110,25 @@ def open_features(folder: Path) -> Features:
     return Features(tuple(FeatureStore(view) for view in views), FeaturePCA.load(folder / PCA_FILE))
 
 
-def _complete(folder: Path, encoder: PhotoEncoder, names: list[str]) -> bool:
-    """Whether the reduced store is finished.
+def _open_reduced(folder: Path, encoder: PhotoEncoder, names: list[str]) -> FeatureStore | None:
+    """The reduced store, if it is begun.
 
     Raises:
         FeatureStoreError: it is of another encoder or precision, or of other photos.
     """
     if not (folder / MANIFEST).is_file():  # the folder alone is what a run leaves that is killed at once
-        return False
+        return None
     store = FeatureStore(folder)
     require_precision(folder.parent, store.precision, encoder.precision)
     if store.encoder != encoder.identity or store.names != names:
         what = "other photos" if store.names != names else f"encoder {store.encoder}, not {encoder.identity}"
         # the whole folder: the PCA in it was fitted on those, too
         raise FeatureStoreError(f"{folder.parent}: holds features of {what}; choose another folder or delete this one")
-    return all(name in store or name in store.faults for name in names)
+    return store
+
+
+def _is_complete(store: FeatureStore | None) -> bool:
+    return store is not None and all(name in store or name in store.faults for name in store.names)
 
 
 def _pca(folder: Path, dataset: Dataset, full: FeatureStore, components: int) -> FeaturePCA:

@@ -4,14 +4,17 @@ A store is a folder::
 
     store.json       what it holds: names in row order, shape, encoder and its precision, PCA, mirrored or not
     features.f16     (photos, cells, channels) float16, row-major
-    progress.jsonl   one line per finished photo: {"row": 3} or {"row": 4, "error": "…"}; append-only
+    progress.jsonl   a line per finished photo: {"row": 3, "sha256": "…"} or {"row": 4, "error": "…"}; append-only,
+                     the last line of a row counts
 
-The photo's row is written before its progress line, so a run that was killed redoes at most one batch.
+The photo's row is written before its progress line, so a run that was killed redoes at most one batch. A photo that
+could not be read is tried again by the next run, and one whose file is another by then is encoded again.
 """
 
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 
 from polycap.errors import FeatureStoreError
 from polycap.files import make_folder, read_json, write_json
+from polycap.hashes import UNREADABLE
 
 __all__ = ["MANIFEST", "FeatureStore", "StoreWriter", "require_precision"]
 
@@ -37,6 +41,7 @@ class FeatureStore:
         precision: in which numbers the encoder computed, such as bf16; None where polycap did not yet say.
         pca: the identity of the PCA that reduced it, or None.
         faults: the reason for each photo that has no features.
+        contents: the SHA-256 of the file that each row was made from, by row; None where polycap did not yet say.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,8 +66,9 @@ class FeatureStore:
         self.pca: str | None = manifest["pca"]
         self.mirrored: bool = manifest["mirrored"]
         self.features = _map(folder, manifest, "r")
-        done, self.faults = _read_progress(folder, self.names)
-        self._rows = {self.names[row]: row for row in done}
+        progress = _read_progress(folder, self.names)
+        self.faults, self.contents = progress.faults, progress.done
+        self._rows = {self.names[row]: row for row in progress.done}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -119,8 +125,14 @@ class StoreWriter:
         precision: str | None = None,
         pca: str | None = None,
         mirrored: bool = False,
+        contents: Sequence[str | None] = (),
     ) -> None:
         """Make the store, or open it to go on.
+
+        `contents` are the SHA-256 of the photos' files, in row order; without them no photo is found to have changed.
+
+        Attributes:
+            todo: the rows that have no features, or those of another file.
 
         Raises:
             FeatureStoreError: the folder holds a store of other photos, of another encoder, precision, PCA or kind;
@@ -147,18 +159,20 @@ class StoreWriter:
         self.folder = folder
         self.names = list(names)
         self._features = _map(folder, manifest, "r+")
-        done, faults = _read_progress(folder, self.names)
-        finished = done | {row for row, name in enumerate(self.names) if name in faults}
-        self.todo = [row for row in range(len(self.names)) if row not in finished]
+        self._contents = contents or [None] * len(names)
+        self._before = _read_progress(folder, self.names)
+        self.todo = [row for row, content in enumerate(self._contents) if not self._before.has(row, content)]
         _end_last_line(folder / PROGRESS)
 
     def write(self, features: Mapping[int, NDArray[Any]], faults: Mapping[int, str]) -> None:
-        """Store rows, `{row: (cells, channels)}`, and the reasons for rows that have none."""
+        """Store rows, `{row: (cells, channels)}`, and the reasons for rows that have none; those known are not news."""
         for row, values in features.items():
             self._features[row] = values
         self._features.flush()
-        lines = [json.dumps({"row": row}) for row in features]
-        lines += [json.dumps({"row": row, "error": reason}) for row, reason in faults.items()]
+        contents = {row: self._contents[row] for row in features}
+        lines = [json.dumps({"row": row} | ({"sha256": value} if value else {})) for row, value in contents.items()]
+        news = {row: reason for row, reason in faults.items() if self._before.faults.get(self.names[row]) != reason}
+        lines += [json.dumps({"row": row, "error": reason}) for row, reason in news.items()]
         with (self.folder / PROGRESS).open("a", encoding="utf-8") as stream:
             stream.write("".join(f"{line}\n" for line in lines))
 
@@ -182,23 +196,37 @@ def _map(folder: Path, manifest: Mapping[str, Any], mode: Any) -> np.memmap[Any,
     return np.memmap(path, dtype=np.float16, mode=mode, shape=shape)
 
 
-def _read_progress(folder: Path, names: Sequence[str]) -> tuple[set[int], dict[str, str]]:
-    done: set[int] = set()
-    faults: dict[str, str] = {}
+@dataclass
+class _Progress:
+    """What a store has: rows done, with the SHA-256 of their files where it is known, and photos' faults, by name."""
+
+    done: dict[int, str | None] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def has(self, row: int, content: str | None) -> bool:
+        """Whether the row is done, of this content as far as one can tell: a file that is gone has not changed."""
+        before = self.done.get(row)
+        return row in self.done and (before is None or content in (None, UNREADABLE, before))
+
+
+def _read_progress(folder: Path, names: Sequence[str]) -> _Progress:
+    progress = _Progress()
     path = folder / PROGRESS
     if path.is_file():
         # bytes that are not UTF-8, or no JSON: the last line of a run that was killed while writing it
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
                 entry = json.loads(line)
-                name = names[entry["row"]]
+                row, name = entry["row"], names[entry["row"]]
             except (ValueError, LookupError, TypeError):
                 continue
+            progress.done.pop(row, None)
+            progress.faults.pop(name, None)
             if "error" in entry:
-                faults[name] = entry["error"]
+                progress.faults[name] = entry["error"]
             else:
-                done.add(entry["row"])
-    return done, faults
+                progress.done[row] = entry.get("sha256")
+    return progress
 
 
 def _end_last_line(path: Path) -> None:
