@@ -1,5 +1,7 @@
 """Folders that appear whole or not at all, also after `kill -9`, and locks that go with the process."""
 
+import logging
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -7,12 +9,45 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from polycap.files import write_json
+from polycap.errors import BuildError
+from polycap.files import make_folder, write_json
 
-__all__ = ["locked", "put_in_place", "staging"]
+__all__ = ["alone", "locked", "put_in_place", "staging"]
 
 if sys.platform != "win32":
     import fcntl
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def alone(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
+    """Keep other processes out of a folder, which is made; a killed one lets go by itself.
+
+    Args:
+        folder: what is worked on; the lock file in it stays.
+        what: is made there, for people.
+        wait: for whoever is there, rather than raise.
+
+    Raises:
+        BuildError: another process is there, and `wait` is off.
+    """
+    if sys.platform == "win32":  # there, two at once are the user's to avoid
+        yield
+        return
+    handle = os.open(make_folder(folder) / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"{folder}: another build of {what} is running here"
+            if not wait:
+                raise BuildError(f"{message}; wait for it, or end it") from error
+            logger.info("%s; waiting for it", message)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

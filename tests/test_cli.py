@@ -1,5 +1,6 @@
 """The command line: what it prints for people and machines, and one clear line for every mistake."""
 
+import fcntl
 import io
 import json
 import os
@@ -52,7 +53,13 @@ def test_features_and_train(finished_world: World) -> None:
     assert f"{finished_world.features}: 13 photos, 2 views; 8 components keep " in made.out
     assert f"polycap: corrupt.jpg: {finished_world.data / 'Images' / 'corrupt.jpg'}: is not an image" in made.err
     assert trained.out == f"{finished_world.pack}\n"
-    assert {path.name for path in finished_world.features.iterdir()} == {"pca.safetensors", "plain", "mirrored"}
+    assert {path.name for path in finished_world.features.iterdir()} == {
+        ".lock",
+        "hashes.json",
+        "mirrored",
+        "pca.safetensors",
+        "plain",
+    }
     card = read_card(finished_world.pack)
     assert card.language == CODE
     assert card.training["epochs"] == 20
@@ -69,6 +76,14 @@ def test_the_commands_go_on_where_they_stopped(world: World) -> None:
     assert again.status == 0
     assert again.out == world.printed[0].out
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+def test_two_trainings_in_one_folder(world: World, tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        found = run_polycap("train", CODE, "--data", world.data, "--features", world.features, "--out", tmp_path)
+    assert f"{tmp_path}: another build of {CODE} is running here; wait for it, or end it" in found.fault()
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 @pytest.mark.usefixtures("world")

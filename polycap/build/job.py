@@ -1,9 +1,6 @@
 """What the stages of one language's build share: its parts, each read once and only when it is asked for."""
 
-import logging
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +11,7 @@ from pydantic import BaseModel
 from polycap.build.arguments import BuildArguments
 from polycap.dataset import CaptionSource, Dataset, language_sources, load_dataset, read_captions, read_sources
 from polycap.errors import BuildError, DatasetError
-from polycap.files import digest, make_folder, read_json, sha256_file
+from polycap.files import digest, read_json, sha256_file
 from polycap.hashes import HashCache
 from polycap.language import NO_ENGINES, Language
 from polycap.registry import get_language
@@ -25,9 +22,7 @@ from polycap.translation.engine import Translator
 if TYPE_CHECKING:
     from polycap.features.protocol import PhotoEncoder
 
-__all__ = ["CAPTIONS", "Job", "alone", "card_hash", "read_pack", "table"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["CAPTIONS", "Job", "card_hash", "read_pack", "table"]
 
 CAPTIONS = "captions.jsonl"
 
@@ -194,30 +189,3 @@ def card_hash(card: Mapping[str, Any]) -> str:
 def read_pack(folder: Path) -> dict[str, Any]:
     """A pack's card, unchecked and without what loading a decoder brings."""
     return read_json(folder / "card.json", BuildError)
-
-
-@contextmanager
-def alone(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
-    """Keep other builds out of a folder; a killed one lets go by itself.
-
-    Raises:
-        BuildError: another build is there, and `wait` is off.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows: two builds at once are the user's to avoid
-        yield
-        return
-    handle = os.open(make_folder(folder) / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = f"{folder}: another build of {what} is running here"
-            if not wait:
-                raise BuildError(f"{message}; wait for it, or end it") from error
-            logger.info("%s; waiting for it", message)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

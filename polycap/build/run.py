@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from polycap.build.arguments import save_arguments, settle_arguments
-from polycap.build.job import Job, alone
+from polycap.build.job import Job
 from polycap.build.pack import require_writable
 from polycap.build.plan import Step, check_stages, run_stages
 from polycap.build.stages import stages_of
 from polycap.errors import PolycapError
 from polycap.files import make_folder, read_json
 from polycap.registry import get_language
+from polycap.staging import alone
 from polycap.training.settings import parse_settings
 
 __all__ = ["Build", "build_language"]

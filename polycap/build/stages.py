@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polycap.build.job import CAPTIONS, Job, alone, card_hash, read_pack, table
+from polycap.build.job import CAPTIONS, Job, card_hash, read_pack, table
 from polycap.build.pack import install_pack
 from polycap.build.plan import Result, Stage
 from polycap.build.record import Values
@@ -25,6 +25,7 @@ from polycap.features.pca import PCA_FILE, FeaturePCA
 from polycap.features.store import FeatureStore
 from polycap.files import digest, sha256_file, write_text
 from polycap.probes import look_in_files
+from polycap.staging import alone
 
 if TYPE_CHECKING:  # it brings TensorFlow
     from polycap.features.prepare import Features

@@ -61,16 +61,18 @@ def make_features(
     dataset = load_dataset(data)
     from polycap.features.prepare import load_pca, prepare_features
     from polycap.runtime.choose import open_runtime
+    from polycap.staging import alone
 
-    features = prepare_features(
-        dataset,
-        open_runtime(runtime, precision=precision).encoder(encoder_weights),
-        out,
-        components=components,
-        pca=load_pca(pca) if pca else None,
-        mirrored=mirrored,
-        keep_full=keep_full,
-    )
+    with alone(out, "features", wait=True):
+        features = prepare_features(
+            dataset,
+            open_runtime(runtime, precision=precision).encoder(encoder_weights),
+            out,
+            components=components,
+            pca=load_pca(pca) if pca else None,
+            mirrored=mirrored,
+            keep_full=keep_full,
+        )
     note_all(f"{name}: {reason}" for name, reason in features.stores[0].faults.items())
     kept = f"{features.pca.components} components keep {features.pca.variance:.1%} of the variance"
     typer.echo(f"{out}: {len(dataset.photos)} photos, {len(features.stores)} views; {kept}")

@@ -86,12 +86,14 @@ def train(
     dataset = read_dataset(data, captions or [], origin, language)
     # mistakes are told before TensorFlow is loaded
     from polycap.features.prepare import open_features
+    from polycap.staging import alone
     from polycap.training.inputs import TrainingInputs
     from polycap.training.run import train_decoder
 
     opened = open_features(features)
     inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, start=start, terms=tuple(terms or ()))
-    typer.echo(train_decoder(inputs, out, settings))
+    with alone(out, code):
+        typer.echo(train_decoder(inputs, out, settings))
 
 
 def build(
