@@ -63,7 +63,7 @@ class Captioner:
         runtime: Runtime | None = None,
     ):
         pack.require_encoder(encoder.identity)
-        pack.require_grid(encoder.cells, encoder.channels)
+        pack.require_grid(encoder.cells, sum(encoder.blocks))
         self.language, self.pack, self.encoder = language, pack, encoder
         self._search = (runtime or open_runtime()).search(pack, settings or language.decoding)
 
@@ -121,8 +121,8 @@ class Captioner:
         return captions
 
     def decode(self, grid: NDArray[np.float32], n_best: int = 1) -> list[tuple[Candidate, ...]]:
-        """Captions from the encoder's output, `(photos, 100, 2048) float32`."""
-        return self.decode_reduced(self.pack.pca(grid) if self.pack.pca else grid, n_best)
+        """Captions from the encoder's output, `(photos, 100, 2840) float32`."""
+        return self.decode_reduced(self.pack.reduce(grid), n_best)
 
     def decode_reduced(self, features: NDArray[Any], n_best: int = 1) -> list[tuple[Candidate, ...]]:
         """Captions from features that the pack's PCA has reduced, `(photos, cells, channels)`."""

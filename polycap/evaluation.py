@@ -150,9 +150,9 @@ def reduced_features(
     """
     pca = captioner.pack.pca
     if store is not None:
-        store.require(captioner.encoder.identity, store.pca and (pca.identity if pca else None))
+        store.require(captioner.pack.card.encoder, store.pca and (pca.identity if pca else None))
         found = store.features[store.rows(photo.name for photo in photos)].astype(np.float32)
-        return found if store.pca or pca is None else pca(found)
+        return found if store.pca else captioner.pack.reduce(found)
     grids = []
     for batch in decode_batches([(photo.name, photo.path) for photo in photos], captioner.encoder.size):
         decoded = []
@@ -161,8 +161,7 @@ def reduced_features(
                 raise pixels
             decoded.append(pixels)
         grids.append(captioner.encoder.grid(np.stack(decoded)))
-    grid = np.concatenate(grids)
-    return pca(grid) if pca else grid
+    return captioner.pack.reduce(np.concatenate(grids))
 
 
 def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureStore) -> dict[str, str]:

@@ -910,9 +910,9 @@ def test_the_identity_is_known_without_the_network(
     monkeypatch.delenv("POLYCAP_XCEPTION_WEIGHTS")
     assert expected_identity() == encoder_identity(PUBLISHED)  # what a download will bring
     card = json.loads((ROOT / "languages" / "en" / "pack" / "card.json").read_text(encoding="utf-8"))
-    assert card["encoder"] == encoder_identity(PUBLISHED)
+    assert card["encoder"] in encoder_identity(PUBLISHED)
     monkeypatch.setitem(PREPROCESSING, "aspect", "cut")
-    assert encoder_identity(PUBLISHED) != card["encoder"]
+    assert card["encoder"] not in encoder_identity(PUBLISHED)
     other = tmp_path / "weights.h5"
     other.write_bytes(b"one")
     with pytest.raises(PolycapError, match="can't be read as Xception's weights"):

@@ -172,7 +172,7 @@ def test_candidates(captioner: Captioner, photos: list[Path]) -> None:
         scores = [candidate.score for candidate in candidates]
         assert scores == sorted(scores, reverse=True)
         assert all(candidate.log_prob < candidate.score < 0 for candidate in candidates)
-    grid = np.random.default_rng(0).normal(size=(2, 100, 2048)).astype(np.float32)
+    grid = np.random.default_rng(0).normal(size=(2, 100, 2840)).astype(np.float32)
     assert [len(found) for found in captioner.decode(grid)] == [1, 1]
     assert captioner.pack.pca is not None
     assert captioner.decode(grid, 2) == captioner.decode_reduced(captioner.pack.pca(grid), 2)
@@ -212,7 +212,7 @@ def test_loading(
     assert given == [None, world.weights]
     greedy = Captioner.load(CODE, encoder=encoder, settings=DecodingSettings(beam_width=1, max_length=4))
     assert len(given) == 2
-    assert all(len(found) == 1 for found in greedy.decode(np.zeros((1, 100, 2048), dtype=np.float32), 3))
+    assert all(len(found) == 1 for found in greedy.decode(np.zeros((1, 100, 2840), dtype=np.float32), 3))
 
 
 def test_paths_may_be_text(world: World, encoder: Any, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_an_encoder_of_other_weights(world: World, captioner: Captioner, encoder
         Captioner.load(CODE, pack=pack)
 
     class Stranger:
-        identity = "another"
+        identity = ("another", "another")
         size = encoder.size
 
     stranger = Captioner(captioner.language, Captioner.load(CODE).pack, encoder)

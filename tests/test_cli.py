@@ -50,7 +50,7 @@ def photo(tiny_data: Path) -> Path:
 
 def test_features_and_train(finished_world: World) -> None:
     made, trained = finished_world.printed
-    assert f"{finished_world.features}: 13 photos, 2 views; 8 components keep " in made.out
+    assert f"{finished_world.features}: 13 photos, 2 views; 8 components of the last cells keep " in made.out
     assert f"polycap: corrupt.jpg: {finished_world.data / 'Images' / 'corrupt.jpg'}: is not an image" in made.err
     assert trained.out == f"{finished_world.pack}\n"
     assert {path.name for path in finished_world.features.iterdir()} == {

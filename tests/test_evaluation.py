@@ -130,8 +130,8 @@ def test_bad_photos_are_left_out(
     assert printed.out == ""
     assert f"polycap: left out: {tmp_path / bad.name}: is not an image" in printed.err
     identity = captioner.encoder.identity
-    writer = StoreWriter(tmp_path / "store", [bad.name, good.name], (100, 2048), encoder=identity)
-    writer.write({1: np.zeros((100, 2048))}, {0: "is broken"})
+    writer = StoreWriter(tmp_path / "store", [bad.name, good.name], (100, 2840), encoder=identity.whole)
+    writer.write({1: np.zeros((100, 2840))}, {0: "is broken"})
     assert evaluate(captioner, dataset, "test", store=FeatureStore(tmp_path / "store")).photos == 1
     assert f"polycap: left out: {bad.name}: is broken" in capsys.readouterr().err
     with pytest.raises(EvaluationError, match="no photo of the test split can be read"):

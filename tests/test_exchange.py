@@ -34,7 +34,7 @@ from polycap.tokenizer import Tokenizer
 
 pytest_plugins = ["tiny_fixtures"]
 
-ENCODER = encoder_identity(PUBLISHED)  # what a polycap without weights of its own expects
+ENCODER = encoder_identity(PUBLISHED).whole  # what a polycap without weights of its own expects
 SAMPLES = 'samples = ["a red circle", "a blue bar"]\n'
 SCORES = {"split": "dev", "references_origin": "human", "signature": "s|text:raw|refs:human", "photos": 2}
 SCORES |= dict.fromkeys(("bleu1", "bleu2", "bleu3", "bleu4", "chrf"), 1.0)
@@ -293,10 +293,10 @@ def test_another_encoder_is_refused_by_name(maker: Path, tiny_tokenizer: Tokeniz
 def test_weights_of_ones_own_are_asked_for_their_identity(
     maker: Path, tiny_tokenizer: Tokenizer, encoder_weights: Path, encoder: Any, pack_file: Path, tmp_path: Path
 ) -> None:
-    pack = make_pack(tmp_path / "pack", tiny_tokenizer, encoder=encoder.identity)
+    pack = make_pack(tmp_path / "pack", tiny_tokenizer, encoder=encoder.identity.whole)
     path = write_pack_file(load_language(maker), tmp_path / "own.polycap", pack=pack).path
     assert install_pack(path, weights=encoder_weights).changed
-    with pytest.raises(PackError, match=f"encoder {ENCODER}, but the encoder here is {encoder.identity}"):
+    with pytest.raises(PackError, match=f"encoder {ENCODER}, but the encoder here is {encoder.identity.whole}"):
         install_pack(pack_file, weights=encoder_weights, force=True)
 
 

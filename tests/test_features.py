@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from polycap.errors import FeatureStoreError, PhotoError, PolycapError
 from polycap.features import prepare as prepare_module
 from polycap.features.extract import decode_batches, extract_features, one_ahead
+from polycap.features.identity import EncoderIdentity
 from polycap.features.images import load_photo
 from polycap.features.pca import FeaturePCA, fit_pca, reduce_store
 from polycap.features.prepare import Features, load_pca, open_features, prepare_features
@@ -41,7 +42,7 @@ def pixels(photo_folder: Path) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def grid(encoder: "Encoder", pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the encoder makes of them, `(8, 100, 2048) float32`."""
+    """What the encoder makes of them, `(8, 100, 2840) float32`."""
     return encoder.grid(pixels)
 
 
@@ -50,17 +51,39 @@ def grid(encoder: "Encoder", pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def test_grid(encoder: "Encoder", grid: NDArray[np.float32]) -> None:
     assert grid.dtype == np.float32
-    assert grid.shape == (8, encoder.cells, encoder.channels) == (8, 100, 2048)
+    assert grid.shape == (8, encoder.cells, sum(encoder.blocks)) == (8, 100, 2840)
     assert np.isfinite(grid).all()
     assert np.abs(grid[0] - grid[1]).mean() > 0.01
-    assert len(encoder.identity) == 16
+    assert [len(identity) for identity in encoder.identity] == [16, 16]
 
 
-def test_frozen_network_agrees_with_keras(xception: Any, pixels: NDArray[np.uint8], grid: NDArray[np.float32]) -> None:
-    expected = np.asarray(xception(pixels[:2].astype(np.float32) / 127.5 - 1, training=False))
-    assert expected.shape == (2, 10, 10, 2048)
-    assert cosine(grid[:2], expected.reshape(2, 100, 2048)) > 0.999  # row by row; bfloat16 may differ a little
-    assert np.abs(grid[:2].mean() / expected.mean() - 1) < 0.01
+def test_frozen_network_agrees_with_keras(
+    xception: Any, encoder: "Encoder", pixels: NDArray[np.uint8], grid: NDArray[np.float32]
+) -> None:
+    from polycap.backend import keras
+
+    deep = keras.Model(xception.input, [xception.output, xception.get_layer("block13_sepconv1_act").output])
+    last, middle = map(np.asarray, deep(pixels[:2].astype(np.float32) / 127.5 - 1, training=False))
+    assert (last.shape, middle.shape) == ((2, 10, 10, 2048), (2, 19, 19, 728))
+    ours = np.split(grid[:2], np.cumsum(encoder.blocks)[:-1], axis=-1)
+    assert cosine(ours[0], last.reshape(2, 100, 2048)) > 0.999  # row by row; bfloat16 may differ a little
+    assert np.abs(ours[0].mean() / last.mean() - 1) < 0.01
+    around = ours[1].reshape(2, 10, 10, 728)[:, 3, 7]
+    assert cosine(around, middle[:, 5:8, 13:16].mean(axis=(1, 2))) > 0.999
+    corner = ours[1].reshape(2, 10, 10, 728)[:, 0, 9]
+    assert cosine(corner, middle[:, :2, 17:].mean(axis=(1, 2))) > 0.999  # of what is there
+
+
+def test_colours(encoder: "Encoder") -> None:
+    """A pixel counts for the tones around its own: of 4 × 4 × 4, by how near they are."""
+    photo = np.zeros((1, 299, 299, 3), dtype=np.uint8)  # black
+    photo[:, :, 149:] = (255, 85, 0)  # the right half
+    photo[:, 149:, :149] = (0, 0, 255 - 17)  # below left: four fifths of the way from tone 2 to tone 3 of blue
+    colours = encoder.grid(photo)[0, :, -64:].reshape(10, 10, 4, 4, 4)
+    np.testing.assert_allclose(colours.sum(axis=(2, 3, 4)), 1, rtol=1e-5)
+    np.testing.assert_allclose(colours[:5, :5, 0, 0, 0], 1, rtol=1e-5)
+    np.testing.assert_allclose(colours[:, 5:, 3, 1, 0], 1, rtol=1e-5)
+    np.testing.assert_allclose(colours[5:, :5, 0, 0, 2:], np.broadcast_to([0.2, 0.8], (5, 5, 2)), rtol=1e-4)
 
 
 def test_a_photo_alone_gives_what_it_gives_among_others(
@@ -239,6 +262,32 @@ def test_pca_comes_back_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "pca.safetensors").read_bytes()
 
 
+def test_blocks_of_channels_have_components_of_their_own(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store")
+    pca = fit_pca(store, store.names, [4, 2], blocks=[7, CHANNELS - 7])
+    assert (pca.blocks, pca.channels, pca.components) == (((7, 4), (CHANNELS - 7, 2)), CHANNELS, 6)
+    cells = all_cells(store)
+    received = pca(cells)
+    for part, rows, count in ((received[:, :4], slice(0, 7), 4), (received[:, 4:], slice(7, CHANNELS), 2)):
+        halves = StoreWriter(tmp_path / f"{count}", store.names, (CELLS, rows.stop - rows.start), encoder="tiny")
+        halves.write(dict(enumerate(store.features[:, :, rows])), {})
+        alone = FeatureStore(tmp_path / f"{count}")
+        assert np.abs(part - fit_pca(alone, alone.names, count)(cells[:, rows])).max() < 0.02
+        assert (part**2).mean() == pytest.approx(1, abs=0.02)
+    pca.save(tmp_path / "pca.safetensors")
+    loaded = FeaturePCA.load(tmp_path / "pca.safetensors")
+    assert (loaded.identity, loaded.blocks) == (pca.identity, pca.blocks)
+    assert (loaded(cells) == received).all()
+    with pytest.raises(FeatureStoreError, match="6 components: must be from 1 to 5, the smaller of 5 channels"):
+        fit_pca(store, store.names, [4, 6], blocks=[7, 5])
+
+
+def test_a_pca_reads_the_first_channels(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    pca = FeaturePCA(np.arange(5, dtype=np.float32), np.eye(5, 3, dtype=np.float32), 1.0)
+    assert (pca(store.features) == pca(store.features[:, :, :5])).all()
+
+
 def test_identity_of_a_pca_is_of_its_numbers(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     pca = fit_pca(store, store.names, 4)
@@ -354,7 +403,7 @@ class Counting:
         self.photos = 0
         self.encoder = encoder
         self.identity, self.precision = encoder.identity, encoder.precision
-        self.size, self.cells, self.channels = encoder.size, encoder.cells, encoder.channels
+        self.size, self.cells, self.blocks = encoder.size, encoder.cells, encoder.blocks
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.photos += len(photos)
@@ -401,8 +450,9 @@ class Never:
     """An encoder that must not be asked."""
 
     def __init__(self, encoder: "Encoder", identity: str = "") -> None:
-        self.identity, self.precision = identity or encoder.identity, encoder.precision
-        self.size, self.cells, self.channels = encoder.size, encoder.cells, encoder.channels
+        self.identity = EncoderIdentity(identity, identity) if identity else encoder.identity
+        self.precision = encoder.precision
+        self.size, self.cells, self.blocks = encoder.size, encoder.cells, encoder.blocks
 
     def grid(self, _: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise AssertionError("the encoder should not have been asked")
@@ -413,9 +463,9 @@ def test_prepared_features(features: Prepared, dataset: "Dataset", encoder: "Enc
     assert features.photos == 2 * 8
     assert plain.names == mirrored.names == [photo.name for photo in dataset.photos]
     assert (plain.mirrored, mirrored.mirrored) == (False, True)
-    assert plain.shape == mirrored.shape == (100, 4)
+    assert plain.shape == mirrored.shape == (100, 6)
     for store in features.result.stores:
-        store.require(encoder.identity, features.result.pca.identity)
+        store.require(encoder.identity.whole, features.result.pca.identity)
     assert sorted(path.name for path in features.folder.iterdir()) == [
         "full-mirrored",
         "full-plain",
@@ -434,17 +484,17 @@ def test_the_pca_sees_the_train_split_only(
 ) -> None:
     seen: list[Any] = []
 
-    def fit(store: FeatureStore, names: list[str], components: int) -> FeaturePCA:
-        seen.extend([store.mirrored, names, components])
+    def fit(store: FeatureStore, names: list[str], components: list[int], *, blocks: tuple[int, ...]) -> FeaturePCA:
+        seen.extend([store.mirrored, names, components, blocks])
         return features.result.pca
 
-    monkeypatch.setattr(prepare_module, "fit_pca", fit)  # a real fit of 2048 channels takes seconds
+    monkeypatch.setattr(prepare_module, "fit_pca", fit)  # a real fit of 2840 channels takes seconds
     for name in ("plain", "mirrored"):
         shutil.rmtree(folder / name)
     (folder / "pca.safetensors").unlink()
     prepare(dataset, Never(encoder), folder)
     train = [f"{number}.jpg" for number in range(4)]
-    assert seen == [False, train, 4]
+    assert seen == [False, train, [4, 1, 1], (2048, 728, 64)]
     square = (features.result.stores[0].read(train).astype(np.float32) ** 2).mean()
     assert square == pytest.approx(1, rel=0.2)  # 10 of a photo's 100 cells were looked at
 
@@ -500,13 +550,31 @@ def test_a_given_pca_is_used_and_no_other(
     few = replace(dataset, photos=dataset.photos[:9])
     given = load_pca(features.folder)
     made = prepare_features(few, encoder, tmp_path / "new", components=7, pca=given, progress=False)
-    assert (made.pca.identity, made.stores[0].pca, made.stores[0].shape[1]) == (given.identity, given.identity, 4)
+    assert (made.pca.identity, made.stores[0].pca, made.stores[0].shape[1]) == (given.identity, given.identity, 6)
     assert load_pca(tmp_path / "new" / "pca.safetensors").identity == given.identity
     other = FeaturePCA(given.mean + 1, given.basis, given.variance)
     never = cast("Encoder", Never(encoder))
     with pytest.raises(FeatureStoreError, match=f"holds features of PCA {given.identity}, not {other.identity}"):
         prepare_features(dataset, never, folder, pca=other, mirrored=True, progress=False)
-    assert prepare_features(dataset, never, folder, pca=given, mirrored=True, progress=False).pca.components == 4
+    assert prepare_features(dataset, never, folder, pca=given, mirrored=True, progress=False).pca.components == 6
+
+
+def test_features_for_a_pack_of_before(dataset: "Dataset", encoder: "Encoder", tmp_path: Path) -> None:
+    """Its PCA reads Xception's last cells alone: so do its features, and they carry the identity that it knows."""
+    generator = np.random.default_rng(0)
+    basis = generator.normal(scale=0.02, size=(2048, 5)).astype(np.float32)
+    former = FeaturePCA(np.zeros(2048, np.float32), basis, 0.9)
+    for keep_full in (False, True):
+        made = prepare_features(
+            dataset, encoder, tmp_path / str(keep_full), pca=former, keep_full=keep_full, progress=False
+        )
+        [store] = made.stores
+        assert (store.encoder, store.pca, store.shape) == (encoder.identity.former, former.identity, (100, 5))
+    pixels = np.stack([load_photo(dataset.photos[0].path, 299)])
+    expected = former(encoder.grid(pixels)[..., :2048].astype(np.float16))
+    assert np.abs(store.read([dataset.photos[0].name]) - expected).max() < 0.01
+    again = prepare_features(dataset, cast("Encoder", Never(encoder)), tmp_path / "False", pca=former, progress=False)
+    assert again.pca.identity == former.identity
 
 
 def test_what_does_not_fit_is_told_before_the_first_photo(folder: Path, dataset: "Dataset", encoder: "Encoder") -> None:
@@ -596,7 +664,7 @@ def test_a_bad_photo_of_the_dataset_stops_nothing(dataset: "Dataset", tmp_path: 
     (tmp_path / "bad.jpg").write_text("no photo")
     photos = [(dataset.photos[0].name, dataset.photos[0].path), ("bad.jpg", tmp_path / "bad.jpg")]
     store = extract_features(photos, encoder, tmp_path / "store", progress=False)
-    assert store.read([dataset.photos[0].name]).shape == (1, 100, 2048)
+    assert store.read([dataset.photos[0].name]).shape == (1, 100, 2840)
     assert store.faults == {"bad.jpg": f"{tmp_path / 'bad.jpg'}: is not an image that Pillow can read"}
 
 
@@ -613,7 +681,7 @@ def test_open_what_is_not_there(tmp_path: Path, folder: Path) -> None:
         ("pca.safetensors", "is no PCA of polycap's"),
         ("plain/store.json", "no feature store here"),
         ("mirrored/store.json", "no feature store here"),
-        ("plain/features.f16", "0 bytes; expected 6,400"),
+        ("plain/features.f16", "0 bytes; expected 9,600"),
     ],
 )
 def test_open_what_is_broken(folder: Path, file: str, reason: str) -> None:

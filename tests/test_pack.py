@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tiny import KINDS, change_json, decoder_settings, make_card, make_decoder, make_features
+from tiny import CELLS, CHANNELS, KINDS, change_json, decoder_settings, make_card, make_decoder, make_features
 
 from polycap.backend import keras
 from polycap.decoder.base import Decoder
@@ -191,9 +191,23 @@ def test_the_card_has_intervals_people_and_diversity(pack: Path) -> None:
 
 def test_another_encoder_is_refused(saved: Path) -> None:
     pack = load_pack(saved)
-    pack.require_encoder("tiny")
+    pack.require_encoder(["another", "tiny"])
     with pytest.raises(PackError, match="trained for encoder tiny, but the encoder at hand is another"):
-        pack.require_encoder("another")
+        pack.require_encoder(["another", "third"])
+
+
+def test_a_pack_reads_the_first_channels(saved: Path, tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """An encoder that gives more than the one that it was trained with is one of its kind."""
+    decoder = make_decoder(KINDS[0], vocab_size=tiny_tokenizer.vocab_size)
+    save_pack(tmp_path, make_card(decoder, tiny_tokenizer), named_weights(decoder), tiny_tokenizer, None)
+    for pack in (load_pack(saved), load_pack(tmp_path)):
+        channels = pack.pca.channels if pack.pca else CHANNELS
+        grid = make_features(2, channels=channels + 5)
+        pack.require_grid(CELLS, channels + 5)
+        np.testing.assert_array_equal(pack.reduce(grid), pack.reduce(grid[..., :channels]))
+        assert pack.reduce(grid).shape == (2, CELLS, pack.card.decoder.channels)
+        with pytest.raises(PackError, match=f"reads {CELLS} cells of {channels} channels; the encoder gives"):
+            pack.require_grid(CELLS, channels - 1)
 
 
 # --- what is broken ---

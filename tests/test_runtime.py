@@ -77,15 +77,15 @@ def test_search_finds_what_keras_finds(kind: str, tmp_path: Path, tiny_tokenizer
 @pytest.mark.usefixtures("cache")
 def test_the_encoder_sees_what_keras_sees(encoder: Any, encoder_weights: Path) -> None:
     exported = OpenVINORuntime().encoder(encoder_weights)
-    assert (exported.identity, exported.size, exported.cells, exported.channels) == (
+    assert (exported.identity, exported.size, exported.cells, exported.blocks) == (
         encoder.identity,
         encoder.size,
         encoder.cells,
-        encoder.channels,
+        encoder.blocks,
     )
     photos = np.random.default_rng(0).integers(0, 256, (2, 299, 299, 3), dtype=np.uint8)
     one, other = exported.grid(photos), encoder.grid(photos)
-    assert one.shape == other.shape == (2, 100, 2048)
+    assert one.shape == other.shape == (2, 100, 2840)
     assert one.dtype == np.float32
     assert exported.precision == encoder.precision == "f32"  # as tiny.py says
     np.testing.assert_allclose(one, other, atol=1e-5 * float(np.abs(other).max()))

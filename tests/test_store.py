@@ -16,6 +16,7 @@ from PIL import Image
 
 from polycap.errors import FeatureStoreError
 from polycap.features.extract import BATCH_SIZE, extract_features
+from polycap.features.identity import EncoderIdentity
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.hashes import HashCache
 
@@ -31,9 +32,9 @@ class TinyEncoder:
     It writes the photos it sees (their red is their number) to `log`, and dies in its call number `dies_in`.
     """
 
-    identity = "tiny"
+    identity = EncoderIdentity("tiny", "tiny")
     precision = "f32"
-    size, cells, channels = 4, 4, 6
+    size, cells, blocks = 4, 4, (6,)
 
     def __init__(self, log: Path, dies_in: int = 0) -> None:
         self.log = log

@@ -78,7 +78,7 @@ def finished_world(tiny_data: Path, encoder_weights: Path, tmp_path_factory: pyt
 @pytest.fixture
 def quick_encoder(encoder: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The encoder, its network replaced by a product: what it returns still depends on the photo, but at once."""
-    colours = np.random.default_rng(0).normal(size=(3, encoder.channels)).astype(np.float32)
+    colours = np.random.default_rng(0).normal(size=(3, sum(encoder.blocks))).astype(np.float32)
 
     def grid(photos: Any) -> Any:
         cells = photos[:, 15::30, 15::30].reshape(len(photos), encoder.cells, 3)  # a pixel of each of 10 × 10 cells

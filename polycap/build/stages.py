@@ -90,7 +90,7 @@ class FeaturesStage(_JobStage):
         facts = {
             "photos": digest(photos),
             "train split": digest([photo.name for photo in job.dataset.split("train")]),
-            "encoder": expected_identity(job.arguments.encoder_weights, job.hashes.get),
+            "encoder": expected_identity(job.arguments.encoder_weights, job.hashes.get).whole,
             "components": str(job.arguments.components),
             "mirrored": str(job.arguments.mirrored),
         }

@@ -44,13 +44,13 @@ def data_fetch(
 def make_features(
     data: Annotated[Path, typer.Argument(help="The dataset's folder.")],
     out: Annotated[Path, typer.Option(help="Where the features go.")] = Path("features"),
-    components: Annotated[int, typer.Option(min=1, max=2048, help="Channels per cell after the PCA.")] = 512,
+    components: Annotated[int, typer.Option(min=1, max=2048, help="The last cells' channels after the PCA.")] = 512,
     pca: Annotated[
         Path | None,
         typer.Option(help="A pack whose PCA to use, as `polycap train --start PACK` needs; else one is fitted."),
     ] = None,
     mirrored: Annotated[bool, typer.Option(help="Make a second view, flipped left to right.")] = True,
-    keep_full: Annotated[bool, typer.Option(help="Keep the unreduced features, 3.3 GB a view.")] = False,
+    keep_full: Annotated[bool, typer.Option(help="Keep the unreduced features, 4.6 GB a view.")] = False,
     encoder_weights: Weights = None,
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
@@ -74,7 +74,7 @@ def make_features(
             keep_full=keep_full,
         )
     note_all(f"{name}: {reason}" for name, reason in features.stores[0].faults.items())
-    kept = f"{features.pca.components} components keep {features.pca.variance:.1%} of the variance"
+    kept = f"{features.pca.blocks[0][1]} components of the last cells keep {features.pca.variance:.1%} of the variance"
     typer.echo(f"{out}: {len(dataset.photos)} photos, {len(features.stores)} views; {kept}")
 
 

@@ -105,7 +105,7 @@ def build(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A training setting, such as epochs=20 or kind=merge.")
     ] = None,
-    components: Annotated[int | None, typer.Option(min=1, max=2048, help="Channels per cell; 512.")] = None,
+    components: Annotated[int | None, typer.Option(min=1, max=2048, help="The last cells' channels; 512.")] = None,
     mirrored: Annotated[bool | None, typer.Option(help="Train on a mirrored view, too; yes.")] = None,
     start: Annotated[
         str | None, typer.Option(help="A trained language, or a pack's folder, to begin with; '' for nothing.")

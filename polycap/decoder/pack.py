@@ -9,7 +9,7 @@
     CARD.md               the same for people
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,14 +64,18 @@ class Pack:
     tokenizer: Tokenizer
     pca: FeaturePCA | None
 
+    def reduce(self, grid: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The encoder's output as the decoder takes it: `(photos, cells, channels) float32`, of fewer channels."""
+        return self.pca(grid) if self.pca else grid[..., : self.card.decoder.channels]
+
     def require_grid(self, cells: int, channels: int) -> None:
         """Check that the pack reads an encoder's output, `(photos, cells, channels)`.
 
         Raises:
             PackError: it reads another shape.
         """
-        wanted = (self.card.decoder.cells, self.pca.mean.size if self.pca else self.card.decoder.channels)
-        if wanted != (cells, channels):
+        wanted = (self.card.decoder.cells, self.pca.channels if self.pca else self.card.decoder.channels)
+        if wanted[0] != cells or wanted[1] > channels:  # it may read the first ones alone
             raise PackError(
                 f"{self.folder}: reads {wanted[0]} cells of {wanted[1]} channels; the encoder gives {cells} of "
                 f"{channels}; install another pack"
@@ -86,16 +90,16 @@ class Pack:
         """
         return _load_decoder(self.folder, self.card.decoder)
 
-    def require_encoder(self, identity: str) -> None:
-        """Check that an encoder is the one that the decoder was trained with.
+    def require_encoder(self, identity: Sequence[str]) -> None:
+        """Check that an encoder is the one that the decoder was trained with; `identity` is the encoder's.
 
         Raises:
             PackError: it is another.
         """
-        if self.card.encoder != identity:
+        if self.card.encoder not in identity:
             raise PackError(
-                f"{self.folder}: was trained for encoder {self.card.encoder}, but the encoder at hand is {identity}; "
-                "give the weights that it was trained with, or train again"
+                f"{self.folder}: was trained for encoder {self.card.encoder}, but the encoder at hand is "
+                f"{identity[0]}; give the weights that it was trained with, or train again"
             )
 
 

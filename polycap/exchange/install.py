@@ -161,14 +161,10 @@ def _is_whole(folder: Path) -> bool:
 
 def _require_encoder(source: str, manifest: Manifest, weights: Path | None) -> None:
     identity = expected_identity(weights)
-    if identity.startswith("file "):  # weights that only the network can read
-        from polycap.features.encoder import Encoder
-
-        identity = Encoder.load(weights).identity
-    if manifest.encoder != identity:
+    if manifest.encoder not in identity:
         raise PackError(
-            f"{source}: was trained for encoder {manifest.encoder}, but the encoder here is {identity}; get a pack "
-            "for this one, or give the weights that it was trained with (--encoder-weights)"
+            f"{source}: was trained for encoder {manifest.encoder}, but the encoder here is {identity.whole}; get a "
+            "pack for this one, or give the weights that it was trained with (--encoder-weights)"
         )
 
 
@@ -202,7 +198,7 @@ def _verify(folder: Path, manifest: Manifest, source: str) -> Language:
             raise PackError(" | ".join(map(str, faults)))
         pack = load_pack(language.own_pack_folder)
         _ = pack.decoder  # its tensors are of the right names and shapes
-        pack.require_encoder(manifest.encoder)
+        pack.require_encoder([manifest.encoder])
         pack.require_grid(CELLS, CHANNELS)
         _check_card(pack.card.language, manifest.language)
         try:

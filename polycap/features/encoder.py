@@ -9,29 +9,29 @@ from numpy.typing import NDArray
 
 from polycap.backend import has_bfloat16, quiet
 from polycap.features.architecture import build_xception, cells_of
-from polycap.features.identity import CELLS, CHANNELS, PREPROCESSING, SIZE, encoder_identity
+from polycap.features.identity import BLOCKS, CELLS, PREPROCESSING, SIZE, EncoderIdentity, encoder_identity
 from polycap.features.weights import Tensors, find_weights, tensors_hash
 
 __all__ = ["PREPROCESSING", "Encoder"]
 
 
 class Encoder:
-    """Xception without its top: a photo becomes 10 × 10 cells of 2048 channels.
+    """Xception without its top, and colours: a photo becomes 10 × 10 cells of 2840 channels.
 
-    Reference: Chollet (2017), "Xception: Deep Learning with Depthwise Separable Convolutions", arXiv:1610.02357.
+    See `polycap.features.architecture` for what they are.
 
     Attributes:
-        identity: a hash of the tensors and the preprocessing, not of the file they came in. Feature stores and packs
-            carry it and refuse another's.
+        identity: hashes of the tensors and the preprocessing, not of the file they came in. Feature stores and packs
+            carry one and refuse another's.
         precision: bf16 where TensorFlow rounds what convolutions multiply, else f32.
     """
 
     size = SIZE
     cells = CELLS
-    channels = CHANNELS
+    blocks = BLOCKS
 
     def __init__(self, tensors: Tensors) -> None:
-        self.identity = encoder_identity(tensors_hash(tensors))
+        self.identity: EncoderIdentity = encoder_identity(tensors_hash(tensors))
         self.precision = "bf16" if has_bfloat16() else "f32"
         self._network = _freeze(tensors)
 
@@ -45,7 +45,7 @@ class Encoder:
         return cls(find_weights(weights))
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2048) float32`; the pooled vector is its mean over cells."""
+        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float32`."""
         return np.asarray(self._network(photos), dtype=np.float32)
 
 

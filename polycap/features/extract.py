@@ -58,8 +58,8 @@ def extract_features(
     writer = StoreWriter(
         folder,
         [name for name, _ in photos],
-        (encoder.cells, pca.components if pca else encoder.channels),
-        encoder=encoder.identity,
+        (encoder.cells, pca.components if pca else sum(encoder.blocks)),
+        encoder=encoder.identity.of_channels(pca.channels) if pca else encoder.identity.whole,
         precision=encoder.precision,
         pca=pca.identity if pca else None,
         mirrored=mirrored,

@@ -2,12 +2,22 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from polycap.features.weights import PUBLISHED, local_weights, read_weights, tensors_hash
 from polycap.files import digest
 
-__all__ = ["CELLS", "CHANNELS", "PREPROCESSING", "SIZE", "encoder_identity", "expected_identity", "weights_identity"]
+__all__ = [
+    "BLOCKS",
+    "CELLS",
+    "CHANNELS",
+    "PREPROCESSING",
+    "SIZE",
+    "EncoderIdentity",
+    "encoder_identity",
+    "expected_identity",
+    "weights_identity",
+]
 
 Cached: TypeAlias = Callable[[Path, str, Callable[[Path], str]], str]
 
@@ -15,7 +25,9 @@ SIZE = 299
 """Side of the encoder's input, pixels."""
 CELLS = 100
 """Cells of its output: 10 × 10, row by row."""
-CHANNELS = 2048
+BLOCKS: tuple[int, ...] = (2048, 728, 64)
+"""What a cell's channels are: Xception's last ones, those of its middle flow, and how much there is of each colour."""
+CHANNELS = sum(BLOCKS)
 """Channels of a cell."""
 
 PREPROCESSING = {
@@ -28,16 +40,31 @@ PREPROCESSING = {
 }
 
 
-def encoder_identity(tensors: str) -> str:
+_BESIDE = {"middle": "block13_sepconv1_act, means of 3 × 3", "colours": "4 × 4 × 4, trilinear"}
+
+
+class EncoderIdentity(NamedTuple):
+    """The identity of an encoder, and that of its first block alone, which packs and features of before have."""
+
+    whole: str
+    former: str
+
+    def of_channels(self, channels: int) -> str:
+        """The identity of what makes the first `channels` channels."""
+        return self.former if channels <= BLOCKS[0] else self.whole
+
+
+def encoder_identity(tensors: str) -> EncoderIdentity:
     """The identity of the encoder whose tensors have this `tensors_hash`."""
-    return digest({"tensors": tensors, **PREPROCESSING})
+    former = {"tensors": tensors, **PREPROCESSING}
+    return EncoderIdentity(digest({**former, **_BESIDE}), digest(former))
 
 
 def _compute(path: Path, _kind: str, compute: Callable[[Path], str]) -> str:
     return compute(path)
 
 
-def weights_identity(path: Path, cached: Cached = _compute) -> str:
+def weights_identity(path: Path, cached: Cached = _compute) -> EncoderIdentity:
     """The identity of the encoder with the weights in a file, without loading the network.
 
     Args:
@@ -52,7 +79,7 @@ def weights_identity(path: Path, cached: Cached = _compute) -> str:
     return encoder_identity(cached(path, "tensors", lambda path: tensors_hash(read_weights(path))))
 
 
-def expected_identity(weights: Path | None = None, cached: Cached = _compute) -> str:
+def expected_identity(weights: Path | None = None, cached: Cached = _compute) -> EncoderIdentity:
     """The identity that `Encoder.load(weights)` will have. Weights that are not here yet will be the published ones.
 
     Args:

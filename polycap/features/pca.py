@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +25,33 @@ PCA_FILE = "pca.safetensors"
 class FeaturePCA:
     """An affine map of cells: `(…, channels) → (…, components) float32`, centred, of mean square 1.
 
+    Channels of several kinds have components of their own: then the basis is of blocks, and zero elsewhere.
+
     Attributes:
         mean: `(channels,) float32`.
-        basis: `(channels, components) float32`, principal axes times one common scale.
-        variance: the share of the variance that the components keep, 0–1.
+        basis: `(channels, components) float32`, principal axes times one scale a block.
+        variance: the share of the first block's variance that its components keep, 0–1.
+        blocks: channels and components of each block.
     """
 
-    def __init__(self, mean: NDArray[np.float32], basis: NDArray[np.float32], variance: float) -> None:
+    def __init__(
+        self,
+        mean: NDArray[np.float32],
+        basis: NDArray[np.float32],
+        variance: float,
+        blocks: Sequence[tuple[int, int]] = (),
+    ) -> None:
         # Kept at the precision in which a pack stores it, so that stored and freshly fitted maps agree to the bit.
         self.mean = mean.astype(np.float16).astype(np.float32)
         self.basis = basis.astype(np.float16).astype(np.float32)
         self.variance = variance
+        self.blocks = tuple(blocks) or ((int(basis.shape[0]), int(basis.shape[1])),)
         self._offset = self.mean @ self.basis  # (components,)
+
+    @property
+    def channels(self) -> int:
+        """Channels before the map: the first ones of a cell."""
+        return int(self.mean.size)
 
     @property
     def components(self) -> int:
@@ -48,13 +65,17 @@ class FeaturePCA:
         return hashlib.sha256(content).hexdigest()[:16]
 
     def __call__(self, grid: NDArray[np.float32] | NDArray[np.float16]) -> NDArray[np.float32]:
-        """Map `(…, channels)` to `(…, components) float32`."""
-        flat = np.asarray(grid, dtype=np.float32).reshape(-1, self.mean.size)
+        """Map `(…, channels)` to `(…, components) float32`; channels beyond the map's own are not read."""
+        flat = np.asarray(grid[..., : self.channels], dtype=np.float32).reshape(-1, self.channels)
         return (flat @ self.basis - self._offset).reshape(*grid.shape[:-1], self.components)
 
     def save(self, path: Path) -> None:
-        """Write the map as float16 safetensors, atomically."""
-        tensors = {"mean": self.mean.astype(np.float16), "basis": self.basis.astype(np.float16)}
+        """Write the map as float16 safetensors, atomically: of several blocks each is a tensor."""
+        basis = self.basis.astype(np.float16)
+        tensors = {"mean": self.mean.astype(np.float16)}
+        for number, (rows, columns) in enumerate(_places(self.blocks)):
+            name = f"basis{number}" if len(self.blocks) > 1 else "basis"
+            tensors[name] = np.ascontiguousarray(basis[rows, columns])
         with atomic_path(path) as temporary:
             save_file(tensors, temporary, metadata={"variance": repr(self.variance)})
 
@@ -68,23 +89,50 @@ class FeaturePCA:
         try:
             with safe_open(path, framework="numpy") as file:
                 variance = float((file.metadata() or {}).get("variance", "nan"))
-                mean, basis = (file.get_tensor(name) for name in ("mean", "basis"))
-            if (mean.ndim, basis.ndim) != (1, 2) or not (np.isfinite(mean).all() and np.isfinite(basis).all()):
-                raise ValueError(f"mean {mean.shape} and basis {basis.shape}, or numbers that are none")
-            return cls(mean, basis, variance)
+                mean = file.get_tensor("mean")
+                parts = [file.get_tensor(name) for name in sorted(file.keys()) if name.startswith("basis")]
+            shapes = [part.shape for part in parts]
+            fits = mean.ndim == 1 and all(len(shape) == 2 for shape in shapes)
+            if not fits or sum(shape[0] for shape in shapes) != mean.size:
+                raise ValueError(f"mean {mean.shape} and bases {shapes}")
+            if not all(np.isfinite(numbers).all() for numbers in (mean, *parts)):
+                raise ValueError("numbers that are none")
+            return cls(mean, _join(parts), variance, shapes)
         except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
             raise FeatureStoreError(f"{path}: is no PCA of polycap's ({error}); make it again") from error
 
 
+def _places(blocks: Sequence[tuple[int, int]]) -> list[tuple[slice, slice]]:
+    """Where blocks of these shapes lie, one after the other along the diagonal."""
+    ends = np.cumsum([(0, 0), *blocks], axis=0).tolist()
+    return [(slice(top, bottom), slice(left, right)) for (top, left), (bottom, right) in pairwise(ends)]
+
+
+def _join(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The matrix that has these blocks along its diagonal."""
+    shapes = [part.shape for part in parts]
+    joined = np.zeros(np.sum(shapes, axis=0), dtype=parts[0].dtype)
+    for place, part in zip(_places(shapes), parts, strict=True):
+        joined[place] = part
+    return joined
+
+
 def fit_pca(
-    store: FeatureStore, names: Sequence[str], components: int, *, cells_per_photo: int = 10, seed: int = 0
+    store: FeatureStore,
+    names: Sequence[str],
+    components: int | Sequence[int],
+    *,
+    blocks: Sequence[int] = (),
+    cells_per_photo: int = 10,
+    seed: int = 0,
 ) -> FeaturePCA:
     """Fit on randomly chosen cells of the given photos: train photos, so that nothing of dev or test leaks in.
 
     Args:
         store: an unreduced store that has the photos.
         names: the photos to fit on.
-        components: channels to keep.
+        components: channels to keep, or those of each block.
+        blocks: how many channels are of each kind; without it, all are of one.
         cells_per_photo: how many of a photo's cells take part; neighbouring cells are alike. More where photos are so
             few that there would not be a cell for each component.
         seed: chooses the cells.
@@ -98,26 +146,37 @@ def fit_pca(
     except ImportError as error:
         raise PolycapError('the PCA needs scikit-learn: pip install "polycap[train]"') from error
 
-    generator = np.random.default_rng(seed)
+    kept = [components] if isinstance(components, int) else list(components)
     cells, channels = store.shape
-    take = min(max(cells_per_photo, -(-components // max(len(names), 1))), cells)
-    most = min(channels, len(names) * take)
-    if not 1 <= components <= most:
-        raise FeatureStoreError(
-            f"{components} components: must be from 1 to {most}, the smaller of {channels} channels and "
-            f"{len(names) * take} cells to fit on"
-        )
+    shapes = list(zip(blocks or (channels,), kept, strict=True))
+    take = min(max(cells_per_photo, -(-max(kept) // max(len(names), 1))), cells)
+    for size, count in shapes:
+        most = min(size, len(names) * take)
+        if not 1 <= count <= most:
+            raise FeatureStoreError(
+                f"{count} components: must be from 1 to {most}, the smaller of {size} channels and "
+                f"{len(names) * take} cells to fit on"
+            )
+    generator = np.random.default_rng(seed)
     sample = np.empty((len(names) * take, channels), dtype=np.float32)
     for position, row in enumerate(store.rows(names)):
         chosen = np.sort(generator.choice(cells, take, replace=False))
         sample[position * take : (position + 1) * take] = store.features[row][chosen]
-    pca = PCA(components, svd_solver="covariance_eigh").fit(sample)
-    scale = np.sqrt(components / pca.explained_variance_.sum())
-    return FeaturePCA(pca.mean_, (pca.components_.T * scale), float(pca.explained_variance_ratio_.sum()))
+    fitted = [
+        PCA(count, svd_solver="covariance_eigh").fit(sample[:, rows])
+        for (rows, _), (_, count) in zip(_places(shapes), shapes, strict=True)
+    ]
+    bases = [one.components_.T * np.sqrt(len(one.components_) / one.explained_variance_.sum()) for one in fitted]
+    mean = np.concatenate([one.mean_ for one in fitted])
+    return FeaturePCA(mean, _join(bases), float(fitted[0].explained_variance_ratio_.sum()), shapes)
 
 
-def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress: bool = True) -> FeatureStore:
+def reduce_store(
+    store: FeatureStore, pca: FeaturePCA, folder: Path, *, encoder: str = "", progress: bool = True
+) -> FeatureStore:
     """Write a store of the same photos with reduced channels; resumable as extraction is.
+
+    `encoder` is the identity of what makes the channels that `pca` reads; without it, the store's.
 
     Raises:
         FeatureStoreError: `store` is reduced already or unfinished, or `folder` holds another store.
@@ -130,7 +189,7 @@ def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress
         folder,
         store.names,
         shape,
-        encoder=store.encoder,
+        encoder=encoder or store.encoder,
         precision=store.precision,
         pca=pca.identity,
         mirrored=store.mirrored,

@@ -11,6 +11,7 @@
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,8 @@ __all__ = ["Features", "load_pca", "open_features", "prepare_features"]
 
 PLAIN, MIRRORED = "plain", "mirrored"
 HASHES = "hashes.json"
+SHARES = (1.0, 0.375, 0.125)
+"""So many components of each of an encoder's blocks for one of the first."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def prepare_features(
         dataset: its photos of all splits are encoded; the PCA sees the train split only.
         encoder: the shared encoder.
         folder: where the stores go.
-        components: channels after the PCA; 512 of Xception's 2048 keep about 85% of the variance.
+        components: channels of Xception's last cells after the PCA; 512 of 2048 keep about 85% of the variance. Of
+            the middle flow and the colours there are 3/8 and 1/8 as many: 768 in all.
         pca: reduce by this one and fit none: a decoder can begin with another's weights only if both read features of
             one PCA.
         mirrored: make the mirrored view too.
@@ -75,7 +79,7 @@ def prepare_features(
     # before the first photo: what doesn't fit should not be found out hours later
     begun = {view: _open_reduced(folder / view, encoder, [name for name, _ in photos]) for view in views}
     if pca is not None:
-        components = pca.components
+        components = pca.blocks[0][1]
         _use_pca(folder, pca, any(begun.values()))
     elif (folder / PCA_FILE).is_file() or any(begun.values()):
         _load_pca(folder, components)
@@ -91,7 +95,9 @@ def prepare_features(
             extract(folder / view, pca=_load_pca(folder, components))
             continue
         store = extract(full)
-        reduce_store(store, _pca(folder, dataset, store, components), folder / view, progress=progress)
+        fitted = _pca(folder, dataset, store, components, encoder.blocks)
+        made_by = encoder.identity.of_channels(fitted.channels)
+        reduce_store(store, fitted, folder / view, encoder=made_by, progress=progress)
         if not keep_full:
             shutil.rmtree(full)
     hashes.save()
@@ -120,8 +126,8 @@ def _open_reduced(folder: Path, encoder: PhotoEncoder, names: list[str]) -> Feat
         return None
     store = FeatureStore(folder)
     require_precision(folder.parent, store.precision, encoder.precision)
-    if store.encoder != encoder.identity or store.names != names:
-        what = "other photos" if store.names != names else f"encoder {store.encoder}, not {encoder.identity}"
+    if store.encoder not in encoder.identity or store.names != names:
+        what = "other photos" if store.names != names else f"encoder {store.encoder}, not {encoder.identity.whole}"
         # the whole folder: the PCA in it was fitted on those, too
         raise FeatureStoreError(f"{folder.parent}: holds features of {what}; choose another folder or delete this one")
     return store
@@ -131,10 +137,11 @@ def _is_complete(store: FeatureStore | None) -> bool:
     return store is not None and all(name in store or name in store.faults for name in store.names)
 
 
-def _pca(folder: Path, dataset: Dataset, full: FeatureStore, components: int) -> FeaturePCA:
+def _pca(folder: Path, dataset: Dataset, full: FeatureStore, components: int, blocks: Sequence[int]) -> FeaturePCA:
     if not (folder / PCA_FILE).is_file():
         names = [photo.name for photo in dataset.split("train") if photo.name in full]
-        fit_pca(full, names, components).save(folder / PCA_FILE)
+        kept = [max(1, min(size, int(components * share))) for size, share in zip(blocks, SHARES, strict=False)]
+        fit_pca(full, names, kept, blocks=blocks).save(folder / PCA_FILE)
     return _load_pca(folder, components)
 
 
@@ -163,6 +170,6 @@ def load_pca(path: Path) -> FeaturePCA:
 def _load_pca(folder: Path, components: int) -> FeaturePCA:
     path = folder / PCA_FILE
     pca = FeaturePCA.load(path)
-    if pca.components != components:
-        raise FeatureStoreError(f"{path}: has {pca.components} components, not {components}; choose another folder")
+    if (found := pca.blocks[0][1]) != components:
+        raise FeatureStoreError(f"{path}: has {found} components, not {components}; choose another folder")
     return pca

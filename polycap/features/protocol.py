@@ -5,6 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from polycap.features.identity import EncoderIdentity
+
 __all__ = ["PhotoEncoder"]
 
 
@@ -12,18 +14,18 @@ class PhotoEncoder(Protocol):
     """Photos → cells. `polycap.features.encoder.Encoder` is the reference.
 
     Attributes:
-        identity: a hash of the weights and the preprocessing, the same for all that computes the same.
+        identity: hashes of the weights and the preprocessing, the same for all that computes the same.
         size: side of its input, pixels.
         precision: in which numbers it computes: f32, bf16 or int8.
         cells: cells of its output.
-        channels: channels of a cell.
+        blocks: what a cell's channels are, see `polycap.features.identity`.
     """
 
-    identity: str
+    identity: EncoderIdentity
     precision: str
     size: int
     cells: int
-    channels: int
+    blocks: tuple[int, ...]
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2048) float32`."""
+        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float32`."""

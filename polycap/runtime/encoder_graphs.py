@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from polycap.errors import CaptionRuntimeError, PolycapError
-from polycap.features.identity import weights_identity
+from polycap.features.identity import EncoderIdentity, weights_identity
 from polycap.features.weights import stored_weights
 from polycap.files import cache_folder, digest
 from polycap.hashes import HashCache
@@ -40,7 +40,7 @@ class EncoderGraphs:
     """
 
     weights: Path
-    identity: str
+    identity: EncoderIdentity
 
     @classmethod
     def of(cls, weights: Path | None = None) -> "EncoderGraphs":
@@ -63,12 +63,14 @@ class EncoderGraphs:
             EncoderError: the weights are broken.
             CaptionRuntimeError: it can't be traced.
         """
-        return find_graph(Graph("encoder", {"identity": self.identity}, {"weights": str(self.weights.absolute())}))
+        return find_graph(
+            Graph("encoder", {"identity": self.identity.whole}, {"weights": str(self.weights.absolute())})
+        )
 
     @property
     def int8_folder(self) -> Path:
         """Where the int8 graph is, or goes."""
-        return cache_folder() / "int8" / digest([self.identity, RECIPE])
+        return cache_folder() / "int8" / digest([self.identity.whole, RECIPE])
 
     def int8(self) -> Path:
         """The int8 graph.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from polycap.decoder.found import Found
 from polycap.errors import CaptionRuntimeError
-from polycap.features.identity import CELLS, CHANNELS, SIZE
+from polycap.features.identity import BLOCKS, CELLS, CHANNELS, SIZE, EncoderIdentity
 from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings
 from polycap.processor import has_amx
@@ -67,9 +67,9 @@ class ExportedEncoder:
 
     size = SIZE
     cells = CELLS
-    channels = CHANNELS
+    blocks = BLOCKS
 
-    def __init__(self, identity: str, precision: str, model: Path, computed: str) -> None:
+    def __init__(self, identity: EncoderIdentity, precision: str, model: Path, computed: str) -> None:
         self.identity, self.precision = identity, precision
         self._model, self._computed = model, computed
         self._one = _compile(model, computed)
