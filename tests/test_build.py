@@ -131,7 +131,7 @@ def make_place(folder: Path) -> Place:
 def _encoder(quick_encoder: Any, encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loaded already, quick, and of so few channels that the PCA is quick, too."""
     grid = quick_encoder.grid
-    monkeypatch.setattr(quick_encoder, "channels", 16)
+    monkeypatch.setattr(quick_encoder, "blocks", (16,))
     monkeypatch.setattr(quick_encoder, "grid", lambda photos: grid(photos)[..., :16])
     monkeypatch.setenv("POLYCAP_XCEPTION_WEIGHTS", str(encoder_weights))
     monkeypatch.setattr("polycap.features.encoder.Encoder.load", lambda _=None: quick_encoder)

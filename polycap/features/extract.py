@@ -13,7 +13,7 @@ from tqdm import tqdm
 from polycap.errors import FeatureStoreError, PhotoError
 from polycap.features.images import Photograph, load_photo
 from polycap.features.pca import FeaturePCA
-from polycap.features.protocol import PhotoEncoder
+from polycap.features.protocol import PhotoEncoder, maker_of
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.files import sha256_file
 from polycap.hashes import HashCache
@@ -59,7 +59,7 @@ def extract_features(
         folder,
         [name for name, _ in photos],
         (encoder.cells, pca.components if pca else sum(encoder.blocks)),
-        encoder=encoder.identity.of_channels(pca.channels) if pca else encoder.identity.whole,
+        encoder=maker_of(pca.channels, encoder) if pca else encoder.identity.whole,
         precision=encoder.precision,
         pca=pca.identity if pca else None,
         mirrored=mirrored,

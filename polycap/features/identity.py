@@ -49,10 +49,6 @@ class EncoderIdentity(NamedTuple):
     whole: str
     former: str
 
-    def of_channels(self, channels: int) -> str:
-        """The identity of what makes the first `channels` channels."""
-        return self.former if channels <= BLOCKS[0] else self.whole
-
 
 def encoder_identity(tensors: str) -> EncoderIdentity:
     """The identity of the encoder whose tensors have this `tensors_hash`."""

@@ -20,7 +20,7 @@ from polycap.dataset import Dataset
 from polycap.errors import FeatureStoreError
 from polycap.features.extract import extract_features
 from polycap.features.pca import PCA_FILE, FeaturePCA, fit_pca, reduce_store
-from polycap.features.protocol import PhotoEncoder
+from polycap.features.protocol import PhotoEncoder, maker_of
 from polycap.features.store import MANIFEST, FeatureStore, require_precision
 from polycap.files import make_folder
 from polycap.hashes import HashCache
@@ -96,8 +96,8 @@ def prepare_features(
             continue
         store = extract(full)
         fitted = _pca(folder, dataset, store, components, encoder.blocks)
-        made_by = encoder.identity.of_channels(fitted.channels)
-        reduce_store(store, fitted, folder / view, encoder=made_by, progress=progress)
+        maker = maker_of(fitted.channels, encoder)
+        reduce_store(store, fitted, folder / view, encoder=maker, progress=progress)
         if not keep_full:
             shutil.rmtree(full)
     hashes.save()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from polycap.features.identity import EncoderIdentity
 
-__all__ = ["PhotoEncoder"]
+__all__ = ["PhotoEncoder", "maker_of"]
 
 
 class PhotoEncoder(Protocol):
@@ -29,3 +29,8 @@ class PhotoEncoder(Protocol):
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float32`."""
+
+
+def maker_of(channels: int, encoder: PhotoEncoder) -> str:
+    """The identity of what makes the first `channels` channels of an encoder's cells."""
+    return encoder.identity.whole if channels == sum(encoder.blocks) else encoder.identity.former

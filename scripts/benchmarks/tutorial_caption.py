@@ -100,8 +100,8 @@ class TutorialCaptions:
 
     def __init__(self, photos: Sequence[Path], code: str) -> None:
         self._photos = photos
-        self._encoder = encoder_network(None)
-        self._loop, self._pca = _word_by_word(code)
+        self._encoder = encoder_network(pooled=False)
+        self._loop, self._reduce = _word_by_word(code)
         self.about = "a loop of model.predict per photo and per word, greedy, same decoder; Keras, TensorFlow, float32"
         self.size = f"{len(photos)} photos"
 
@@ -117,17 +117,16 @@ class TutorialCaptions:
         return Turn(len(self._photos), time.perf_counter() - start)
 
     def _caption(self, photo: Path) -> str:
-        grid = self._encoder.predict(read_photo(photo), verbose=0)  # (1, 10, 10, 2048)
-        cells = grid.reshape(-1, grid.shape[-1])
-        return self._loop.caption(self._pca(cells) if self._pca else cells)
+        cells = self._encoder.predict(read_photo(photo), verbose=0)  # (1, 100, 2840)
+        return self._loop.caption(self._reduce(cells)[0])
 
 
 def _word_by_word(code: str) -> tuple[WordByWord, Any]:
-    """The loop over the decoder of a language's pack, as long as its search, and the pack's PCA."""
+    """The loop over the decoder of a language's pack, as long as its search, and how the pack reduces cells."""
     plain_keras()
     from polycap.decoder.pack import load_pack
     from polycap.registry import get_language
 
     language = get_language(code)
     pack = load_pack(language.pack_folder)
-    return WordByWord(pack.decoder, pack.tokenizer, language.decoding.max_length), pack.pca
+    return WordByWord(pack.decoder, pack.tokenizer, language.decoding.max_length), pack.reduce

@@ -16,13 +16,18 @@ from benchmarks.tutorial import plain_keras, without_xla
 __all__ = ["TutorialFeatures", "encoder_network", "read_photo"]
 
 
-def encoder_network(pooling: str | None) -> Any:
-    """Xception without its top and with the published weights, pooled ("avg") or a grid (None)."""
+def encoder_network(pooled: bool) -> Any:
+    """Xception without its top and with the published weights, pooled, or the cells that polycap's decoders read."""
     keras = plain_keras()
+    from polycap.features.architecture import cells_of
     from polycap.features.weights import find_weights
 
+    pooling = "avg" if pooled else None
     model = keras.applications.Xception(weights=None, include_top=False, pooling=pooling, input_shape=(299, 299, 3))
     model.set_weights(find_weights())
+    if not pooled:
+        photos = keras.Input((299, 299, 3))
+        model = keras.Model(photos, cells_of(model, (photos + 1.0) * 127.5))
     return without_xla(model)
 
 
@@ -46,7 +51,7 @@ class TutorialFeatures:
     def __init__(self, photos: Sequence[Path]) -> None:
         self._photos = photos
         self.size = f"{len(photos)} photos"
-        self._model = encoder_network("avg")
+        self._model = encoder_network(pooled=True)
 
     def warm_up(self) -> None:
         """The first call traces the network."""
