@@ -12,6 +12,7 @@ from PIL.Image import Image
 
 from polycap.decoder.found import NEVER
 from polycap.decoder.pack import Pack, load_pack
+from polycap.decoder.risk import in_order
 from polycap.errors import PhotoError
 from polycap.features.extract import Decoded, decode_batches, one_ahead
 from polycap.features.images import PhotoBytes, Photograph
@@ -65,7 +66,8 @@ class Captioner:
         pack.require_encoder(encoder.identity)
         pack.require_grid(encoder.cells, sum(encoder.blocks))
         self.language, self.pack, self.encoder = language, pack, encoder
-        self._search = (runtime or open_runtime()).search(pack, settings or language.decoding)
+        self._settings = settings or language.decoding
+        self._search = (runtime or open_runtime()).search(pack, self._settings)
 
     @classmethod
     def load(
@@ -126,7 +128,7 @@ class Captioner:
 
     def decode_reduced(self, features: NDArray[Any], n_best: int = 1) -> list[tuple[Candidate, ...]]:
         """Captions from features that the pack's PCA has reduced, `(photos, cells, channels)`."""
-        found = self._search.find(features)
+        found = in_order(self._search.find(features), self._settings)
         return [
             self._candidates(*beams, n_best)
             for beams in zip(found.token_ids, found.scores, found.log_probs, strict=True)
@@ -139,7 +141,7 @@ class Captioner:
         log_probs: NDArray[np.float32],
         n_best: int,
     ) -> tuple[Candidate, ...]:
-        """Different pieces may spell the same text: each text once, with its best score and single spaces."""
+        """Different pieces may spell the same text: each text once, as its first tokens have it, with single spaces."""
         unique: dict[str, Candidate] = {}
         for ids, score, log_prob in zip(token_ids, scores, log_probs, strict=True):
             if score > NEVER / 2:

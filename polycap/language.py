@@ -187,6 +187,9 @@ class DecodingSettings(_Table):
     min_length: int = Field(default=3, ge=0, le=511, description="a whole number of tokens, 0 to 511")
     no_repeat_ngram: int = Field(default=3, ge=0, le=16, description="a whole number of tokens, 0 (off) to 16")
     no_repeat_token: bool = Field(default=True, description="true or false: whether a token may not follow itself")
+    minimum_bayes_risk: bool = Field(
+        default=False, description="true or false: whether the hypothesis most like all is said, not the likeliest"
+    )
 
 
 def _words(notions: Any) -> tuple[str, ...]:

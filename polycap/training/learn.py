@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from polycap.dataset import Photo, chief_origin
 from polycap.decoder.base import Decoder
 from polycap.decoder.pack import assign_weights, named_weights
+from polycap.decoder.risk import in_order
 from polycap.decoder.sample import Sampler
 from polycap.decoder.search import Search
 from polycap.errors import TrainingError
@@ -207,13 +208,14 @@ def _dev_score(inputs: TrainingInputs, decoder: Decoder, tokenizer: Tokenizer) -
         raise TrainingError(f"{inputs.dataset.folder}: of no caption of the dev split anything is left once normalised")
     bleu_metric(inputs.language.evaluation.sacrebleu_tokenizer)  # raises now, not after an epoch, where there is none
     references = [_references(inputs.language, photo) for photo in photos]
-    store, search = inputs.stores[0], Search(decoder, inputs.language.decoding)
+    store, settings = inputs.stores[0], inputs.language.decoding
+    search = Search(decoder, settings)
     rows = store.rows(photo.name for photo in photos)
 
     def score() -> float:
         captions: list[str] = []
         for start in range(0, len(rows), 50):
-            found = search.find(store.features[rows[start : start + 50]])
+            found = in_order(search.find(store.features[rows[start : start + 50]]), settings)
             captions += [tokenizer.decode(ids) for ids in found.token_ids[:, 0]]
         return bleu(captions, references, tokenizer=inputs.language.evaluation.sacrebleu_tokenizer)
 
