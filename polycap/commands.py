@@ -203,10 +203,16 @@ def _find_all(paths: Sequence[Path]) -> "tuple[list[Path | PhotoBytes], dict[Pat
     errors: dict[Path, str] = {}
     for path in paths:
         try:
-            photos += [PhotoBytes("-", sys.stdin.buffer.read())] if path == STANDARD_INPUT else find_photos(path)
+            photos += [_standard_input()] if path == STANDARD_INPUT else find_photos(path)
         except PhotoError as error:
             errors[path] = str(error)
     return photos, errors
+
+
+def _standard_input() -> PhotoBytes:
+    if sys.stdin is None:  # as a service may be started
+        raise PhotoError("-: standard input is closed; give a file, or a pipe")
+    return PhotoBytes("-", sys.stdin.buffer.read())
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -150,7 +150,9 @@ def reduced_features(
     """
     pca = captioner.pack.pca
     if store is not None:
-        store.require(captioner.pack.card.encoder, store.pca and (pca.identity if pca else None))
+        whole = captioner.encoder.identity.whole  # reduced by the pack itself, which fits the encoder
+        encoder = whole if store.pca is None and store.encoder == whole else captioner.pack.card.encoder
+        store.require(encoder, store.pca and (pca.identity if pca else None))
         found = store.features[store.rows(photo.name for photo in photos)].astype(np.float32)
         return found if store.pca else captioner.pack.reduce(found)
     grids = []

@@ -52,5 +52,5 @@ class HashCache:
     def save(self) -> None:
         """Write what is new to the file."""
         if self._changed:
-            write_text(self._path, json.dumps(self._entries, ensure_ascii=False, separators=(",", ":")))
+            write_text(self._path, json.dumps(self._entries, separators=(",", ":")))
             self._changed = False

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from polycap.errors import PhotoError
 from polycap.files import write_text
-from polycap.photos import open_photo, to_rgb
+from polycap.photos import open_photo, to_rgb, upright
 
 __all__ = ["PageCaption", "PageRow", "Thumbnail", "fill_template", "thumbnail", "write_page", "write_template"]
 
@@ -83,7 +83,7 @@ class _Card:
 
 
 def fill_template(template: str, **values: object) -> str:
-    """One of polycap's HTML templates with these values, escaped; odd bytes in a file's name are spelled out."""
+    """One of polycap's HTML templates with these values, escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -93,8 +93,7 @@ def fill_template(template: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filled = environment.get_template(template).render(**values) + "\n"
-    return filled.encode("utf-8", "backslashreplace").decode("utf-8")
+    return environment.get_template(template).render(**values) + "\n"
 
 
 def write_template(path: Path, template: str, **values: object) -> None:
@@ -137,10 +136,10 @@ def thumbnail(name: str, photo: Path | bytes) -> Thumbnail:
             source = io.BytesIO(photo) if isinstance(photo, bytes) else photo
             with open_photo(source) as image:
                 image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # decodes a large JPEG at a fraction of its size
-                small = to_rgb(ImageOps.exif_transpose(image))
+                small = to_rgb(upright(image))
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name}: is not an image") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow raises anything on a broken file
         raise PhotoError(f"{name}: can't be shown ({error})") from error
     small.thumbnail((MAX_SIDE, MAX_SIDE))
     buffer = io.BytesIO()

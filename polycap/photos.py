@@ -5,9 +5,9 @@ from os import PathLike
 from typing import IO
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
-__all__ = ["PHOTO_SUFFIXES", "open_photo", "to_rgb"]
+__all__ = ["PHOTO_SUFFIXES", "open_photo", "to_rgb", "upright"]
 
 # What Pillow may open as a photo: not EPS, for one, which would run Ghostscript on a stranger's program.
 # MPO, of cameras with two lenses, comes as JPEG; Pillow knows no reader of that name.
@@ -17,6 +17,18 @@ PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
 """The names of photos in a folder, in lower case."""
+
+
+# What makes a photo upright, by its EXIF orientation; 1 is upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def open_photo(source: str | PathLike[str] | IO[bytes]) -> Image.Image:
@@ -31,6 +43,15 @@ def _learn_heif() -> None:
     from pillow_heif import register_heif_opener  # here: it is large, and seldom needed before a photo is
 
     register_heif_opener(thumbnails=False)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """`image` as its EXIF orientation says, if that can be read."""
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow raises anything on broken metadata; the pixels may be whole
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

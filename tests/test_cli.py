@@ -165,6 +165,17 @@ def test_a_photo_on_standard_input(photo: Path, tmp_path: Path, monkeypatch: pyt
     empty = run_polycap("caption", "-", "--language", CODE)
     assert (empty.status, empty.out) == (1, "")
     assert "polycap: -: is not an image" in empty.err
+    monkeypatch.setattr("sys.stdin", None)
+    closed = run_polycap("caption", "-", "--language", CODE)
+    assert (closed.status, closed.out) == (1, "")
+    assert "polycap: -: standard input is closed" in closed.err
+
+
+def test_a_path_of_an_empty_variable() -> None:
+    """Not the folder that one happens to be in."""
+    found = run_polycap("caption", "")
+    assert (found.status, found.out) == (1, "")
+    assert 'polycap: "": names no photo' in found.err
 
 
 def test_several_languages_and_a_page(

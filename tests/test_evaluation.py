@@ -88,7 +88,11 @@ def test_an_unreduced_store(captioner: Captioner, tiny_dataset: Dataset, tmp_pat
     photos = [(photo.name, photo.path) for photo in tiny_dataset.split("dev")]
     full = extract_features(photos, captioner.encoder, tmp_path / "full", progress=False)
     assert full.pca is None
-    assert evaluate(captioner, tiny_dataset, "dev", store=full) == evaluate(captioner, tiny_dataset, "dev")
+    scores = evaluate(captioner, tiny_dataset, "dev")
+    assert evaluate(captioner, tiny_dataset, "dev", store=full) == scores
+    card = captioner.pack.card.model_copy(update={"encoder": captioner.encoder.identity.former})
+    former = Captioner(captioner.language, replace(captioner.pack, card=card), captioner.encoder)
+    assert evaluate(former, tiny_dataset, "dev", store=full) == scores
 
 
 def test_other_references(captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore) -> None:

@@ -398,6 +398,9 @@ class Bomb:
 
 PICKLE = pickle.dumps([Bomb()] * 3)
 DEEP = b"[" * 100_000
+NESTED: dict[str, Any] = {}
+for _ in range(600):
+    NESTED = {"a": NESTED}
 
 INSIDE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "an extra file": (lambda files: {**files, "pack/more": b""}, "holds 'pack/more', which no pack file has"),
@@ -420,6 +423,11 @@ INSIDE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "a card without end": (lambda files: {**files, "pack/card.json": DEEP}, "is not JSON"),
     "a card that names a path": (set_key("pack/card.json", files={"../x": {"size": 0, "sha256": "0" * 64}}), "files"),
     "scores that are none": (set_key("pack/card.json", scores=[SCORES | {"bleu1": "high"}]), "scores that are none"),
+    "a score beyond all numbers": (
+        set_key("pack/card.json", scores=[SCORES | {"bleu1": 10**400}]),
+        "scores that are none",
+    ),
+    "data without end": (set_key("pack/card.json", data=NESTED), "card.json"),
     "scores of nothing": (set_key("pack/card.json", scores=[{}]), "card.json:scores: "),
     "a language.toml that is none": (lambda files: {**files, "language.toml": b"\xff"}, "language.toml: received"),
     "a samples.toml that is none": (lambda files: {**files, "samples.toml": b"samples = 1"}, "samples.toml:samples"),

@@ -303,6 +303,16 @@ def mismatched(path: Path) -> None:
     save_file({"mean": np.zeros(3, dtype=np.float16), "basis": np.zeros((4, 2), dtype=np.float16)}, path)
 
 
+def nothing(path: Path) -> None:
+    save_file({"mean": np.zeros(0, dtype=np.float16)}, path)
+
+
+def crossed(path: Path) -> None:
+    """Small, but for the zeros beside its blocks."""
+    blocks = {"basis0": np.zeros((20_000, 1), np.float16), "basis1": np.zeros((1, 20_000), np.float16)}
+    save_file({"mean": np.zeros(20_001, dtype=np.float16), **blocks}, path)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -312,8 +322,10 @@ def mismatched(path: Path) -> None:
         lambda path: path.write_bytes(b"no safetensors at all"),
         mean_only,
         mismatched,
+        nothing,
+        crossed,
     ],
-    ids=["missing", "empty", "truncated", "text", "no basis", "mismatched"],
+    ids=["missing", "empty", "truncated", "text", "no basis", "mismatched", "nothing", "a bomb"],
 )
 def test_a_broken_pca_is_one_line(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
     path = tmp_path / "pca.safetensors"

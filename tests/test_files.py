@@ -21,6 +21,7 @@ from polycap.files import (
     write_json,
     write_text,
 )
+from polycap.hashes import HashCache
 
 ROOT = Path(__file__).parent.parent
 
@@ -151,3 +152,24 @@ def test_digest_is_the_same_for_ever() -> None:
     assert digest({"size": 299, "range": [-1, 1], "name": "é"}) == "46387a1f80f9661f"
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     assert len({digest(value) for value in (1, "1", [1], {"1": 1}, 1.5, None, "é", "e")}) == 8
+
+
+def test_bytes_that_are_no_utf_8_are_written_as_escapes(tmp_path: Path) -> None:
+    """A file's name may have them."""
+    name = os.fsdecode(b"caf\xe9.jpg")
+    write_text(tmp_path / "page.txt", f"é {name}")
+    assert (tmp_path / "page.txt").read_text(encoding="utf-8") == r"é caf\udce9.jpg"
+    write_json(tmp_path / "names.json", {name: "é"})
+    assert read_json(tmp_path / "names.json", PolycapError) == {name: "é"}
+
+
+def test_hashes_of_files_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    write_text(folder / "photo", "pixels")
+    hashes = HashCache(tmp_path / "hashes.json")
+    value = hashes.get(folder / "photo")
+    hashes.save()
+    again = HashCache(tmp_path / "hashes.json")
+    assert value == sha256_file(folder / "photo")
+    assert again.get(folder / "photo", compute=lambda _: pytest.fail("known already")) == value

@@ -97,6 +97,16 @@ def test_a_photo_is_turned_upright_and_loses_its_metadata(tmp_path: Path) -> Non
     assert not image.getexif()
 
 
+def test_a_photo_whose_metadata_is_broken_is_shown(tmp_path: Path) -> None:
+    """Captions don't need it: nor does the page."""
+    whole = image_bytes(exif=6)
+    start = whole.index(b"Exif")
+    for place in range(start, start + 32):
+        path = tmp_path / "odd.jpg"
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        assert page_of(tmp_path, PageRow("odd.jpg", path, CAPTIONS))[1].of("img")
+
+
 def test_small_photos_are_not_enlarged(tmp_path: Path) -> None:
     row = PageRow("small.jpg", image_bytes(size=(40, 30)), CAPTIONS)
     assert embedded(page_of(tmp_path, row)[1].of("img")[0]).size == (40, 30)

@@ -20,18 +20,22 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import HTTPException
 from pydantic import TypeAdapter
 from test_images import png_header
 from test_page import Elements
 from tiny import CODE, OTHER_CODE, World, make_language, run_polycap
 
+from polycap.decoder.pack import load_pack
 from polycap.errors import PackError
 from polycap.features.images import PhotoBytes
+from polycap.registry import get_language
 from polycap.server.app import Service, create_app
 from polycap.server.limits import DEFAULTS, Limits
 from polycap.server.models import Caption, Fault, Health, LanguageRow
 from polycap.server.serve import listen, make_server, open_service
-from polycap.server.worker import Captioners, Worker
+from polycap.server.upload import HEADER_BYTES, _Form
+from polycap.server.worker import Captioners, Seats, Stay, Worker
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -204,6 +208,23 @@ def test_forms_that_can_not_be_read(client: httpx.Client) -> None:
     for kind in ("multipart/form-data", f"multipart/form-data; boundary={'b' * 999}"):
         answer = client.post(URL, content=form(NO_PHOTO)["content"], headers={"content-type": kind})
         assert "multipart/form-data" in detail(answer, 400)
+
+
+@pytest.mark.parametrize("header", ["A: {}", "{}: a", 'Content-Disposition: form-data; name="{}"'])
+def test_a_header_without_end(client: httpx.Client, header: str) -> None:
+    """By whichever comes first: polycap's own limit, or python-multipart's."""
+    answer = client.post(URL, **form(header.format("a" * 500_000) + "\r\n\r\nb"))
+    detail(answer, answer.status_code)
+    assert answer.status_code in {400, 413}
+
+
+def test_headers_are_bounded_here_too() -> None:
+    """Older versions of python-multipart have no limit of their own."""
+    for take in ("_on_header_field", "_on_header_value"):
+        parser = _Form(LIMITS, Stay(Seats(1, 1)))
+        with pytest.raises(HTTPException, match="a header of more than") as caught:
+            getattr(parser, take)(b"a" * (HEADER_BYTES + 1), 0, HEADER_BYTES + 1)
+        assert caught.value.status_code == 413
 
 
 # --- limits ---
@@ -417,6 +438,24 @@ def test_languages_are_loaded_when_they_are_asked_for(
         for _ in range(2):
             assert [row["language"] for row in client.post(URL, files=files(photos[0])).json()] == [CODE, RTL]
     assert loaded == [CODE, RTL, RTL]
+
+
+def test_a_pack_that_is_broken_is_not_among_those_by_default(
+    languages: Languages, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    languages(monkeypatch)
+    folders = {code: get_language(code).pack_folder for code in (CODE, RTL)}
+
+    def load(folder: Path) -> Any:
+        if folder == folders[RTL]:
+            raise PackError("is broken")
+        return load_pack(folder)
+
+    monkeypatch.setattr("polycap.server.serve.load_pack", load)
+    monkeypatch.setattr("polycap.registry.Registry.default", property(lambda self: (self.get(CODE),)))
+    with open_service() as service:
+        assert service.default == [CODE]
+    assert f"{RTL}: left out: is broken" in caplog.text
 
 
 def test_what_still_waits_at_the_end_is_cancelled(service: Service, photos: list[Path], gate: Gate) -> None:

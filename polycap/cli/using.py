@@ -13,7 +13,7 @@ __all__ = ["caption", "evaluate"]
 
 
 def caption(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, folders of photos, or - for standard input.")],
+    photos: Annotated[list[str], typer.Argument(help="Photos, folders of photos, or - for standard input.")],
     language: Annotated[
         str | None,
         typer.Option(
@@ -36,8 +36,10 @@ def caption(
     """Caption photos. One that can't be read stops nothing; it is listed at the end, and the status is 1."""
     from polycap.commands import caption_command
 
+    if "" in photos:  # which would be this folder
+        raise PolycapError('"": names no photo; is a variable empty? This folder is "."')
     errors = caption_command(
-        photos,
+        [Path(photo) for photo in photos],
         language,
         beam=beam,
         n_best=n_best,

@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from polycap.errors import PhotoError
-from polycap.photos import PHOTO_SUFFIXES, open_photo, to_rgb
+from polycap.photos import PHOTO_SUFFIXES, open_photo, to_rgb, upright
 
 __all__ = ["MAX_PIXELS", "PhotoBytes", "Photograph", "find_photos", "load_photo"]
 
@@ -32,17 +32,6 @@ Photograph: TypeAlias = "str | PathLike[str] | bytes | PhotoBytes | Image.Image 
 
 MAX_PIXELS = 178_956_970
 """Photos above this many pixels are refused before they are decoded (a decompression bomb); Pillow's own limit."""
-
-# What makes a photo upright, by its EXIF orientation; 1 is upright.
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
@@ -126,12 +115,4 @@ def _square(image: Image.Image, size: int, draft: bool = False) -> NDArray[np.ui
     if draft and image.format == "JPEG":  # not a caller's image: it would be changed
         image.draft("RGB", (2 * size, 2 * size))  # decodes a large JPEG at 1/2, 1/4 or 1/8 of its size
     image.load()  # turns a TIFF upright, and removes its orientation
-    return np.asarray(to_rgb(_upright(image)).resize((size, size), Image.Resampling.BICUBIC), dtype=np.uint8)
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # Pillow raises anything on broken metadata; the pixels may be whole
-        turn = None
-    return image if turn is None else image.transpose(turn)
+    return np.asarray(to_rgb(upright(image)).resize((size, size), Image.Resampling.BICUBIC), dtype=np.uint8)

@@ -21,6 +21,9 @@ __all__ = ["PCA_FILE", "FeaturePCA", "fit_pca", "reduce_store"]
 PCA_FILE = "pca.safetensors"
 """In a folder of features, and in a pack."""
 
+LARGEST = 8192
+"""Channels before or after the map, at most: as many as a decoder may have."""
+
 
 class FeaturePCA:
     """An affine map of cells: `(…, channels) → (…, components) float32`, centred, of mean square 1.
@@ -92,9 +95,11 @@ class FeaturePCA:
                 mean = file.get_tensor("mean")
                 parts = [file.get_tensor(name) for name in sorted(file.keys()) if name.startswith("basis")]
             shapes = [part.shape for part in parts]
-            fits = mean.ndim == 1 and all(len(shape) == 2 for shape in shapes)
-            if not fits or sum(shape[0] for shape in shapes) != mean.size:
-                raise ValueError(f"mean {mean.shape} and bases {shapes}")
+            # A stranger's file may be small and its matrix, which is zeros beside the blocks, larger than memory.
+            fits = mean.ndim == 1 and parts and all(len(shape) == 2 and all(shape) for shape in shapes)
+            rows, columns = np.sum(shapes, axis=0).tolist() if fits else (0, 0)
+            if not fits or rows != mean.size or max(rows, columns) > LARGEST:
+                raise ValueError(f"mean {mean.shape} and bases {shapes[:9]}")
             if not all(np.isfinite(numbers).all() for numbers in (mean, *parts)):
                 raise ValueError("numbers that are none")
             return cls(mean, _join(parts), variance, shapes)

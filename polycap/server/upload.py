@@ -28,6 +28,9 @@ FIELDS = ("language", "n_best")
 
 FIELD_BYTES = 1_000
 MAX_FIELDS = 1_000
+HEADER_BYTES = 8_000
+"""What a header of a part may have: its name and value are kept whole. New versions of python-multipart see to it."""
+
 FRAMING_BYTES = 1_100_000
 """What a form may have beside its files: boundaries, names, fields."""
 
@@ -121,9 +124,15 @@ class _Form:
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
+        self._require_small_header()
 
     def _on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
+        self._require_small_header()
+
+    def _require_small_header(self) -> None:
+        if len(self._header) + len(self._value) > HEADER_BYTES:
+            raise HTTPException(413, f"a header of more than {HEADER_BYTES} bytes in a part of the form")
 
     def _on_header_end(self) -> None:
         if self._header.lower() == b"content-disposition":
