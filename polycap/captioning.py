@@ -40,7 +40,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a photo: its candidates by language code, best first, or why it could not be read."""
+    """What became of a photo: its candidates by language code, or why it could not be read.
+
+    The first is the caption: the likeliest, or, where the language has `minimum_bayes_risk`, that most like all.
+    """
 
     photo: Photograph
     candidates: dict[str, tuple[Candidate, ...]]

@@ -28,7 +28,9 @@ class Caption(Answer):
     language: str = Field(description="BCP 47, fit for a `lang` attribute.")
     caption: str = Field(description="The best caption.")
     score: float = Field(description="The best caption's score.")
-    candidates: list[Candidate] = Field(description="Up to `n_best` captions, best first.")
+    candidates: list[Candidate] = Field(
+        description="Up to `n_best` captions, best first, as the language ranks them: not always by score."
+    )
 
 
 class Fault(Answer):
