@@ -5,6 +5,7 @@ Text is normalised before it comes here (`Language.normalize`). SentencePiece's 
 """
 
 import io
+import logging
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,8 @@ from polycap.files import atomic_path, digest
 from polycap.language import TokenizerSettings
 
 __all__ = ["BOS", "EOS", "PAD", "UNK", "Tokenizer"]
+
+logger = logging.getLogger(__name__)
 
 PAD: Final = 0
 UNK: Final = 1
@@ -61,7 +64,10 @@ class Tokenizer:
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise TokenizerError(_training_message(sentences, settings, error)) from error
-        return cls.from_bytes(model.getvalue())
+        tokenizer = cls.from_bytes(model.getvalue())
+        if settings.model_type in {"char", "word"}:  # the others fail where a character finds no room
+            tokenizer._tell_unknown(sentences)
+        return tokenizer
 
     @classmethod
     def from_bytes(cls, model: bytes) -> "Tokenizer":
@@ -102,6 +108,17 @@ class Tokenizer:
             raise TokenizerError(f"{source}: can't be read ({error.strerror})") from error
         except TokenizerError as error:
             raise TokenizerError(f"{source}: {error}") from error
+
+    def _tell_unknown(self, sentences: Sequence[str]) -> None:
+        """Say how much of the text a vocabulary has no tokens for."""
+        encoded = self.encode_batch(sentences)
+        unknown, tokens = sum(ids.count(UNK) for ids in encoded), sum(map(len, encoded))
+        if unknown:
+            logger.warning(
+                "the tokenizer's vocabulary of %d lacks %s of %s tokens (%.1f%%) of the text that it learned from; "
+                "they are never written: a larger vocab_size has more",
+                *(self.vocab_size, f"{unknown:,}", f"{tokens:,}", 100 * unknown / tokens),
+            )
 
     def to_bytes(self) -> bytes:
         """The SentencePiece model, as `from_bytes` takes it."""

@@ -105,6 +105,18 @@ def test_a_small_corpus_gives_a_small_vocabulary(model_type: str) -> None:
     assert Tokenizer.train(["a"], settings).vocab_size > EOS
 
 
+@pytest.mark.parametrize("model_type", ["char", "word"])
+def test_what_a_small_vocabulary_lacks_is_told(model_type: str, caplog: pytest.LogCaptureFixture) -> None:
+    words = [f"aa {chr(letter)}" for letter in range(ord("b"), ord("z"))]
+    small = TokenizerSettings.model_validate({"model_type": model_type, "vocab_size": 16})
+    unknown = sum(ids.count(UNK) for ids in Tokenizer.train(words, small).encode_batch(words))
+    assert unknown > 0
+    assert f"vocabulary of 16 lacks {unknown} of " in caplog.text
+    caplog.clear()
+    Tokenizer.train(words, small.model_copy(update={"vocab_size": 40}))
+    assert not caplog.text
+
+
 def test_no_text_and_too_many_characters() -> None:
     with pytest.raises(TokenizerError, match="0 sentences"):
         Tokenizer.train(["", "  "], SMALL)
