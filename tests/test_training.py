@@ -582,11 +582,6 @@ def test_other_inputs_do_not_go_on_with_a_run(run: Path, tiny_inputs: TrainingIn
     refused(tiny_inputs, SETTINGS.model_copy(update={"seed": 6}), "settings")
     photos = tuple(replace(photo, captions=photo.captions[:4]) for photo in tiny_inputs.dataset.photos)
     refused(replace(tiny_inputs, dataset=replace(tiny_inputs.dataset, photos=photos)), SETTINGS, "dataset")
-    photos = tuple(
-        replace(photo, captions=tuple(replace(caption, origin="mt:another") for caption in photo.captions))
-        for photo in tiny_inputs.dataset.photos
-    )
-    refused(replace(tiny_inputs, dataset=replace(tiny_inputs.dataset, photos=photos)), SETTINGS, "origins")
     refused(replace(tiny_inputs, stores=tiny_inputs.stores[:1]), SETTINGS, "views")
     names = [photo.name for photo in tiny_inputs.dataset.photos]
     other = make_store(tmp_path, names, encoder="another")

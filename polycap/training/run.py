@@ -104,7 +104,6 @@ def _config(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Token
         "language": inputs.language.code,
         "settings": settings.model_dump(),
         "dataset": inputs.dataset.fingerprint(),
-        "origins": {split: _origins(inputs.photos(split)) for split in ("train", "dev")},
         "encoder": inputs.stores[0].encoder,
         "pca": pca,
         "views": ["mirrored" if store.mirrored else "plain" for store in inputs.stores],
