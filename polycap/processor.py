@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-__all__ = ["has_amx", "has_bfloat16_products"]
+__all__ = ["has_amx", "has_avx2", "has_bfloat16_products"]
 
 
 def has_amx() -> bool:
@@ -18,6 +18,11 @@ def has_amx() -> bool:
 def has_bfloat16_products() -> bool:
     """Whether the processor multiplies in bfloat16, however fast; elsewhere it would be emulated, slowly."""
     return bool(_flags() & {"amx_bf16", "avx512_bf16"})
+
+
+def has_avx2() -> bool:
+    """Whether the processor is an x86-64 of the last ten years. False where Linux does not tell."""
+    return "avx2" in _flags()
 
 
 @cache

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.backend import has_bfloat16, quiet
+from polycap.backend import has_bfloat16
 from polycap.features.architecture import build_xception, cells_of
 from polycap.features.identity import BLOCKS, CELLS, PREPROCESSING, SIZE, EncoderIdentity, encoder_identity
 from polycap.features.weights import Tensors, find_weights, tensors_hash
+from polycap.quiet import quiet
 
 __all__ = ["PREPROCESSING", "Encoder"]
 
