@@ -51,14 +51,16 @@ def test_the_kinds_are_those_of_the_settings() -> None:
         assert settings.model_fields["kind"].default in DECODERS
 
 
-def test_places_are_answered_as_in_the_whole(decoder: Decoder) -> None:
+def test_a_batch_is_answered_as_in_the_whole(decoder: Decoder) -> None:
+    """Of its places and of its own vocabulary, in whatever order."""
     features, token_ids = make_features(2), make_captions()
+    types = np.array([0, *np.random.default_rng(1).permutation(np.arange(1, 30))], dtype=np.int32)
     places = np.array([3, 7, 8, 41, 0], dtype=np.int32)
-    logits = np.asarray(decoder((features, token_ids, places)))
-    assert logits.shape == (5, 30)
-    np.testing.assert_allclose(
-        logits, forced(decoder, features, token_ids).reshape(-1, 30)[places], rtol=1e-4, atol=1e-5
-    )
+    log_shares = np.linspace(0, 2, 30, dtype=np.float32)
+    inputs = np.argsort(types).astype(np.int32)[token_ids]
+    logits = np.asarray(decoder((features, inputs, places, types, log_shares)))
+    expected = forced(decoder, features, token_ids).reshape(-1, 30)[places][:, types] + log_shares
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_teacher_forcing_is_stepping(decoder: Decoder) -> None:

@@ -361,8 +361,8 @@ class Twins(MergeDecoder):
         super().__init__(settings)
         self.twin = keras.layers.Dense(settings.units, name="hidden")
 
-    def logits(self, outputs: Any, training: bool = False) -> Any:
-        return super().logits(self.twin(outputs), training)
+    def logits(self, outputs: Any, training: bool = False, types: Any = None) -> Any:
+        return super().logits(self.twin(outputs), training, types)
 
 
 def test_weights_that_share_a_name_are_refused() -> None:

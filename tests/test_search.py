@@ -40,7 +40,7 @@ class Chain(Decoder):
     def read(self, state: Any, memory: Any) -> Any:  # noqa: ARG002
         return state[0]
 
-    def logits(self, outputs: Any, training: bool = False) -> Any:  # noqa: ARG002
+    def logits(self, outputs: Any, training: bool = False, types: Any = None) -> Any:  # noqa: ARG002
         return outputs
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import itertools
 import json
 import logging
 import math
@@ -65,16 +66,16 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> list[FeatureStore]:
 
 
 def make_batches(examples: list[Example], stores: list[FeatureStore], **options: Any) -> Batches:
-    values = {"photos_per_batch": 4, "captions_per_photo": 5, "max_tokens": 30, "seed": 0, **options}
-    return Batches(examples, stores, **values)
+    values = {"photos_per_batch": 4, "captions_per_photo": 5, "max_tokens": 30, "vocab_size": 2000, "seed": 0}
+    return Batches(examples, stores, **{**values, **options})
 
 
 def laid_out(batches: Batches) -> Iterator[tuple[tuple[Any, Any], Any]]:
-    """Each batch with its targets where they belong, in the inputs' shape."""
-    for (features, inputs, places), targets in batches:
+    """Each batch in token ids, with its targets where they belong, in the inputs' shape."""
+    for (features, inputs, places, types, _), targets in batches:
         whole = np.full(inputs.size, PAD, dtype=np.int32)
-        whole[places[targets != PAD]] = targets[targets != PAD]
-        yield (features, inputs), whole.reshape(inputs.shape)
+        whole[places[targets != PAD]] = types[targets[targets != PAD]]
+        yield (features, types[inputs]), whole.reshape(inputs.shape)
 
 
 def captions_of(targets: Any) -> list[list[int]]:
@@ -104,13 +105,39 @@ def test_targets_are_the_inputs_moved_by_one(stores: list[FeatureStore]) -> None
 
 
 def test_only_real_targets_are_answered_for_but_for_few(stores: list[FeatureStore]) -> None:
-    for (_, inputs, places), targets in make_batches(make_examples(), stores):
+    for (_, inputs, places, *_), targets in make_batches(make_examples(), stores):
         assert places.shape == targets.shape == (-(-len(places) // 256) * 256,)  # few shapes
         assert places.dtype == np.int32
         real = int((targets != PAD).sum())
         assert (targets[:real] != PAD).all()
         assert (np.diff(places[:real]) > 0).all()
         assert (inputs.ravel()[places[:real]] != PAD).all()
+
+
+def test_a_batch_has_a_vocabulary_of_its_own(stores: list[FeatureStore]) -> None:
+    batches = make_batches(make_examples(), stores)
+    seen = []
+    for epoch in range(2):
+        batches.start(epoch)
+        for (_, inputs, _, types, log_shares), targets in batches:
+            assert types.shape == log_shares.shape == (512,)  # few shapes
+            assert types.dtype == inputs.dtype == targets.dtype == np.int32
+            assert log_shares.dtype == np.float32
+            assert types[PAD] == PAD
+            assert len(set(types.tolist())) == 512
+            own = 1 + max(inputs.max(), targets.max())
+            assert (log_shares[:own] == 0).all()
+            np.testing.assert_allclose(log_shares[own:], np.log((2000 - own) / (512 - own)), rtol=1e-6)
+            np.testing.assert_allclose(np.exp(log_shares).sum(), 2000, rtol=1e-5)  # all tokens are stood for
+            seen.append(types)
+    others = [set(types[-256:].tolist()) for types in seen]
+    assert all(len(one & other) < 128 for one, other in itertools.combinations(others, 2))
+
+
+def test_a_small_vocabulary_is_each_batchs_own(stores: list[FeatureStore]) -> None:
+    for (_, _, _, types, log_shares), _ in make_batches(make_examples(), stores, vocab_size=400):
+        assert sorted(types.tolist()) == list(range(400))
+        assert not log_shares.any()
 
 
 @pytest.mark.parametrize("size", [1, 4, 12, 99])

@@ -87,10 +87,13 @@ class AttentionDecoder(Decoder):
         return ops.reshape(output, (-1, shape[1] * shape[2], self.settings.units))
 
     def attention(self, features: Tensor, token_ids: Tensor) -> Tensor | None:
-        memory, states = self.run(features, token_ids)
+        memory, states = self.run(features, self.embed(token_ids))
         _, weights = self.attend(self._queries(states[0]), memory[0])
         return ops.reshape(weights, (*ops.shape(token_ids), self.settings.cells))
 
-    def logits(self, outputs: Tensor, training: bool = False) -> Tensor:
+    def logits(self, outputs: Tensor, training: bool = False, types: Tensor | None = None) -> Tensor:
         read = self.output_dropout(self.readout(outputs), training=training)
-        return ops.matmul(read, ops.transpose(self.embedding.embeddings)) + self.output_bias
+        embeddings, bias = self.embedding.embeddings, self.output_bias
+        if types is not None:
+            embeddings, bias = ops.take(embeddings, types, axis=0), ops.take(bias, types)
+        return ops.matmul(read, ops.transpose(embeddings)) + bias

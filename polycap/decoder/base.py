@@ -61,36 +61,46 @@ class Decoder(keras.Model):  # type: ignore[misc]
         """What chooses the next token: states `(photos, captions, length, units)` → `(…, length, size)`."""
 
     @abstractmethod
-    def logits(self, outputs: Tensor, training: bool = False) -> Tensor:
-        """`(…, size)` → `(…, vocab_size) float32`."""
+    def logits(self, outputs: Tensor, training: bool = False, types: Tensor | None = None) -> Tensor:
+        """`(…, size)` → `(…, vocab_size) float32`; with token ids `types (types,) int32`, of these: `(…, types)`."""
 
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
         """Teacher forcing: all steps of all captions in one pass.
 
         Args:
             inputs: features `(photos, cells, channels) float32` and token ids `(photos, captions, length) int32`
-                that begin with `<s>`. Where a third is given, places `(places,) int32` in the token ids laid end to
-                end, only these are answered for: a third of a batch is padding, and the vocabulary is wide.
+                that begin with `<s>`; or a batch of `polycap.training.data.Batches`, where a third of the token ids is
+                padding and the vocabulary is wide: places, types and the logarithms of their shares follow, token ids
+                are places in types, and only these places and types are answered for.
 
         Returns:
-            Logits of the next token, `(photos, captions, length, vocab_size) float32`; of places, `(places,
-            vocab_size)`.
+            Logits of the next token, `(photos, captions, length, vocab_size) float32`; of such a batch, `(places,
+            types)`, a type's with the logarithm of its share.
         """
-        features, token_ids, *places = inputs
-        memory, states = self.run(features, token_ids, training=training)
+        features, token_ids, *batch = inputs
+        if not batch:
+            memory, states = self.run(features, self.embed(token_ids, training=training), training=training)
+            return self.logits(self.read(states, memory), training=training)
+        places, types, log_shares = batch
+        embedded = ops.take(self.embed(types, training=training), token_ids, axis=0)
+        memory, states = self.run(features, embedded, training=training)
         outputs = self.read(states, memory)
-        if not places:
-            return self.logits(outputs, training=training)
-        outputs = ops.take(ops.reshape(outputs, (-1, outputs.shape[-1])), places[0], axis=0)
+        outputs = ops.take(ops.reshape(outputs, (-1, outputs.shape[-1])), places, axis=0)
         # of three axes, not two: TensorFlow fuses two-dimensional products with the bias after them, four times slower
-        return ops.squeeze(self.logits(ops.expand_dims(outputs, 0), training=training), 0)
+        logits = self.logits(ops.expand_dims(outputs, 0), training=training, types=types)
+        return ops.squeeze(logits, 0) + log_shares
 
-    def run(self, features: Tensor, token_ids: Tensor, training: bool = False) -> tuple[State, State]:
-        """What teacher forcing goes by: memory, and the state after each token, `(photos, captions, length, units)`."""
-        captions = token_ids.shape[1]
+    def run(self, features: Tensor, embedded: Tensor, training: bool = False) -> tuple[State, State]:
+        """What teacher forcing goes by: memory, and the state after each token, `(photos, captions, length, units)`.
+
+        Args:
+            features: `(photos, cells, channels) float32`.
+            embedded: what `embed` gives of the tokens, `(photos, captions, length, width) float32`.
+            training: whether to drop features.
+        """
+        captions = embedded.shape[1]
         memory, start = self.prepare(features, training=training)
         start = tuple(ops.repeat(tensor, captions, axis=1) for tensor in start)  # (photos, captions, units)
-        embedded = self.embed(token_ids, training=training)  # (photos, captions, length, width)
 
         def advance(state: State, inputs: Tensor) -> tuple[State, State]:
             state = self.advance(inputs, state, memory)

@@ -49,5 +49,9 @@ class MergeDecoder(Decoder):
     def read(self, state: State, memory: State) -> Tensor:
         return state[0] + memory[0][:, :, None]
 
-    def logits(self, outputs: Tensor, training: bool = False) -> Tensor:
-        return self.vocabulary(self.output_dropout(self.hidden(outputs), training=training))
+    def logits(self, outputs: Tensor, training: bool = False, types: Tensor | None = None) -> Tensor:
+        hidden = self.output_dropout(self.hidden(outputs), training=training)
+        if types is None:
+            return self.vocabulary(hidden)
+        kernel, bias = ops.take(self.vocabulary.kernel, types, axis=1), ops.take(self.vocabulary.bias, types)
+        return ops.matmul(hidden, kernel) + bias

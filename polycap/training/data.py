@@ -18,8 +18,8 @@ __all__ = ["Batches", "Example", "train_tokenizer"]
 Example = tuple[str, list[list[int]]]
 """A photo's name and the token ids of its captions."""
 
-Batch = tuple[tuple[NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[Any]]
-"""`((features, inputs, places), targets)`."""
+Batch = tuple[tuple[NDArray[Any], ...], NDArray[Any]]
+"""`((features, inputs, places, types, log_shares), targets)`."""
 
 READ_AHEAD = 4
 """Batches that are read before they are needed."""
@@ -29,6 +29,12 @@ LENGTH_STEP = 4
 
 PLACES_STEP = 256
 """Numbers of targets, likewise."""
+
+TYPES_STEP = 256
+"""Sizes of a batch's own vocabulary, likewise."""
+
+OTHER_TYPES = 256
+"""So many tokens at least stand in a batch's vocabulary for those that its captions lack, if there are as many."""
 
 
 def train_tokenizer(language: Language, dataset: Dataset) -> Tokenizer:
@@ -46,9 +52,17 @@ class Batches:
 
     Photos whose longest captions are alike in length share a batch, which halves the padding.
 
+    A batch has a vocabulary of its own, a part of the language's: the tokens of its captions, and others that are drawn
+    to stand for all that it lacks. The decoder then embeds and answers for these alone.
+
     A batch is `(features (photos, cells, channels) float16, inputs (photos, captions, length) int32, places (targets,)
-    int32)` and `targets (targets,) int32`: what follows at these places of the inputs laid end to end, `</s>` at each
-    caption's end; `<pad>` where their number is rounded up.
+    int32, types (types,) int32, log_shares (types,) float32)` and `targets (targets,) int32`: what follows at these
+    places of the inputs laid end to end, `</s>` at each caption's end; `<pad>` where their number is rounded up. Inputs
+    and targets are places in `types`, which are token ids, `<pad>` the first; a share is how many token ids a type
+    stands for.
+
+    Reference: Jean et al. (2015), "On Using Very Large Target Vocabulary for Neural Machine Translation",
+    arXiv:1412.2007 (a vocabulary per batch, weighted by how likely its tokens were drawn).
     """
 
     def __init__(
@@ -59,6 +73,7 @@ class Batches:
         photos_per_batch: int,
         captions_per_photo: int,
         max_tokens: int,
+        vocab_size: int,
         seed: int,
         weights: Sequence[Sequence[float]] | None = None,
     ) -> None:
@@ -70,6 +85,7 @@ class Batches:
             photos_per_batch: fewer only where there are fewer photos; what is left over waits for another epoch.
             captions_per_photo: of more captions, this many are drawn.
             max_tokens: longer captions are cut.
+            vocab_size: of the tokenizer.
             seed: with the epoch, decides every draw.
             weights: of each photo's captions, how often they are drawn compared with one another; without them,
                 equally often.
@@ -80,7 +96,7 @@ class Batches:
         self._size = min(photos_per_batch, len(examples))
         self._width = min(captions_per_photo, max(len(captions) for captions in self._captions))
         self._weights = [weights[photo] if weights else () for photo in range(len(examples))]
-        self._seed = seed
+        self._vocab_size, self._seed = vocab_size, seed
         self.start(0)
 
     def __len__(self) -> int:
@@ -109,7 +125,10 @@ class Batches:
         places = np.flatnonzero(following != PAD).astype(np.int32)
         places = np.pad(places, (0, -len(places) % PLACES_STEP))
         targets = np.where(np.arange(len(places)) < (following != PAD).sum(), following[places], PAD)
-        return (features, token_ids[:, :, :-1], places), targets
+        types, log_shares = self._types(index, token_ids)
+        place_of = np.zeros(self._vocab_size, dtype=np.int32)
+        place_of[types] = np.arange(len(types))
+        return (features, place_of[token_ids[:, :, :-1]], places, types, log_shares), place_of[targets]
 
     def photos(self, index: int) -> list[int]:
         """The photos of a batch of this epoch, as places in `examples`."""
@@ -137,6 +156,17 @@ class Batches:
         batches = [batch for batch in batches if len(batch) == self._size]
         generator.shuffle(batches)
         self._order = batches
+
+    def _types(self, index: int, token_ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """A batch's own vocabulary and the logarithms of its shares."""
+        own = np.union1d([PAD], token_ids)
+        others = np.setdiff1d(np.arange(self._vocab_size), own)
+        drawn = -(len(own) + OTHER_TYPES) // TYPES_STEP * -TYPES_STEP - len(own)
+        share = max(1.0, len(others) / drawn)
+        if share > 1:
+            others = np.random.default_rng((self._seed, self.epoch, index)).choice(others, drawn, replace=False)
+        log_shares = np.where(np.arange(len(own) + len(others)) < len(own), 0.0, np.log(share))
+        return np.concatenate([own, others]).astype(np.int32), log_shares.astype(np.float32)
 
     def _pack(self, photos: list[list[list[int]]]) -> NDArray[np.int32]:
         """`<s>` ids `</s>`, padded: `(photos, captions, length + 1) int32`."""

@@ -155,6 +155,7 @@ class Learner:
             photos_per_batch=self._settings.photos_per_batch,
             captions_per_photo=self._settings.captions_per_photo,
             max_tokens=self._settings.max_tokens,
+            vocab_size=self._tokenizer.vocab_size,
             seed=self._settings.seed,
             weights=self._weights,
         )

@@ -102,6 +102,7 @@ class OurTraining:
             photos_per_batch=settings.photos_per_batch,
             captions_per_photo=settings.captions_per_photo,
             max_tokens=settings.max_tokens,
+            vocab_size=material.tokenizer.vocab_size,
             seed=settings.seed,
         )
         self._epochs, self._settings = EpochsInTurns(batches), settings
