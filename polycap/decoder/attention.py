@@ -3,7 +3,7 @@
 from typing import Any
 
 from polycap.backend import keras
-from polycap.decoder.base import Decoder, State, Tensor, lstm_gates
+from polycap.decoder.base import Decoder, State, Tensor, by_time, lstm_gates
 from polycap.decoder.settings import DecoderSettings
 
 __all__ = ["AttentionDecoder"]
@@ -87,7 +87,7 @@ class AttentionDecoder(Decoder):
         return ops.reshape(output, (-1, shape[1] * shape[2], self.settings.units))
 
     def attention(self, features: Tensor, token_ids: Tensor) -> Tensor | None:
-        memory, states = self.run(features, self.embed(token_ids))
+        memory, states = self.run(features, self.embed(by_time(token_ids)))
         _, weights = self.attend(self._queries(states[0]), memory[0])
         return ops.reshape(weights, (*ops.shape(token_ids), self.settings.cells))
 

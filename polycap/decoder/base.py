@@ -10,7 +10,7 @@ from typing import Any
 from polycap.backend import keras
 from polycap.decoder.settings import DecoderSettings
 
-__all__ = ["Decoder", "State", "Tensor", "lstm_gates"]
+__all__ = ["Decoder", "State", "Tensor", "by_time", "lstm_gates"]
 
 ops = keras.ops
 Tensor = Any
@@ -79,10 +79,10 @@ class Decoder(keras.Model):  # type: ignore[misc]
         """
         features, token_ids, *batch = inputs
         if not batch:
-            memory, states = self.run(features, self.embed(token_ids, training=training), training=training)
+            memory, states = self.run(features, self.embed(by_time(token_ids), training=training), training=training)
             return self.logits(self.read(states, memory), training=training)
         places, types, log_shares = batch
-        embedded = ops.take(self.embed(types, training=training), token_ids, axis=0)
+        embedded = ops.take(self.embed(types, training=training), by_time(token_ids), axis=0)
         memory, states = self.run(features, embedded, training=training)
         outputs = self.read(states, memory)
         outputs = ops.take(ops.reshape(outputs, (-1, outputs.shape[-1])), places, axis=0)
@@ -95,18 +95,17 @@ class Decoder(keras.Model):  # type: ignore[misc]
 
         Args:
             features: `(photos, cells, channels) float32`.
-            embedded: what `embed` gives of the tokens, `(photos, captions, length, width) float32`.
+            embedded: what `embed` gives of the tokens, `(length, photos, captions, width) float32`.
             training: whether to drop features.
         """
-        captions = embedded.shape[1]
         memory, start = self.prepare(features, training=training)
-        start = tuple(ops.repeat(tensor, captions, axis=1) for tensor in start)  # (photos, captions, units)
+        start = tuple(ops.repeat(tensor, embedded.shape[2], axis=1) for tensor in start)  # (photos, captions, units)
 
         def advance(state: State, inputs: Tensor) -> tuple[State, State]:
             state = self.advance(inputs, state, memory)
             return state, state
 
-        _, states = ops.scan(advance, start, ops.transpose(embedded, (2, 0, 1, 3)))
+        _, states = ops.scan(advance, start, embedded)
         return memory, tuple(ops.transpose(tensor, (1, 2, 0, 3)) for tensor in states)
 
     def attention(self, features: Tensor, token_ids: Tensor) -> Tensor | None:  # noqa: ARG002
@@ -132,6 +131,11 @@ class Decoder(keras.Model):  # type: ignore[misc]
         """Make all weights, by one pass over zeros."""
         features = ops.zeros((1, self.settings.cells, self.settings.channels))
         self((features, ops.zeros((1, 1, 1), dtype="int32")))
+
+
+def by_time(token_ids: Tensor) -> Tensor:
+    """`(photos, captions, length)` → `(length, photos, captions)`: of token ids quicker than of what they embed to."""
+    return ops.transpose(token_ids, (2, 0, 1))
 
 
 def lstm_gates(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.backend import keras
-from polycap.decoder.base import Decoder, State, Tensor
+from polycap.decoder.base import Decoder, Tensor
 from polycap.tokenizer import BOS, EOS, PAD, UNK
 
 __all__ = ["Sampler"]
@@ -42,21 +42,25 @@ class Sampler(keras.Model):  # type: ignore[misc]
         return np.asarray(drawn, dtype=np.int32)
 
     def call(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
-        """Features and chance → token ids, shapes as in `draw`."""
+        """Features and chance → token ids, shapes as in `draw`. It ends when all captions have."""
         features, chance = inputs
         memory, state = self.decoder.prepare(features)
         state = tuple(ops.repeat(tensor, chance.shape[1], axis=1) for tensor in state)  # (photos, captions, units)
-        first = ops.full_like(chance[:, :, 0], BOS, dtype="int32")
+        chance = ops.transpose(chance, (2, 0, 1))  # (length, photos, captions)
+        length = chance.shape[0]
+        first = ops.full_like(chance[0], BOS, dtype="int32")
+        places = ops.arange(length, dtype="int32")[:, None, None]
 
-        def step(carry: State, chance: Tensor) -> tuple[State, State]:
-            last, state = carry[0], carry[1:]
+        def goes_on(place: Tensor, last: Tensor, drawn: Tensor, *state: Tensor) -> Tensor:  # noqa: ARG001
+            return ops.logical_and(place < length, ops.logical_not(ops.all(_is_over(last))))
+
+        def step(place: Tensor, last: Tensor, drawn: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
             log_probs, state = self.decoder.step(last, state, memory)
-            over = ops.logical_or(last == EOS, last == PAD)
-            carry = (ops.where(over, PAD, self._token(log_probs, chance)), *state)
-            return carry, carry  # Keras' scan for TensorFlow wants both alike
+            token = ops.where(_is_over(last), PAD, self._token(log_probs, ops.take(chance, place, axis=0)))
+            return place + 1, token, ops.where(places == place, token, drawn), *state
 
-        _, steps = ops.scan(step, (first, *state), ops.transpose(chance, (2, 0, 1)))
-        return ops.transpose(steps[0], (1, 2, 0))
+        begin = (ops.zeros((), dtype="int32"), first, ops.full_like(chance, PAD, dtype="int32"), *state)
+        return ops.transpose(ops.while_loop(goes_on, step, begin)[2], (1, 2, 0))
 
     def _token(self, log_probs: Tensor, chance: Tensor) -> Tensor:
         """`(photos, captions, vocab_size)`, `(photos, captions)` → the token in whose share the chance falls."""
@@ -65,3 +69,8 @@ class Sampler(keras.Model):  # type: ignore[misc]
         # At least one token is left even where rounding puts the mark on the very end.
         token = ops.sum(ops.cast(reached <= mark, "int32"), axis=-1)
         return ops.minimum(token, self.decoder.settings.vocab_size - 1)
+
+
+def _is_over(last: Tensor) -> Tensor:
+    """Whether a caption has come to its end, by its last token."""
+    return ops.logical_or(last == EOS, last == PAD)

@@ -13,7 +13,7 @@ from polycap.features.store import FeatureStore
 from polycap.language import Language
 from polycap.tokenizer import BOS, EOS, PAD, Tokenizer
 
-__all__ = ["Batches", "Example", "train_tokenizer"]
+__all__ = ["Batches", "Example", "answers", "train_tokenizer"]
 
 Example = tuple[str, list[list[int]]]
 """A photo's name and the token ids of its captions."""
@@ -121,10 +121,7 @@ class Batches:
         chosen = self._order[index]
         features = np.stack([self._stores[self._views[i]].features[self._rows[self._views[i]][i]] for i in chosen])
         token_ids = self._pack([self._drawn[i] for i in chosen])
-        following = token_ids[:, :, 1:].ravel()
-        places = np.flatnonzero(following != PAD).astype(np.int32)
-        places = np.pad(places, (0, -len(places) % PLACES_STEP))
-        targets = np.where(np.arange(len(places)) < (following != PAD).sum(), following[places], PAD)
+        places, targets = answers(token_ids[:, :, 1:])
         types, log_shares = self._types(index, token_ids)
         place_of = np.zeros(self._vocab_size, dtype=np.int32)
         place_of[types] = np.arange(len(types))
@@ -177,6 +174,17 @@ class Batches:
             for place, ids in enumerate(captions):
                 packed[photo, place, : len(ids) + 2] = [BOS, *ids, EOS]
         return packed
+
+
+def answers(tokens: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Where tokens are none of the padding, laid end to end, and which they are.
+
+    Both `(targets,) int32`, rounded up: there `<pad>` is the target.
+    """
+    laid = tokens.ravel()
+    places = np.flatnonzero(laid != PAD).astype(np.int32)
+    beyond = -len(places) % PLACES_STEP
+    return np.pad(places, (0, beyond)), np.pad(laid[places], (0, beyond), constant_values=PAD)
 
 
 def _choose(count: int, width: int, weights: Sequence[float], generator: np.random.Generator) -> Sequence[int]:

@@ -5,7 +5,7 @@ from typing import Any
 from polycap.backend import keras
 from polycap.tokenizer import PAD
 
-__all__ = ["TokenLoss"]
+__all__ = ["TokenLoss", "token_entropy"]
 
 ops = keras.ops
 
@@ -24,20 +24,21 @@ class TokenLoss(keras.losses.Loss):  # type: ignore[misc]
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        targets = ops.cast(ops.reshape(y_true, (-1, 1)), "int32")
+        targets = ops.reshape(y_true, (-1,))
         real = ops.cast(targets != PAD, "float32")
         weights = real / ops.maximum(ops.sum(real), 1.0)
-        return _weighted_entropy(ops.reshape(y_pred, (-1, y_pred.shape[-1])), targets, weights, self.smoothing)
+        return ops.sum(token_entropy(ops.reshape(y_pred, (-1, y_pred.shape[-1])), targets, self.smoothing) * weights)
 
 
-def _weighted_entropy(logits: Any, targets: Any, weights: Any, smoothing: float) -> Any:
-    """`(rows, vocab_size)`, `(rows, 1)`, `(rows, 1)` → the weighted sum of the rows' smoothed cross-entropies.
+def token_entropy(logits: Any, targets: Any, smoothing: float = 0.0) -> Any:
+    """`(rows, vocab_size) float32`, `(rows,) int32` → each row's smoothed cross-entropy, `(rows,) float32`, nats.
 
     With the softmax p, a row's entropy is -log p(target) + smoothing · (target's logit - mean logit), and its gradient
     p - smoothed target. That is written out: derived, it took four times as long and a third of a training step, for
     the memory that it goes through.
     """
     vocab_size = logits.shape[-1]
+    targets = ops.cast(ops.expand_dims(targets, 1), "int32")  # Keras hands on what is compared as float32
 
     @ops.custom_gradient  # type: ignore[untyped-decorator]
     def entropy(logits: Any) -> Any:
@@ -47,12 +48,12 @@ def _weighted_entropy(logits: Any, targets: Any, weights: Any, smoothing: float)
         rows = smoothing * beyond - ops.log(chosen)
 
         def gradient(*upstream: Any, **named: Any) -> Any:
-            weight = weights * (named["upstream"] if named else upstream[0])
+            weight = ops.expand_dims(named["upstream"] if named else upstream[0], 1)
             slope = (probabilities - smoothing / vocab_size) * weight
             places = ops.concatenate([ops.expand_dims(ops.arange(ops.shape(targets)[0], dtype="int32"), 1), targets], 1)
             at_targets = ops.take_along_axis(slope, targets, axis=-1) - (1 - smoothing) * weight
             return ops.scatter_update(slope, places, at_targets[:, 0])
 
-        return ops.sum(rows * weights), gradient
+        return rows[:, 0], gradient
 
     return entropy(logits)

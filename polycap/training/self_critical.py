@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 from polycap.backend import keras
 from polycap.decoder.sample import Sampler
 from polycap.tokenizer import BOS, PAD, Tokenizer
-from polycap.training.data import LENGTH_STEP, Batches
+from polycap.training.data import LENGTH_STEP, Batches, answers
+from polycap.training.loss import token_entropy
 from polycap.training.rewards import Reward
 
 __all__ = ["DrawnBatches", "PolicyLoss"]
+
+ops = keras.ops
 
 SPREAD = 1e-6
 """Added to the standard deviation of a batch's advantages: where all captions are alike, nothing is learned."""
@@ -30,22 +33,23 @@ SPREAD = 1e-6
 class PolicyLoss(keras.losses.Loss):  # type: ignore[misc]
     """The negative log-probability of each drawn token; Keras weights it by the advantage (Williams, 1992, REINFORCE).
 
-    `call` takes tokens `(photos, captions, length) int32` and logits `(…, vocab_size) float32` and gives
-    `(photos, captions, length) float32`, in nats.
+    `call` takes tokens `(…,) int32` and logits `(…, vocab_size) float32` and gives `(…,) float32`, in nats.
     """
 
     def __init__(self) -> None:
         super().__init__(name="policy_loss", reduction="sum_over_batch_size")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return keras.ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+        entropy = token_entropy(ops.reshape(y_pred, (-1, y_pred.shape[-1])), ops.reshape(y_true, (-1,)))
+        return ops.reshape(entropy, ops.shape(y_true))
 
 
 class DrawnBatches:
     """Batches of captions that the decoder draws when they are asked for, each token with its caption's advantage.
 
-    A batch is `((features, inputs), targets, weights)` as `train_on_batch` takes it; all but the features are
-    `(photos, captions, length)`. What is drawn depends on the weights, the seed, the epoch and the batch alone.
+    A batch is that of `Batches`, with the whole vocabulary, and `weights (targets,) float32`: the advantage, in such
+    a measure that the loss is a mean over all places, padding included. What is drawn depends on the weights, the seed,
+    the epoch and the batch alone.
     """
 
     def __init__(
@@ -90,17 +94,20 @@ class DrawnBatches:
         """Tokens drawn in this epoch so far."""
         return self._tokens
 
-    def __iter__(self) -> Iterator[tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any], NDArray[Any]]]:
+    def __iter__(self) -> Iterator[tuple[tuple[NDArray[Any], ...], NDArray[np.int32], NDArray[np.float32]]]:
         """Draw the epoch's captions, batch by batch."""
+        types = np.arange(self._tokenizer.vocab_size, dtype=np.int32)
         for index, ((features, *_), _) in enumerate(self._batches):
             chance = np.random.default_rng((self._seed, self._epoch, index))
             shape = (len(features), self._captions, self._length)
             tokens = _trim(self._sampler.draw(features, chance.random(shape, dtype=np.float32)))
             begin = np.full((*tokens.shape[:2], 1), BOS, dtype=np.int32)
             inputs = np.concatenate([begin, tokens[:, :, :-1]], axis=2)
-            real = (tokens != PAD).astype(np.float32)
-            self._tokens += int(real.sum())
-            yield (features, inputs), tokens, real * self._advantages(tokens, self._batches.photos(index))[:, :, None]
+            self._tokens += int((tokens != PAD).sum())
+            places, targets = answers(tokens)
+            of_captions = self._advantages(tokens, self._batches.photos(index)).ravel()
+            weights = of_captions[places // tokens.shape[2]] * (targets != PAD) * np.float32(len(places) / tokens.size)
+            yield (features, inputs, places, types, np.zeros(len(types), dtype=np.float32)), targets, weights
 
     def _advantages(self, tokens: NDArray[np.int32], photos: Sequence[int]) -> NDArray[np.float32]:
         """Of each caption, by all rewards, `(photos, captions)`."""
