@@ -20,7 +20,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from tiny import CELLS, CHANNELS, KINDS, RECIPE, make_store, training_settings
+from tiny import CELLS, CHANNELS, KINDS, RECIPE, make_decoder, make_store, training_settings
 
 from polycap.backend import keras
 from polycap.dataset import Caption
@@ -319,6 +319,29 @@ def test_the_slope_of_the_loss(smoothing: float) -> None:
 
 def test_the_loss_of_nothing_but_padding() -> None:
     assert float(TokenLoss(0.1)(np.zeros((1, 2, 3), dtype=np.int32), np.ones((1, 2, 3, 7), dtype=np.float32))) == 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_over_a_batchs_vocabulary_is_nearly_that_over_all(kind: str, stores: list[FeatureStore]) -> None:
+    """In a run whose batches differ in all their sizes, which TensorFlow then leaves open."""
+    decoder = make_decoder(kind, scale=1.0, vocab_size=2000)
+    decoder.compile(optimizer=keras.optimizers.SGD(0.0), loss=TokenLoss(0.0), jit_compile=False)
+    few, words = make_examples(), iter(range(100, 2000))
+    many = [(name, [[*itertools.islice(words, 12)] for _ in captions]) for name, captions in few]
+    sizes = set()
+    for examples in (few, many, few):
+        batches = make_batches(examples, stores, photos_per_batch=12)
+        [((features, inputs, places, types, log_shares), targets)] = batches
+        sizes.add((len(types), len(places)))
+        decoder.train_on_batch((features, inputs, places, types, log_shares), targets)
+        logits = decoder((features, inputs, places, types, log_shares))
+        whole = decoder((features, inputs, places, types, np.zeros_like(log_shares)))
+        all_types = np.concatenate([types, np.setdiff1d(np.arange(2000), types)]).astype(np.int32)
+        everything = decoder((features, inputs, places, all_types, np.zeros(2000, dtype=np.float32)))
+        estimated, partial, exact = (float(TokenLoss(0.0)(targets, each)) for each in (logits, whole, everything))
+        assert abs(estimated - exact) < 0.05
+        assert exact - partial > 0.5
+    assert len(sizes) == 2
 
 
 # --- averaging and the learning rate ---

@@ -19,7 +19,7 @@ from polycap.backend import keras
 from polycap.decoder.sample import Sampler
 from polycap.tokenizer import BOS, PAD, Tokenizer
 from polycap.training.data import LENGTH_STEP, Batches, answers
-from polycap.training.loss import token_entropy
+from polycap.training.loss import in_rows, token_entropy
 from polycap.training.rewards import Reward
 
 __all__ = ["DrawnBatches", "PolicyLoss"]
@@ -40,8 +40,7 @@ class PolicyLoss(keras.losses.Loss):  # type: ignore[misc]
         super().__init__(name="policy_loss", reduction="sum_over_batch_size")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        entropy = token_entropy(ops.reshape(y_pred, (-1, y_pred.shape[-1])), ops.reshape(y_true, (-1,)))
-        return ops.reshape(entropy, ops.shape(y_true))
+        return ops.reshape(token_entropy(in_rows(y_pred), ops.reshape(y_true, (-1,))), ops.shape(y_true))
 
 
 class DrawnBatches:
