@@ -35,7 +35,7 @@ def next_word_model(decoder: "Decoder") -> Any:
 
         def call(self, inputs: tuple[Any, Any]) -> Any:
             features, prefix = inputs
-            memory, states = decoder.run(features, prefix[:, None])
+            memory, states = decoder.run(features, decoder.embed(ops.transpose(prefix)[:, :, None]))  # by time
             last = ops.sum(ops.cast(prefix != PAD, "int32"), axis=-1) - 1  # (1,)
             state = tuple(ops.take(tensor, last, axis=2) for tensor in states)  # (1, 1, 1, units)
             return ops.softmax(decoder.logits(decoder.read(state, memory))[:, 0, 0])
