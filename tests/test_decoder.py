@@ -9,11 +9,13 @@ from tiny import CELLS, CHANNELS, KINDS, decoder_settings, make_decoder, make_fe
 
 from polycap.backend import keras
 from polycap.decoder.attention import AttentionDecoder
-from polycap.decoder.base import Decoder, lstm_gates
+from polycap.decoder.base import Decoder
+from polycap.decoder.lstm import lstm_gates, run_lstm
 from polycap.decoder.model import DECODERS, build_decoder
 from polycap.decoder.pack import named_weights
+from polycap.decoder.packing import Room, pack
 from polycap.decoder.settings import DecoderSettings
-from polycap.tokenizer import BOS
+from polycap.tokenizer import BOS, EOS, PAD
 from polycap.training.settings import TrainingSettings
 
 ops = keras.ops
@@ -51,16 +53,66 @@ def test_the_kinds_are_those_of_the_settings() -> None:
         assert settings.model_fields["kind"].default in DECODERS
 
 
+UNEVEN = [[[BOS, 5, 6, 7, EOS], [BOS, 9, EOS]], [[BOS, 8, 7, 6, 5, 4, EOS], [BOS, EOS], [BOS, 11, 12, EOS]]]
+"""The captions of two photos."""
+
+
 def test_a_batch_is_answered_as_in_the_whole(decoder: Decoder) -> None:
-    """Of its places and of its own vocabulary, in whatever order."""
-    features, token_ids = make_features(2), make_captions()
+    """Of its own vocabulary, in whatever order; captions of many lengths, with room for more."""
+    features = make_features(2)
     types = np.array([0, *np.random.default_rng(1).permutation(np.arange(1, 30))], dtype=np.int32)
-    places = np.array([3, 7, 8, 41, 0], dtype=np.int32)
     log_shares = np.linspace(0, 2, 30, dtype=np.float32)
-    inputs = np.argsort(types).astype(np.int32)[token_ids]
-    logits = np.asarray(decoder((features, inputs, places, types, log_shares)))
-    expected = forced(decoder, features, token_ids).reshape(-1, 30)[places][:, types] + log_shares
-    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    packing, targets, order = pack(UNEVEN, Room((8, 8, 6, 3, 3, 2, 1), 24))
+    flat = [(photo, ids) for photo, captions in enumerate(UNEVEN) for ids in captions]
+    expected = {}
+    for row, caption in enumerate(order):
+        photo, ids = flat[caption]
+        whole = forced(decoder, features[photo][None], np.array([[ids[:-1]]], dtype=np.int32))[0, 0]
+        expected |= {(row, step): (ids[step + 1], logits[types] + log_shares) for step, logits in enumerate(whole)}
+    place_of = np.argsort(types).astype(np.int32)
+    packing = packing._replace(steps=tuple(place_of[step] for step in packing.steps))
+    logits = np.asarray(decoder((features, packing, types, log_shares)))
+    assert logits.shape == (31, 30)
+    places = [(row, step) for step, count in enumerate((8, 8, 6, 3, 3, 2, 1)) for row in range(count)]
+    for place, target, found in zip(places, targets, logits, strict=True):
+        wanted, values = expected.pop(place, (PAD, found))
+        assert target == wanted
+        np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-5)
+    assert not expected
+
+
+@pytest.mark.parametrize("steps", [(4, 4, 4), (5, 3, 1)])
+def test_the_slope_of_the_lstm(steps: tuple[int, ...]) -> None:
+    """Written out, it is what the backend derives step by step."""
+    import tensorflow as tf
+
+    generator = np.random.default_rng(2)
+
+    def some(*shape: int) -> Any:
+        return tf.Variable(generator.normal(size=shape).astype(np.float32))
+
+    inputs, share, kernel = some(sum(steps), 12), some(steps[0], 12), some(3, 12)
+    output, cell = some(steps[0], 3), some(steps[0], 3)
+    weights = generator.normal(size=(sum(steps), 3)).astype(np.float32)
+    variables = [inputs, share, kernel, output, cell]
+
+    def plainly() -> Any:
+        outputs, last, state = [], output, cell
+        for part in tf.split(inputs, steps):
+            count = part.shape[0]
+            last, state = lstm_gates(part + share[:count] + last[:count] @ kernel, state[:count])
+            outputs.append(last)
+        return ops.concatenate(outputs)
+
+    found = []
+    for run in (lambda: run_lstm(inputs, steps, share, kernel, output, cell), plainly):
+        with tf.GradientTape() as tape:
+            outputs = run()
+            loss = ops.sum(outputs * weights)
+        found.append([outputs, *tape.gradient(loss, variables)])
+    for ours, derived in zip(*found, strict=True):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(derived), rtol=1e-4, atol=1e-5)
+        assert np.abs(np.asarray(ours)).max() > 0.01
 
 
 def test_teacher_forcing_is_stepping(decoder: Decoder) -> None:
@@ -211,7 +263,7 @@ def test_attention_is_what_each_step_looked_at() -> None:
     state = tuple(ops.repeat(tensor, 3, axis=1) for tensor in state)
     for position in range(7):
         _, state = decoder.step(token_ids[:, :, position], state, memory)
-        _, looked = decoder.attend(state[0], memory[0])
+        _, looked = decoder.attend(decoder.query(state[0]), memory[0])
         assert weights[:, :, position] == pytest.approx(np.asarray(looked), abs=1e-5)
 
 

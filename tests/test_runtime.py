@@ -215,14 +215,23 @@ def test_bfloat16_where_it_is_faster(amx: bool, encoder_weights: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("flags", "amx", "products"),
-    [("fpu avx512_bf16 amx_bf16", True, True), ("fpu avx512_bf16", False, True), ("fpu avx512f", False, False)],
+    ("flags", "amx", "faster", "products"),
+    [
+        ("GenuineIntel fpu avx512_bf16 amx_bf16", True, True, True),
+        ("GenuineIntel fpu avx512_bf16", False, False, True),
+        ("AuthenticAMD fpu avx512_bf16", False, True, True),
+        ("AuthenticAMD fpu avx512f", False, False, False),
+        ("GenuineIntel fpu avx512f", False, False, False),
+    ],
 )
-def test_what_the_processor_can_do(flags: str, amx: bool, products: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_processor_can_do(
+    flags: str, amx: bool, faster: bool, products: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from polycap import processor
 
     monkeypatch.setattr(processor, "_flags", lambda: frozenset(flags.split()))
     assert (processor.has_amx(), processor.has_bfloat16_products()) == (amx, products)
+    assert processor.multiplies_faster_in_bfloat16() == faster
 
 
 @pytest.mark.usefixtures("cache")

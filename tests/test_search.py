@@ -24,7 +24,7 @@ class Chain(Decoder):
     def __init__(self, table: Any) -> None:
         super().__init__(DecoderSettings(kind="merge", vocab_size=len(table), cells=1, channels=1, units=1))
         self.table = self.add_weight(shape=table.shape, initializer="zeros", name="table")
-        self.build_weights()
+        self.built = True
         self.table.assign(table)
 
     def prepare(self, features: Any, training: bool = False) -> Any:  # noqa: ARG002
@@ -37,8 +37,8 @@ class Chain(Decoder):
     def advance(self, inputs: Any, state: Any, memory: Any) -> Any:  # noqa: ARG002
         return (inputs,)
 
-    def read(self, state: Any, memory: Any) -> Any:  # noqa: ARG002
-        return state[0]
+    def read(self, outputs: Any, memory: Any, packing: Any = None) -> Any:  # noqa: ARG002
+        return outputs
 
     def logits(self, outputs: Any, training: bool = False, types: Any = None) -> Any:  # noqa: ARG002
         return outputs

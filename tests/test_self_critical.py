@@ -162,14 +162,14 @@ def test_several_rewards_count_the_same() -> None:
     one, other = np.array([1.0, 2.0, 6.0, 5.0, 5.0, 2.0]), np.array([900.0, 100.0, 200.0, 0.0, 300.0, 300.0])
 
     def weights(*rewards: Any) -> Any:
-        source = MagicMock(photos=lambda _: [0, 1], __iter__=lambda _: iter([((np.zeros((2, 1, 1)),), None)]))
+        source = MagicMock(photos=lambda _: [0, 1], __iter__=lambda _: iter([((np.zeros((2, 1, 1)),), None, None)]))
         tokenizer, sampler = MagicMock(vocab_size=30), MagicMock(draw=lambda *_: np.where(tokens == 0, 6, tokens))
         makers = [lambda *_, values=values: values for values in rewards]
         batches = DrawnBatches(source, [["a"], ["b"]], tokenizer, sampler, lambda: makers, captions=3, length=1, seed=0)
-        [((_, inputs, places, *_), targets, weights)] = batches
-        assert len(places) == len(targets) == len(weights) == 256
-        assert not weights[6:].any()
-        return weights[:6].reshape(2, 3) * inputs.size / len(places)
+        [((_, packing, *_), targets, weights)] = batches
+        assert packing.photo_of.tolist() == [0, 0, 0, 1, 1, 1]
+        assert targets.tolist() == [6, 1, 2, 3, 4, 5]
+        return weights.reshape(2, 3)
 
     np.testing.assert_allclose(weights(one).std(), 1.0, rtol=1e-4)
     np.testing.assert_allclose(weights(one)[0].mean(), 0.0, atol=1e-6)

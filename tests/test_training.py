@@ -71,11 +71,20 @@ def make_batches(examples: list[Example], stores: list[FeatureStore], **options:
 
 
 def laid_out(batches: Batches) -> Iterator[tuple[tuple[Any, Any], Any]]:
-    """Each batch in token ids, with its targets where they belong, in the inputs' shape."""
-    for (features, inputs, places, types, _), targets in batches:
-        whole = np.full(inputs.size, PAD, dtype=np.int32)
-        whole[places[targets != PAD]] = types[targets[targets != PAD]]
-        yield (features, types[inputs]), whole.reshape(inputs.shape)
+    """Each batch in token ids, inputs and targets `(photos, captions, length)`."""
+    for (features, packing, types, _), targets, _ in batches:
+        counts = [len(step) for step in packing.steps]
+        tokens = np.zeros((2, counts[0], len(counts)), dtype=np.int32)
+        end = 0
+        for step, (count, inputs) in enumerate(zip(counts, packing.steps, strict=True)):
+            begin, end = end, end + count
+            tokens[:, :count, step] = types[[inputs, targets[begin:end]]]
+        photos = np.where(tokens[1, :, 0] == PAD, -1, packing.photo_of)
+        rows = [np.flatnonzero(photos == photo) for photo in range(len(features))]
+        whole = np.zeros((2, len(features), max(map(len, rows)), len(counts)), dtype=np.int32)
+        for photo, its_rows in enumerate(rows):
+            whole[:, photo, : len(its_rows)] = tokens[:, its_rows]
+        yield (features, np.where(whole[1] == PAD, PAD, whole[0])), whole[1]
 
 
 def captions_of(targets: Any) -> list[list[int]]:
@@ -85,58 +94,90 @@ def captions_of(targets: Any) -> list[list[int]]:
 
 
 def everything(batches: Batches) -> list[list[Any]]:
-    return [[*inputs, targets] for inputs, targets in batches]
+    return [
+        [features, *packing.steps, *packing[1:], types, log_shares, targets, weights]
+        for (features, packing, types, log_shares), targets, weights in batches
+    ]
 
 
 def test_targets_are_the_inputs_moved_by_one(stores: list[FeatureStore]) -> None:
     for (features, inputs), targets in laid_out(make_batches(make_examples(), stores)):
         assert features.shape == (4, CELLS, CHANNELS)
         assert features.dtype == np.float16
-        assert inputs.shape == targets.shape
-        assert inputs.shape[:2] == (4, 5)
-        assert inputs.shape[2] % 4 == 0  # few shapes
-        assert inputs.dtype == targets.dtype == np.int32
+        assert inputs.shape[:2] == targets.shape[:2] == (4, 5)
         assert (inputs[:, :, 0] == BOS).all()
-        np.testing.assert_array_equal(inputs[:, :, 1:], targets[:, :, :-1])
+        np.testing.assert_array_equal(inputs[:, :, 1:], np.where(targets[:, :, 1:] == PAD, PAD, targets[:, :, :-1]))
         for row in targets.reshape(-1, targets.shape[-1]).tolist():
             end = row.index(EOS)
             assert PAD not in row[:end]
             assert set(row[end + 1 :]) <= {PAD}
 
 
-def test_only_real_targets_are_answered_for_but_for_few(stores: list[FeatureStore]) -> None:
-    for (_, inputs, places, *_), targets in make_batches(make_examples(), stores):
-        assert places.shape == targets.shape == (-(-len(places) // 256) * 256,)  # few shapes
-        assert places.dtype == np.int32
-        real = int((targets != PAD).sum())
-        assert (targets[:real] != PAD).all()
-        assert (np.diff(places[:real]) > 0).all()
-        assert (inputs.ravel()[places[:real]] != PAD).all()
+def test_each_token_asks_its_own_photo(stores: list[FeatureStore]) -> None:
+    for (features, packing, _, _), targets, weights in make_batches(make_examples(), stores):
+        for step in packing.steps:
+            assert step.dtype == np.int32
+        photos = np.concatenate([packing.photo_of[: len(step)] for step in packing.steps])
+        assert packing.by_photo.shape[0] == len(features)
+        real = np.flatnonzero(targets != PAD)
+        assert (packing.places[real] // packing.by_photo.shape[1] == photos[real]).all()
+        assert (packing.by_photo.ravel()[packing.places[real]] == real).all()
+        assert len(set(packing.places[real].tolist())) == len(real)
+        assert not weights[targets == PAD].any()
+        for photo in range(len(features)):  # each counts the same, and so do its tokens
+            its_weights = weights[real][photos[real] == photo]
+            np.testing.assert_allclose(its_weights, 1 / len(features) / len(its_weights), rtol=1e-5)
+
+
+def test_batches_of_many_photos_have_few_sizes_and_little_padding(tmp_path: Path) -> None:
+    """What computes is compiled for each of them, and padding is computed for nothing."""
+    generator = np.random.default_rng(0)
+    examples: list[Example] = [
+        (f"{p}.jpg", [[9] * (1 + round(12 * n)) for n in generator.beta(2, 3, 5)]) for p in range(320)
+    ]
+    batches = make_batches(examples, [make_store(tmp_path, [name for name, _ in examples])], photos_per_batch=16)
+    sizes, computed, learned = set(), 0, 0
+    for epoch in range(6):
+        batches.start(epoch)
+        for (_, packing, types, _), targets, _ in batches:
+            counts = [len(step) for step in packing.steps]
+            assert counts == sorted(counts, reverse=True)
+            assert sum(counts) == len(targets) == len(packing.places)
+            sizes.add((*counts, packing.by_photo.shape, len(types)))
+            computed += len(targets)
+        learned += batches.target_tokens()
+    assert len(sizes) <= 3  # of two classes of lengths; a later epoch may need more room
+    assert learned > 0.8 * computed
 
 
 def test_a_batch_has_a_vocabulary_of_its_own(stores: list[FeatureStore]) -> None:
     batches = make_batches(make_examples(), stores)
-    seen = []
+    seen, sizes = [], set()
     for epoch in range(2):
         batches.start(epoch)
-        for (_, inputs, _, types, log_shares), targets in batches:
-            assert types.shape == log_shares.shape == (512,)  # few shapes
-            assert types.dtype == inputs.dtype == targets.dtype == np.int32
+        for (_, _, types, log_shares), targets, _ in batches:
+            sizes.add(len(types))
+            assert types.shape == log_shares.shape
+            assert types.dtype == targets.dtype == np.int32
             assert log_shares.dtype == np.float32
             assert types[PAD] == PAD
-            assert len(set(types.tolist())) == 512
-            own = 1 + max(inputs.max(), targets.max())
-            assert (log_shares[:own] == 0).all()
-            np.testing.assert_allclose(log_shares[own:], np.log((2000 - own) / (512 - own)), rtol=1e-6)
+            assert len(set(types.tolist())) == len(types)
+            own = np.union1d(types[targets], [PAD, BOS])
+            assert (types[: len(own)] == own).all()
+            assert (log_shares[: len(own)] == 0).all()
+            others = len(types) - len(own)
+            assert 256 <= others < 300
+            np.testing.assert_allclose(log_shares[len(own) :], np.log((2000 - len(own)) / others), rtol=1e-6)
             np.testing.assert_allclose(np.exp(log_shares).sum(), 2000, rtol=1e-5)  # all tokens are stood for
             seen.append(types)
-    others = [set(types[-256:].tolist()) for types in seen]
-    assert all(len(one & other) < 128 for one, other in itertools.combinations(others, 2))
+    assert len(sizes) <= 2
+    drawn = [set(types[-256:].tolist()) for types in seen]
+    assert all(len(one & other) < 128 for one, other in itertools.combinations(drawn, 2))
 
 
 def test_a_small_vocabulary_is_each_batchs_own(stores: list[FeatureStore]) -> None:
-    for (_, _, _, types, log_shares), _ in make_batches(make_examples(), stores, vocab_size=400):
-        assert sorted(types.tolist()) == list(range(400))
+    for (_, _, types, log_shares), *_ in make_batches(make_examples(), stores, vocab_size=300):
+        assert sorted(types.tolist()) == list(range(300))
         assert not log_shares.any()
 
 
@@ -240,7 +281,7 @@ def test_captions_are_drawn_by_weight(
             counts += np.bincount([place_of[first] for first in firsts], minlength=5)
     np.testing.assert_allclose(counts / (12 * epochs), chances, atol=0.05)
     resumed.start(epochs - 1)
-    for (_, left), (_, right) in zip(batches, resumed, strict=True):
+    for (_, left, _), (_, right, _) in zip(batches, resumed, strict=True):
         np.testing.assert_array_equal(left, right)
 
 
@@ -248,7 +289,7 @@ def test_equal_weights_draw_as_none_do(stores: list[FeatureStore]) -> None:
     for room in (3, 5):
         plain = make_batches(make_examples(), stores, captions_per_photo=room)
         weighted = make_batches(make_examples(), stores, captions_per_photo=room, weights=[[2.0] * 5] * 12)
-        for (_, left), (_, right) in zip(plain, weighted, strict=True):
+        for (_, left, _), (_, right, _) in zip(plain, weighted, strict=True):
             np.testing.assert_array_equal(left, right)
 
 
@@ -269,15 +310,6 @@ def test_long_captions_are_cut(stores: list[FeatureStore]) -> None:
         assert ((targets == EOS).sum(-1) == 1).all()
 
 
-def test_captions_of_a_length_share_a_batch(tmp_path: Path) -> None:
-    """Else half of all that is computed is padding."""
-    examples: list[Example] = [(f"{p}.jpg", [[9] * (1 + p % 20)]) for p in range(80)]
-    store = make_store(tmp_path, [name for name, _ in examples])
-    batches = make_batches(examples, [store], photos_per_batch=8)
-    computed = sum(inputs[1].size for inputs, _ in batches)
-    assert batches.target_tokens() > 0.75 * computed  # at random it would be half
-
-
 # --- the loss ---
 
 
@@ -289,11 +321,12 @@ def test_the_loss(smoothing: float) -> None:
     targets[0, 1, 3:] = targets[1, 2, 1:] = targets[1, 0] = PAD
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     wanted = np.full(logits.shape, smoothing / 7) + (1 - smoothing) * np.eye(7)[targets]
-    expected = -(wanted * log_probs).sum(-1)[targets != PAD].mean()
+    weights = generator.random(targets.shape).astype(np.float32)
+    expected = (-(wanted * log_probs).sum(-1) * weights)[targets != PAD].sum()
     loss = TokenLoss(smoothing)
-    assert float(loss(targets, logits)) == pytest.approx(expected, rel=1e-5)
+    assert float(loss(targets, logits, weights)) == pytest.approx(expected, rel=1e-5)
     logits[targets == PAD] = 99.0  # what is said there does not matter
-    assert float(loss(targets, logits)) == pytest.approx(expected, rel=1e-5)
+    assert float(loss(targets, logits, weights)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -331,14 +364,16 @@ def test_the_loss_over_a_batchs_vocabulary_is_nearly_that_over_all(kind: str, st
     sizes = set()
     for examples in (few, many, few):
         batches = make_batches(examples, stores, photos_per_batch=12)
-        [((features, inputs, places, types, log_shares), targets)] = batches
-        sizes.add((len(types), len(places)))
-        decoder.train_on_batch((features, inputs, places, types, log_shares), targets)
-        logits = decoder((features, inputs, places, types, log_shares))
-        whole = decoder((features, inputs, places, types, np.zeros_like(log_shares)))
+        [((features, packing, types, log_shares), targets, weights)] = batches
+        sizes.add((len(types), len(targets)))
+        decoder.train_on_batch((features, packing, types, log_shares), targets, weights)
+        logits = decoder((features, packing, types, log_shares))
+        whole = decoder((features, packing, types, np.zeros_like(log_shares)))
         all_types = np.concatenate([types, np.setdiff1d(np.arange(2000), types)]).astype(np.int32)
-        everything = decoder((features, inputs, places, all_types, np.zeros(2000, dtype=np.float32)))
-        estimated, partial, exact = (float(TokenLoss(0.0)(targets, each)) for each in (logits, whole, everything))
+        everything = decoder((features, packing, all_types, np.zeros(2000, dtype=np.float32)))
+        estimated, partial, exact = (
+            float(TokenLoss(0.0)(targets, each, weights)) for each in (logits, whole, everything)
+        )
         assert abs(estimated - exact) < 0.05
         assert exact - partial > 0.5
     assert len(sizes) == 2
@@ -358,6 +393,13 @@ def test_the_average_warms_up() -> None:
         expected = decay * expected + (1 - decay) * np.array([step, step**2])
         np.testing.assert_allclose(np.asarray(average.average[0]), expected, rtol=1e-5)
     assert (1 + 2) / (10 + 2) < 0.3 < (1 + 7) / (10 + 7)  # both branches were taken
+    for step in range(8, 29):  # after the first 16 in fours
+        weight.assign(np.array([step, step**2], dtype=np.float32))
+        average.on_train_batch_end(step)
+        if step > 16 and step % 4:
+            continue
+        share = 0.7 if step <= 16 else 1 - 0.3**4
+        expected = (1 - share) * expected + share * np.array([step, step**2])
     now = np.asarray(weight)
     average.swap()
     np.testing.assert_allclose(np.asarray(weight), expected, rtol=1e-5)
@@ -592,7 +634,7 @@ def but_for_the_clock(run: Path) -> Card:
 def test_each_epoch_draws_its_own_batches(stores: list[FeatureStore]) -> None:
     examples, seen = make_examples(), []
 
-    def train_on_batch(_: Any, targets: Any) -> float:
+    def train_on_batch(_: Any, targets: Any, __: Any) -> float:
         seen.append(targets)
         return 1.0
 
@@ -602,7 +644,7 @@ def test_each_epoch_draws_its_own_batches(stores: list[FeatureStore]) -> None:
     batches, expected = make_batches(examples, stores), []
     for epoch in (2, 3):
         batches.start(epoch)
-        expected += [targets for _, targets in batches]
+        expected += [targets for _, targets, _ in batches]
     for one, other in zip(seen, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     assert [call.args[0] for call in callbacks.on_epoch_end.call_args_list] == [2, 3]

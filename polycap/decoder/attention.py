@@ -3,7 +3,8 @@
 from typing import Any
 
 from polycap.backend import keras
-from polycap.decoder.base import Decoder, State, Tensor, by_time, lstm_gates
+from polycap.decoder.base import Decoder, State, Tensor
+from polycap.decoder.packing import Packing, side_by_side
 from polycap.decoder.settings import DecoderSettings
 
 __all__ = ["AttentionDecoder"]
@@ -65,30 +66,27 @@ class AttentionDecoder(Decoder):
         embedded = self.embedding_dropout(self.embedding(token_ids), training=training)
         return self.token_gates(embedded)
 
-    def attend(self, output: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+    def attend(self, queries: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
         """`(photos, queries, units)` → the answer, same shape, and the weights `(photos, queries, cells)`."""
-        scale = self.settings.units**-0.5
-        scores = ops.matmul(self.query(output), ops.transpose(cells, (0, 2, 1))) * scale
+        scores = ops.matmul(queries, ops.transpose(cells, (0, 2, 1))) * self.settings.units**-0.5
         weights = ops.softmax(scores)  # (photos, queries, cells)
         return ops.matmul(weights, cells), weights
 
-    def advance(self, inputs: Tensor, state: State, memory: State) -> State:
-        output, cell = state
-        return lstm_gates(inputs + memory[1] + self.state_gates(output), cell)
+    def photo_gates_in(self, memory: State) -> Tensor | None:
+        return memory[1]
 
-    def read(self, state: State, memory: State) -> Tensor:
-        output = state[0]  # (photos, captions, length, units)
-        context, _ = self.attend(self._queries(output), memory[0])
-        return ops.concatenate([output, ops.reshape(context, ops.shape(output))], axis=-1)
-
-    def _queries(self, output: Tensor) -> Tensor:
-        """`(photos, captions, length, units)` → `(photos, captions · length, units)`."""
-        shape = ops.shape(output)
-        return ops.reshape(output, (-1, shape[1] * shape[2], self.settings.units))
+    def read(self, outputs: Tensor, memory: State, packing: Packing | None = None) -> Tensor:
+        queries = self.query(outputs)
+        if packing is None:
+            context, _ = self.attend(queries, memory[0])
+        else:
+            context = packing.bring_back(self.attend(packing.gather(queries), memory[0])[0])
+        return ops.concatenate([outputs, context], axis=-1)
 
     def attention(self, features: Tensor, token_ids: Tensor) -> Tensor | None:
-        memory, states = self.run(features, self.embed(by_time(token_ids)))
-        _, weights = self.attend(self._queries(states[0]), memory[0])
+        packing = side_by_side(token_ids)
+        memory, outputs = self.run(features, packing)
+        _, weights = self.attend(packing.gather(self.query(outputs)), memory[0])
         return ops.reshape(weights, (*ops.shape(token_ids), self.settings.cells))
 
     def logits(self, outputs: Tensor, training: bool = False, types: Tensor | None = None) -> Tensor:

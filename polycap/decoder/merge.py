@@ -1,7 +1,8 @@
 """The decoder of the "Image Caption Generator with CNN & LSTM" tutorial, behind the same interface."""
 
 from polycap.backend import keras
-from polycap.decoder.base import Decoder, State, Tensor, lstm_gates
+from polycap.decoder.base import Decoder, State, Tensor
+from polycap.decoder.packing import Packing
 from polycap.decoder.settings import DecoderSettings
 
 __all__ = ["MergeDecoder"]
@@ -43,11 +44,9 @@ class MergeDecoder(Decoder):
     def embed(self, token_ids: Tensor, training: bool = False) -> Tensor:
         return self.token_gates(self.embedding_dropout(self.embedding(token_ids), training=training))
 
-    def advance(self, inputs: Tensor, state: State, memory: State) -> State:  # noqa: ARG002
-        return lstm_gates(inputs + self.state_gates(state[0]), state[1])
-
-    def read(self, state: State, memory: State) -> Tensor:
-        return state[0] + memory[0][:, :, None]
+    def read(self, outputs: Tensor, memory: State, packing: Packing | None = None) -> Tensor:
+        photo = memory[0]  # (photos, 1, units)
+        return outputs + (photo if packing is None else packing.spread(photo[:, 0]))
 
     def logits(self, outputs: Tensor, training: bool = False, types: Tensor | None = None) -> Tensor:
         hidden = self.output_dropout(self.hidden(outputs), training=training)

@@ -22,11 +22,18 @@ BEST = "best.npz"
 """The file of a phase's best weights."""
 
 
+AVERAGE_EVERY = 4
+"""Steps from one bringing up to date to the next, which goes through all weights: a twentieth of a step's time."""
+
+FIRST_STEPS = 16
+"""So many are averaged one by one; a multiple of `AVERAGE_EVERY`."""
+
+
 class Average(keras.callbacks.Callback):  # type: ignore[misc]
     """An exponential moving average of the weights (Polyak and Juditsky, 1992), by which the run is judged.
 
     The decay grows with the steps, min(decay, (1 + step) / (10 + step)): an average that starts at full decay lags
-    behind for epochs.
+    behind for epochs. After the first steps it is brought up to date every few, for as many at once.
     """
 
     def __init__(self, weights: list[Any], decay: float) -> None:
@@ -38,7 +45,10 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         self.step += 1
-        share = 1.0 - min(self.decay, (1 + self.step) / (10 + self.step))
+        steps = AVERAGE_EVERY if self.step > FIRST_STEPS else 1
+        if self.step % steps:
+            return
+        share = 1.0 - min(self.decay, (1 + self.step) / (10 + self.step)) ** steps
         for mean, weight in zip(self.average, self.weights, strict=True):
             mean.assign_add((weight.value - mean.value) * share)
 

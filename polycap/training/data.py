@@ -9,29 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.dataset import Dataset
+from polycap.decoder.packing import Packing, Room, pack
 from polycap.features.store import FeatureStore
 from polycap.language import Language
 from polycap.tokenizer import BOS, EOS, PAD, Tokenizer
 
-__all__ = ["Batches", "Example", "answers", "train_tokenizer"]
+__all__ = ["Batches", "Example", "train_tokenizer"]
 
 Example = tuple[str, list[list[int]]]
 """A photo's name and the token ids of its captions."""
 
-Batch = tuple[tuple[NDArray[Any], ...], NDArray[Any]]
-"""`((features, inputs, places, types, log_shares), targets)`."""
+Batch = tuple[
+    tuple[NDArray[Any], Packing, NDArray[np.int32], NDArray[np.float32]], NDArray[np.int32], NDArray[np.float32]
+]
+"""`((features, packing, types, log_shares), targets, weights)`."""
 
 READ_AHEAD = 4
 """Batches that are read before they are needed."""
 
-LENGTH_STEP = 4
-"""Lengths are rounded up to a multiple of this, so that a backend that compiles per shape sees few shapes."""
+ROOM_EPOCHS = 4
+"""Each epoch's batches have the room that the first ones need; few need more."""
 
-PLACES_STEP = 256
-"""Numbers of targets, likewise."""
-
-TYPES_STEP = 256
-"""Sizes of a batch's own vocabulary, likewise."""
+LENGTH_CLASSES = 2
+"""Photos with short captions share batches, and those with long ones: a step for few captions takes as long as one for
+many."""
 
 OTHER_TYPES = 256
 """So many tokens at least stand in a batch's vocabulary for those that its captions lack, if there are as many."""
@@ -50,16 +51,17 @@ def train_tokenizer(language: Language, dataset: Dataset) -> Tokenizer:
 class Batches:
     """Photo-major batches, drawn anew each epoch from `(seed, epoch)` alone: a resumed run sees the same ones.
 
-    Photos whose longest captions are alike in length share a batch, which halves the padding.
+    Each batch has its share of the photos with long captions and of those with short ones, so that all batches of an
+    epoch have the same sizes, and little padding.
 
     A batch has a vocabulary of its own, a part of the language's: the tokens of its captions, and others that are drawn
     to stand for all that it lacks. The decoder then embeds and answers for these alone.
 
-    A batch is `(features (photos, cells, channels) float16, inputs (photos, captions, length) int32, places (targets,)
-    int32, types (types,) int32, log_shares (types,) float32)` and `targets (targets,) int32`: what follows at these
-    places of the inputs laid end to end, `</s>` at each caption's end; `<pad>` where their number is rounded up. Inputs
-    and targets are places in `types`, which are token ids, `<pad>` the first; a share is how many token ids a type
-    stands for.
+    A batch is `(features (photos, cells, channels) float16, packing, types (types,) int32, log_shares (types,)
+    float32)`, `targets (tokens,) int32` and `weights (tokens,) float32`. Targets are what follows each token of the
+    packing, `</s>` at a caption's end, `<pad>` where a token is padding; weights are what they count in the loss. The
+    packing's tokens and the targets are places in `types`, which are token ids, `<pad>` the first; a share is how many
+    token ids a type stands for.
 
     Reference: Jean et al. (2015), "On Using Very Large Target Vocabulary for Neural Machine Translation",
     arXiv:1412.2007 (a vocabulary per batch, weighted by how likely its tokens were drawn).
@@ -97,7 +99,10 @@ class Batches:
         self._width = min(captions_per_photo, max(len(captions) for captions in self._captions))
         self._weights = [weights[photo] if weights else () for photo in range(len(examples))]
         self._vocab_size, self._seed = vocab_size, seed
-        self.start(0)
+        self._usual_rooms = [Room() for _ in range(LENGTH_CLASSES)]
+        for epoch in reversed(range(ROOM_EPOCHS)):
+            self.start(epoch)
+            self._usual_rooms = self._rooms
 
     def __len__(self) -> int:
         return len(self._captions) // self._size
@@ -106,6 +111,8 @@ class Batches:
         """Draw the batches of an epoch, counted from 0."""
         self.epoch = epoch
         self._draw()
+        needed = self._rooms_needed()
+        self._rooms = [usual | room for usual, room in zip(self._usual_rooms, needed, strict=True)]
 
     def __iter__(self) -> Iterator[Batch]:
         """The epoch's batches; the next ones are read in the background."""
@@ -120,12 +127,13 @@ class Batches:
     def __getitem__(self, index: int) -> Batch:
         chosen = self._order[index]
         features = np.stack([self._stores[self._views[i]].features[self._rows[self._views[i]][i]] for i in chosen])
-        token_ids = self._pack([self._drawn[i] for i in chosen])
-        places, targets = answers(token_ids[:, :, 1:])
-        types, log_shares = self._types(index, token_ids)
+        room = self._rooms[self._classes[index]]
+        packing, targets, _ = pack([self._drawn[i] for i in chosen], room)
+        types, log_shares = self._types(index, np.union1d(targets, [PAD, BOS]), room.types + 1 + OTHER_TYPES)
         place_of = np.zeros(self._vocab_size, dtype=np.int32)
         place_of[types] = np.arange(len(types))
-        return (features, place_of[token_ids[:, :, :-1]], places, types, log_shares), place_of[targets]
+        packing = packing._replace(steps=tuple(place_of[step] for step in packing.steps))
+        return (features, packing, types, log_shares), place_of[targets], _even_weights(packing, targets)
 
     def photos(self, index: int) -> list[int]:
         """The photos of a batch of this epoch, as places in `examples`."""
@@ -133,7 +141,7 @@ class Batches:
 
     def target_tokens(self) -> int:
         """Target tokens of this epoch, `</s>` included."""
-        return sum(len(ids) + 1 for batch in self._order for i in batch for ids in self._drawn[i])
+        return sum(len(ids) - 1 for batch in self._order for i in batch for ids in self._drawn[i])
 
     def _draw(self) -> None:
         """This epoch's captions, views and batches."""
@@ -141,50 +149,49 @@ class Batches:
         count = len(self._captions)
         self._views = generator.integers(len(self._stores), size=count)
         self._drawn = [
-            [captions[k] for k in _choose(len(captions), self._width, weights, generator)]
+            [[BOS, *captions[k], EOS] for k in _choose(len(captions), self._width, weights, generator)]
             for captions, weights in zip(self._captions, self._weights, strict=True)
         ]
-        order = generator.permutation(count)
-        pool = self._size * 32  # photos are sorted by length within a pool, not over all: batches stay varied
-        batches = []
-        for start in range(0, count, pool):
-            part = sorted(order[start : start + pool], key=lambda i: max(map(len, self._drawn[i])))
-            batches += [part[k : k + self._size] for k in range(0, len(part), self._size)]
-        batches = [batch for batch in batches if len(batch) == self._size]
+        order = generator.permutation(count)[: len(self) * self._size]
+        longest = np.array([max(map(len, self._drawn[i])) for i in order])
+        order = order[np.argsort(longest, kind="stable")].reshape(-1, self._size)
+        classes = enumerate(np.array_split(order, LENGTH_CLASSES))
+        batches = [(k, batch) for k, photos in classes for batch in self._mix(photos, generator)]
         generator.shuffle(batches)
-        self._order = batches
+        self._classes, self._order = zip(*batches, strict=True)
 
-    def _types(self, index: int, token_ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """A batch's own vocabulary and the logarithms of its shares."""
-        own = np.union1d([PAD], token_ids)
+    def _mix(self, photos: NDArray[np.intp], generator: np.random.Generator) -> list[list[int]]:
+        """Photos `(batches, photos_per_batch)` → the same in batches that have nearly as many tokens as one another."""
+        tokens = np.array([sum(map(len, self._drawn[i])) for i in photos.ravel()], dtype=int)
+        rows = photos.ravel()[np.argsort(tokens, kind="stable")].reshape(self._size, -1 if len(photos) else 0)
+        return np.asarray(generator.permuted(rows, axis=1).T).tolist()  # a photo of each row: those of a row are alike
+
+    def _rooms_needed(self) -> list[Room]:
+        """For this epoch's batches of each class."""
+        rooms = [Room() for _ in range(LENGTH_CLASSES)]
+        for k, batch in zip(self._classes, self._order, strict=True):
+            captions = [self._drawn[i] for i in batch]
+            rooms[k] |= Room.of(captions)
+        return rooms
+
+    def _types(self, index: int, own: NDArray[np.int32], size: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """A batch's vocabulary, its captions' own tokens first, and the logarithms of its shares."""
         others = np.setdiff1d(np.arange(self._vocab_size), own)
-        drawn = -(len(own) + OTHER_TYPES) // TYPES_STEP * -TYPES_STEP - len(own)
-        share = max(1.0, len(others) / drawn)
-        if share > 1:
+        drawn = min(len(others), size - len(own))
+        share = len(others) / max(1, drawn)
+        if drawn < len(others):
             others = np.random.default_rng((self._seed, self.epoch, index)).choice(others, drawn, replace=False)
-        log_shares = np.where(np.arange(len(own) + len(others)) < len(own), 0.0, np.log(share))
+        log_shares = np.where(np.arange(len(own) + drawn) < len(own), 0.0, np.log(max(1.0, share)))
         return np.concatenate([own, others]).astype(np.int32), log_shares.astype(np.float32)
 
-    def _pack(self, photos: list[list[list[int]]]) -> NDArray[np.int32]:
-        """`<s>` ids `</s>`, padded: `(photos, captions, length + 1) int32`."""
-        longest = 1 + max(len(ids) for captions in photos for ids in captions)
-        length = -(-longest // LENGTH_STEP) * LENGTH_STEP
-        packed = np.full((len(photos), self._width, length + 1), PAD, dtype=np.int32)
-        for photo, captions in enumerate(photos):
-            for place, ids in enumerate(captions):
-                packed[photo, place, : len(ids) + 2] = [BOS, *ids, EOS]
-        return packed
 
-
-def answers(tokens: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Where tokens are none of the padding, laid end to end, and which they are.
-
-    Both `(targets,) int32`, rounded up: there `<pad>` is the target.
-    """
-    laid = tokens.ravel()
-    places = np.flatnonzero(laid != PAD).astype(np.int32)
-    beyond = -len(places) % PLACES_STEP
-    return np.pad(places, (0, beyond)), np.pad(laid[places], (0, beyond), constant_values=PAD)
+def _even_weights(packing: Packing, targets: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Weights of a batch's targets, whose sum is 1: its photos count the same, and so do the tokens of a photo."""
+    photos, most = packing.by_photo.shape
+    real = targets != PAD
+    photo_of = packing.places // most
+    counts = np.maximum(1, np.bincount(photo_of[real], minlength=photos))
+    return np.asarray(real / (photos * counts[photo_of]), dtype=np.float32)
 
 
 def _choose(count: int, width: int, weights: Sequence[float], generator: np.random.Generator) -> Sequence[int]:

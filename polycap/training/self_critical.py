@@ -16,15 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.backend import keras
+from polycap.decoder.packing import Packing, Room, pack
 from polycap.decoder.sample import Sampler
 from polycap.tokenizer import BOS, PAD, Tokenizer
-from polycap.training.data import LENGTH_STEP, Batches, answers
+from polycap.training.data import Batches
 from polycap.training.loss import in_rows, token_entropy
 from polycap.training.rewards import Reward
 
 __all__ = ["DrawnBatches", "PolicyLoss"]
 
 ops = keras.ops
+
+LENGTH_STEP = 4
+"""Lengths are rounded up to a multiple of this, so that a backend that compiles per shape sees few shapes."""
 
 SPREAD = 1e-6
 """Added to the standard deviation of a batch's advantages: where all captions are alike, nothing is learned."""
@@ -46,9 +50,8 @@ class PolicyLoss(keras.losses.Loss):  # type: ignore[misc]
 class DrawnBatches:
     """Batches of captions that the decoder draws when they are asked for, each token with its caption's advantage.
 
-    A batch is that of `Batches`, with the whole vocabulary, and `weights (targets,) float32`: the advantage, in such
-    a measure that the loss is a mean over all places, padding included. What is drawn depends on the weights, the seed,
-    the epoch and the batch alone.
+    A batch is that of `Batches`, with the whole vocabulary, and `weights (tokens,) float32`: the advantage. What is
+    drawn depends on the weights, the seed, the epoch and the batch alone.
     """
 
     def __init__(
@@ -93,20 +96,19 @@ class DrawnBatches:
         """Tokens drawn in this epoch so far."""
         return self._tokens
 
-    def __iter__(self) -> Iterator[tuple[tuple[NDArray[Any], ...], NDArray[np.int32], NDArray[np.float32]]]:
+    def __iter__(self) -> Iterator[tuple[tuple[NDArray[Any] | Packing, ...], NDArray[np.int32], NDArray[np.float32]]]:
         """Draw the epoch's captions, batch by batch."""
         types = np.arange(self._tokenizer.vocab_size, dtype=np.int32)
-        for index, ((features, *_), _) in enumerate(self._batches):
+        for index, ((features, *_), *_) in enumerate(self._batches):
             chance = np.random.default_rng((self._seed, self._epoch, index))
             shape = (len(features), self._captions, self._length)
             tokens = _trim(self._sampler.draw(features, chance.random(shape, dtype=np.float32)))
-            begin = np.full((*tokens.shape[:2], 1), BOS, dtype=np.int32)
-            inputs = np.concatenate([begin, tokens[:, :, :-1]], axis=2)
             self._tokens += int((tokens != PAD).sum())
-            places, targets = answers(tokens)
-            of_captions = self._advantages(tokens, self._batches.photos(index)).ravel()
-            weights = of_captions[places // tokens.shape[2]] * (targets != PAD) * np.float32(len(places) / tokens.size)
-            yield (features, inputs, places, types, np.zeros(len(types), dtype=np.float32)), targets, weights
+            captions = np.pad(tokens, ((0, 0), (0, 0), (1, 0)), constant_values=BOS).tolist()
+            packing, targets, order = pack(captions, _whole(*tokens.shape))
+            advantages = self._advantages(tokens, self._batches.photos(index)).ravel()[order]
+            weights = np.tile(advantages, tokens.shape[2]) * (targets != PAD)
+            yield (features, packing, types, np.zeros(len(types), dtype=np.float32)), targets, weights
 
     def _advantages(self, tokens: NDArray[np.int32], photos: Sequence[int]) -> NDArray[np.float32]:
         """Of each caption, by all rewards, `(photos, captions)`."""
@@ -126,6 +128,11 @@ def _advantages(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _standardise(advantages: Any) -> NDArray[np.float64]:
     return np.asarray(advantages / (advantages.std() + SPREAD))
+
+
+def _whole(photos: int, captions: int, length: int) -> Room:
+    """Room for captions of one length."""
+    return Room((photos * captions,) * length, captions * length)
 
 
 def _trim(tokens: NDArray[np.int32]) -> NDArray[np.int32]:

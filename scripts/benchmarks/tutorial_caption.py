@@ -26,6 +26,8 @@ def next_word_model(decoder: "Decoder") -> Any:
     layer for its last word alone.
     """
     keras: Any = plain_keras()
+    from polycap.decoder.packing import side_by_side
+
     ops, model_class = keras.ops, keras.Model
 
     class NextWord(model_class):  # type: ignore[misc,valid-type]
@@ -35,10 +37,11 @@ def next_word_model(decoder: "Decoder") -> Any:
 
         def call(self, inputs: tuple[Any, Any]) -> Any:
             features, prefix = inputs
-            memory, states = decoder.run(features, decoder.embed(ops.transpose(prefix)[:, :, None]))  # by time
+            packing = side_by_side(prefix[:, None])
+            memory, outputs = decoder.run(features, packing)  # (length, units)
             last = ops.sum(ops.cast(prefix != PAD, "int32"), axis=-1) - 1  # (1,)
-            state = tuple(ops.take(tensor, last, axis=2) for tensor in states)  # (1, 1, 1, units)
-            return ops.softmax(decoder.logits(decoder.read(state, memory))[:, 0, 0])
+            state = ops.take(outputs, last, axis=0)[None]  # (1, 1, units)
+            return ops.softmax(decoder.logits(decoder.read(state, memory))[:, 0])
 
     return without_xla(NextWord())
 
