@@ -64,7 +64,7 @@ def test_a_batch_is_answered_as_in_the_whole(decoder: Decoder) -> None:
     log_shares = np.linspace(0, 2, 30, dtype=np.float32)
     packing, targets, order = pack(UNEVEN, Room((8, 8, 6, 3, 3, 2, 1), 24))
     flat = [(photo, ids) for photo, captions in enumerate(UNEVEN) for ids in captions]
-    expected = {}
+    expected: dict[tuple[int, int], Any] = {}
     for row, caption in enumerate(order):
         photo, ids = flat[caption]
         whole = forced(decoder, features[photo][None], np.array([[ids[:-1]]], dtype=np.int32))[0, 0]
@@ -104,15 +104,18 @@ def test_the_slope_of_the_lstm(steps: tuple[int, ...]) -> None:
             outputs.append(last)
         return ops.concatenate(outputs)
 
+    def ours() -> Any:
+        return run_lstm(inputs, steps, share, kernel, output, cell)
+
     found = []
-    for run in (lambda: run_lstm(inputs, steps, share, kernel, output, cell), plainly):
+    for run in (ours, plainly):
         with tf.GradientTape() as tape:
             outputs = run()
             loss = ops.sum(outputs * weights)
         found.append([outputs, *tape.gradient(loss, variables)])
-    for ours, derived in zip(*found, strict=True):
-        np.testing.assert_allclose(np.asarray(ours), np.asarray(derived), rtol=1e-4, atol=1e-5)
-        assert np.abs(np.asarray(ours)).max() > 0.01
+    for written, derived in zip(*found, strict=True):
+        np.testing.assert_allclose(np.asarray(written), np.asarray(derived), rtol=1e-4, atol=1e-5)
+        assert np.abs(np.asarray(written)).max() > 0.01
 
 
 def test_teacher_forcing_is_stepping(decoder: Decoder) -> None:

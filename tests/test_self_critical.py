@@ -162,7 +162,7 @@ def test_several_rewards_count_the_same() -> None:
     one, other = np.array([1.0, 2.0, 6.0, 5.0, 5.0, 2.0]), np.array([900.0, 100.0, 200.0, 0.0, 300.0, 300.0])
 
     def weights(*rewards: Any) -> Any:
-        source = MagicMock(photos=lambda _: [0, 1], __iter__=lambda _: iter([((np.zeros((2, 1, 1)),), None, None)]))
+        source = MagicMock(photos=lambda _: [0, 1], __iter__=lambda _: iter([((np.zeros((2, 1, 1)),), None)]))
         tokenizer, sampler = MagicMock(vocab_size=30), MagicMock(draw=lambda *_: np.where(tokens == 0, 6, tokens))
         makers = [lambda *_, values=values: values for values in rewards]
         batches = DrawnBatches(source, [["a"], ["b"]], tokenizer, sampler, lambda: makers, captions=3, length=1, seed=0)

@@ -14,25 +14,25 @@ from polycap.features.store import FeatureStore
 from polycap.language import Language
 from polycap.tokenizer import BOS, EOS, PAD, Tokenizer
 
-__all__ = ["Batches", "Example", "train_tokenizer"]
+__all__ = ["Batch", "Batches", "Example", "train_tokenizer"]
 
 Example = tuple[str, list[list[int]]]
 """A photo's name and the token ids of its captions."""
 
-Batch = tuple[
-    tuple[NDArray[Any], Packing, NDArray[np.int32], NDArray[np.float32]], NDArray[np.int32], NDArray[np.float32]
-]
-"""`((features, packing, types, log_shares), targets, weights)`."""
+Batch = tuple[tuple[NDArray[Any], Packing, NDArray[np.int32], NDArray[np.float32]], NDArray[np.int32]]
+"""`((features, packing, types, log_shares), targets)`."""
 
 READ_AHEAD = 4
 """Batches that are read before they are needed."""
 
-ROOM_EPOCHS = 4
-"""Each epoch's batches have the room that the first ones need; few need more."""
+POOL = 32
+"""Batches in whose photos those of like length are looked for."""
 
-LENGTH_CLASSES = 2
-"""Photos with short captions share batches, and those with long ones: a step for few captions takes as long as one for
-many."""
+LENGTH_CLASSES = 4
+"""Sizes of batches, where they are to be few."""
+
+ROOM_EPOCHS = 4
+"""Where sizes are to be few, an epoch has those that the first ones need; few epochs need more."""
 
 OTHER_TYPES = 256
 """So many tokens at least stand in a batch's vocabulary for those that its captions lack, if there are as many."""
@@ -51,17 +51,15 @@ def train_tokenizer(language: Language, dataset: Dataset) -> Tokenizer:
 class Batches:
     """Photo-major batches, drawn anew each epoch from `(seed, epoch)` alone: a resumed run sees the same ones.
 
-    Each batch has its share of the photos with long captions and of those with short ones, so that all batches of an
-    epoch have the same sizes, and little padding.
+    Photos whose longest captions are alike in length share a batch: it has fewer steps then, and little padding.
 
     A batch has a vocabulary of its own, a part of the language's: the tokens of its captions, and others that are drawn
     to stand for all that it lacks. The decoder then embeds and answers for these alone.
 
     A batch is `(features (photos, cells, channels) float16, packing, types (types,) int32, log_shares (types,)
-    float32)`, `targets (tokens,) int32` and `weights (tokens,) float32`. Targets are what follows each token of the
-    packing, `</s>` at a caption's end, `<pad>` where a token is padding; weights are what they count in the loss. The
-    packing's tokens and the targets are places in `types`, which are token ids, `<pad>` the first; a share is how many
-    token ids a type stands for.
+    float32)` and `targets (tokens,) int32`: what follows each token of the packing, `</s>` at a caption's end, `<pad>`
+    where a token is padding. The packing's tokens and the targets are places in `types`, which are token ids, `<pad>`
+    the first; a share is how many token ids a type stands for.
 
     Reference: Jean et al. (2015), "On Using Very Large Target Vocabulary for Neural Machine Translation",
     arXiv:1412.2007 (a vocabulary per batch, weighted by how likely its tokens were drawn).
@@ -78,6 +76,7 @@ class Batches:
         vocab_size: int,
         seed: int,
         weights: Sequence[Sequence[float]] | None = None,
+        few_sizes: bool = False,
     ) -> None:
         """Prepare the first epoch.
 
@@ -91,6 +90,8 @@ class Batches:
             seed: with the epoch, decides every draw.
             weights: of each photo's captions, how often they are drawn compared with one another; without them,
                 equally often.
+            few_sizes: whether the batches have but `LENGTH_CLASSES` different sizes, with more padding, for a backend
+                that compiles for each.
         """
         self._captions = [[ids[:max_tokens] for ids in captions] for _, captions in examples]
         self._rows = [store.rows(name for name, _ in examples) for store in stores]
@@ -98,9 +99,12 @@ class Batches:
         self._size = min(photos_per_batch, len(examples))
         self._width = min(captions_per_photo, max(len(captions) for captions in self._captions))
         self._weights = [weights[photo] if weights else () for photo in range(len(examples))]
-        self._vocab_size, self._seed = vocab_size, seed
-        self._usual_rooms = [Room() for _ in range(LENGTH_CLASSES)]
-        for epoch in reversed(range(ROOM_EPOCHS)):
+        self._vocab_size, self._seed, self._few_sizes = vocab_size, seed, few_sizes
+        # always so many steps, some of them empty: the graph is that of the longest caption
+        self._most_steps = Room((0,) * max(1 + len(ids) for captions in self._captions for ids in captions))
+        self._rooms: list[Room] = []
+        self._usual_rooms = [Room()] * LENGTH_CLASSES
+        for epoch in reversed(range(ROOM_EPOCHS if few_sizes else 1)):
             self.start(epoch)
             self._usual_rooms = self._rooms
 
@@ -111,8 +115,8 @@ class Batches:
         """Draw the batches of an epoch, counted from 0."""
         self.epoch = epoch
         self._draw()
-        needed = self._rooms_needed()
-        self._rooms = [usual | room for usual, room in zip(self._usual_rooms, needed, strict=True)]
+        if self._few_sizes:
+            self._rooms = [usual | room for usual, room in zip(self._usual_rooms, self._rooms_needed(), strict=True)]
 
     def __iter__(self) -> Iterator[Batch]:
         """The epoch's batches; the next ones are read in the background."""
@@ -127,13 +131,14 @@ class Batches:
     def __getitem__(self, index: int) -> Batch:
         chosen = self._order[index]
         features = np.stack([self._stores[self._views[i]].features[self._rows[self._views[i]][i]] for i in chosen])
-        room = self._rooms[self._classes[index]]
-        packing, targets, _ = pack([self._drawn[i] for i in chosen], room)
+        captions = [self._drawn[i] for i in chosen]
+        room = self._rooms[self._classes[index]] if self._rooms else Room.of(captions)
+        packing, targets, _ = pack(captions, room | self._most_steps)
         types, log_shares = self._types(index, np.union1d(targets, [PAD, BOS]), room.types + 1 + OTHER_TYPES)
         place_of = np.zeros(self._vocab_size, dtype=np.int32)
         place_of[types] = np.arange(len(types))
         packing = packing._replace(steps=tuple(place_of[step] for step in packing.steps))
-        return (features, packing, types, log_shares), place_of[targets], _even_weights(packing, targets)
+        return (features, packing, types, log_shares), place_of[targets]
 
     def photos(self, index: int) -> list[int]:
         """The photos of a batch of this epoch, as places in `examples`."""
@@ -152,26 +157,21 @@ class Batches:
             [[BOS, *captions[k], EOS] for k in _choose(len(captions), self._width, weights, generator)]
             for captions, weights in zip(self._captions, self._weights, strict=True)
         ]
-        order = generator.permutation(count)[: len(self) * self._size]
-        longest = np.array([max(map(len, self._drawn[i])) for i in order])
-        order = order[np.argsort(longest, kind="stable")].reshape(-1, self._size)
-        classes = enumerate(np.array_split(order, LENGTH_CLASSES))
-        batches = [(k, batch) for k, photos in classes for batch in self._mix(photos, generator)]
+        order = generator.permutation(count)
+        pool = self._size * POOL  # photos are sorted by length within a pool, not over all: batches stay varied
+        batches = []
+        for start in range(0, count, pool):
+            part = sorted(order[start : start + pool], key=lambda i: max(map(len, self._drawn[i])))
+            starts = range(0, len(part) - self._size + 1, self._size)
+            batches += [(k * LENGTH_CLASSES // len(part), part[k : k + self._size]) for k in starts]
         generator.shuffle(batches)
         self._classes, self._order = zip(*batches, strict=True)
-
-    def _mix(self, photos: NDArray[np.intp], generator: np.random.Generator) -> list[list[int]]:
-        """Photos `(batches, photos_per_batch)` → the same in batches that have nearly as many tokens as one another."""
-        tokens = np.array([sum(map(len, self._drawn[i])) for i in photos.ravel()], dtype=int)
-        rows = photos.ravel()[np.argsort(tokens, kind="stable")].reshape(self._size, -1 if len(photos) else 0)
-        return np.asarray(generator.permuted(rows, axis=1).T).tolist()  # a photo of each row: those of a row are alike
 
     def _rooms_needed(self) -> list[Room]:
         """For this epoch's batches of each class."""
         rooms = [Room() for _ in range(LENGTH_CLASSES)]
         for k, batch in zip(self._classes, self._order, strict=True):
-            captions = [self._drawn[i] for i in batch]
-            rooms[k] |= Room.of(captions)
+            rooms[k] |= Room.of([self._drawn[i] for i in batch])
         return rooms
 
     def _types(self, index: int, own: NDArray[np.int32], size: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -183,15 +183,6 @@ class Batches:
             others = np.random.default_rng((self._seed, self.epoch, index)).choice(others, drawn, replace=False)
         log_shares = np.where(np.arange(len(own) + drawn) < len(own), 0.0, np.log(max(1.0, share)))
         return np.concatenate([own, others]).astype(np.int32), log_shares.astype(np.float32)
-
-
-def _even_weights(packing: Packing, targets: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Weights of a batch's targets, whose sum is 1: its photos count the same, and so do the tokens of a photo."""
-    photos, most = packing.by_photo.shape
-    real = targets != PAD
-    photo_of = packing.places // most
-    counts = np.maximum(1, np.bincount(photo_of[real], minlength=photos))
-    return np.asarray(real / (photos * counts[photo_of]), dtype=np.float32)
 
 
 def _choose(count: int, width: int, weights: Sequence[float], generator: np.random.Generator) -> Sequence[int]:

@@ -16,17 +16,18 @@ LEAST = 1e-30
 class TokenLoss(keras.losses.Loss):  # type: ignore[misc]
     """Cross-entropy per token with label smoothing (Szegedy et al., 2016, arXiv:1512.00567), `<pad>` left out.
 
-    `call` takes targets `(…,) int32` and logits `(…, vocab_size) float32` and gives each one's, in their shape, nats.
-    Keras adds them up by the weights that it is given.
+    `call` takes targets `(…,) int32` and logits `(…, vocab_size) float32` and gives one number, nats per token.
     """
 
     def __init__(self, smoothing: float) -> None:
-        super().__init__(name="token_loss", reduction="sum")
+        super().__init__(name="token_loss", reduction="none")
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        entropy = token_entropy(in_rows(y_pred), ops.reshape(y_true, (-1,)), self.smoothing)
-        return ops.where(y_true == PAD, 0.0, ops.reshape(entropy, ops.shape(y_true)))
+        targets = ops.reshape(y_true, (-1,))
+        real = ops.cast(targets != PAD, "float32")
+        weights = real / ops.maximum(ops.sum(real), 1.0)
+        return ops.sum(token_entropy(in_rows(y_pred), targets, self.smoothing) * weights)
 
 
 def in_rows(logits: Any) -> Any:

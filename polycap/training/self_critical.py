@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.backend import keras
-from polycap.decoder.packing import Packing, Room, pack
+from polycap.decoder.packing import Room, pack
 from polycap.decoder.sample import Sampler
 from polycap.tokenizer import BOS, PAD, Tokenizer
-from polycap.training.data import Batches
+from polycap.training.data import Batch, Batches
 from polycap.training.loss import in_rows, token_entropy
 from polycap.training.rewards import Reward
 
@@ -96,10 +96,10 @@ class DrawnBatches:
         """Tokens drawn in this epoch so far."""
         return self._tokens
 
-    def __iter__(self) -> Iterator[tuple[tuple[NDArray[Any] | Packing, ...], NDArray[np.int32], NDArray[np.float32]]]:
+    def __iter__(self) -> Iterator[tuple[*Batch, NDArray[np.float32]]]:
         """Draw the epoch's captions, batch by batch."""
         types = np.arange(self._tokenizer.vocab_size, dtype=np.int32)
-        for index, ((features, *_), *_) in enumerate(self._batches):
+        for index, ((features, *_), _) in enumerate(self._batches):
             chance = np.random.default_rng((self._seed, self._epoch, index))
             shape = (len(features), self._captions, self._length)
             tokens = _trim(self._sampler.draw(features, chance.random(shape, dtype=np.float32)))
