@@ -1,5 +1,6 @@
 """`scripts/bench`: that its baselines do what polycap does, word by word and prefix by prefix, and what it prints."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -100,9 +101,12 @@ def test_the_captioning_loop_finds_the_words_of_greedy_search(world: World) -> N
     found = Search(pack.decoder, settings).find(features).token_ids[:, 0]
     assert (found[:, -1] == PAD).any()  # came to an end
     loop = WordByWord(pack.decoder, pack.tokenizer, 12)
+    # one that is cut has no end to be found: a search then takes an unlikely one before
+    ended = [EOS in greedy(pack.decoder, photo, 12) for photo in features]
     captions = [loop.caption(photo) for photo in features]
-    assert captions == [" ".join(pack.tokenizer.decode(token_ids).split()) for token_ids in found]
-    assert len(set(captions)) > 2
+    expected = [" ".join(pack.tokenizer.decode(token_ids).split()) for token_ids in found]
+    assert list(itertools.compress(captions, ended)) == list(itertools.compress(expected, ended))
+    assert len(set(itertools.compress(captions, ended))) > 2
 
 
 CAPTIONS = {"a": [[BOS, 7, 8, EOS], [BOS, 9, EOS]], "b": [[BOS, 5, EOS]]}

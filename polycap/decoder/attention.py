@@ -30,7 +30,10 @@ class AttentionDecoder(Decoder):
         super().__init__(settings)
         units, embedding = settings.units, settings.embedding
         dense = keras.layers.Dense
-        self.feature_dropout = keras.layers.Dropout(settings.feature_dropout)
+        # the same in all photos of a batch: to draw for each took a twentieth of a training step, and gained nothing
+        self.feature_dropout = keras.layers.Dropout(
+            settings.feature_dropout, noise_shape=(1, settings.cells, settings.channels)
+        )
         self.cell_projection = dense(units, activation="relu", name="cell_projection")
         self.place = self.add_weight(
             shape=(settings.cells, units), initializer="zeros", name="place"
@@ -72,7 +75,7 @@ class AttentionDecoder(Decoder):
         weights = ops.softmax(scores)  # (photos, queries, cells)
         return ops.matmul(weights, cells), weights
 
-    def photo_gates_in(self, memory: State) -> Tensor | None:
+    def photo_share(self, memory: State) -> Tensor | None:
         return memory[1]
 
     def read(self, outputs: Tensor, memory: State, packing: Packing | None = None) -> Tensor:

@@ -54,14 +54,14 @@ class Decoder(keras.Model):  # type: ignore[misc]
     def embed(self, token_ids: Tensor, training: bool = False) -> Tensor:
         """`(…,) int32` → each token's share of the recurrent cell's input, `(…, width) float32`."""
 
-    def photo_gates_in(self, memory: State) -> Tensor | None:  # noqa: ARG002
+    def photo_share(self, memory: State) -> Tensor | None:  # noqa: ARG002
         """The photo's share of the recurrent cell's input, if any: memory → `(photos, 1, 4·units) float32`."""
         return None
 
     def advance(self, inputs: Tensor, state: State, memory: State) -> State:
         """One step: inputs `(photos, captions, width)` and a state → the next state."""
         output, cell = state
-        share = self.photo_gates_in(memory)
+        share = self.photo_share(memory)
         if share is not None:
             inputs = inputs + share
         return lstm_gates(inputs + self.state_gates(output), cell)
@@ -121,7 +121,7 @@ class Decoder(keras.Model):  # type: ignore[misc]
             gates = self.embed(tokens, training=training)  # (tokens, 4·units)
         else:
             gates = ops.take(self.embed(types, training=training), tokens, axis=0)
-        share = self.photo_gates_in(memory)
+        share = self.photo_share(memory)
         if share is None:
             share = ops.zeros((ops.shape(output)[0], 4 * self.settings.units))
         else:

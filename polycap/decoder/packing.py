@@ -53,7 +53,7 @@ class Packing(NamedTuple):
 
     def spread(self, of_photos: Tensor) -> Tensor:
         """What is the same for all tokens of a photo, `(photos, width)` → `(tokens, width)`."""
-        return ops.take(of_photos, self.places // self.by_photo.shape[1], axis=0)
+        return ops.take(of_photos, self.places // ops.shape(self.by_photo)[1], axis=0)
 
 
 def side_by_side(token_ids: Tensor) -> Packing:
