@@ -49,5 +49,8 @@ def allow_bfloat16() -> bool:
         return False
     import tensorflow as tf
 
+    # The LSTM's own functions are slower in bfloat16, and less exact. TensorFlow reads these when it rewrites a graph.
+    for change in ("INFERLIST_REMOVE", "DENYLIST_ADD"):
+        os.environ.setdefault(f"TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_{change}", "Sigmoid,Tanh")
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
     return True

@@ -77,12 +77,13 @@ class _Step:
     def gradient(self, output: Tensor, cell_after: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradients of output and, from the step after, of the cell → those of the gates and of the cell before."""
         entry, forget, candidate, leave = self._gates
-        cell = _add_above(output * leave * (1.0 - ops.square(self._said)), cell_after)
+        cell = _add_above(output * (leave * (1.0 - ops.square(self._said))), cell_after)
+        # in brackets what waits for no other step: it is computed beside what does
         gates = [
-            cell * candidate * entry * (1.0 - entry),
-            cell * self.cell_before * forget * (1.0 - forget),
-            cell * entry * (1.0 - ops.square(candidate)),
-            output * self._said * leave * (1.0 - leave),
+            cell * (candidate * entry * (1.0 - entry)),
+            cell * (self.cell_before * forget * (1.0 - forget)),
+            cell * (entry * (1.0 - ops.square(candidate))),
+            output * (self._said * leave * (1.0 - leave)),
         ]
         return ops.concatenate(gates, axis=-1), cell * forget
 
