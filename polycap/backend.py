@@ -2,14 +2,14 @@
 
 import os
 
-from polycap.processor import has_avx2, has_bfloat16_products, multiplies_faster_in_bfloat16
+from polycap.processor import has_avx2, has_bfloat16_products, has_fast_bfloat16
 
 # TensorFlow reads these when it is imported. Whoever sets them beforehand keeps the last word.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # bfloat16 inside float32 matrix products and convolutions, where the CPU is faster so: about 1.4 times, cosine to
 # float32 at least 0.9998. `STRICT` is float32.
-os.environ.setdefault("ONEDNN_DEFAULT_FPMATH_MODE", "BF16" if multiplies_faster_in_bfloat16() else "STRICT")
+os.environ.setdefault("ONEDNN_DEFAULT_FPMATH_MODE", "BF16" if has_fast_bfloat16() else "STRICT")
 if has_avx2():  # TensorFlow itself asks for AVX512-VNNI before it uses oneDNN, with which training is 1.3 times faster
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

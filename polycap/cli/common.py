@@ -36,7 +36,7 @@ PrecisionName = Annotated[
         "--precision",
         envvar="POLYCAP_PRECISION",
         help="In which numbers the encoder computes: f32 (exact), bf16 (faster), int8 (less exact; after `polycap "
-        "quantize`) or auto, bf16 where the CPU has AMX.",
+        "quantize`) or auto, bf16 where the CPU is faster so.",
     ),
 ]
 PackFolder = Annotated[Path | None, typer.Option("--pack", help="A pack other than the language's own.")]

@@ -13,7 +13,7 @@ from polycap.errors import CaptionRuntimeError
 from polycap.features.identity import BLOCKS, CELLS, CHANNELS, SIZE, EncoderIdentity
 from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings
-from polycap.processor import has_amx
+from polycap.processor import has_fast_bfloat16
 from polycap.runtime.base import CaptionSearch
 from polycap.runtime.encoder_graphs import EncoderGraphs
 from polycap.runtime.graphs import Graph, find_graph
@@ -136,7 +136,7 @@ def _precision(wanted: str) -> str:
     has = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if wanted == BF16 and not has:
         raise CaptionRuntimeError(f"runtime openvino: this CPU has no {BF16}; give --precision {F32}, or none")
-    return BF16 if wanted == BF16 or (wanted == AUTO and has and has_amx()) else F32
+    return BF16 if wanted == BF16 or (wanted == AUTO and has and has_fast_bfloat16()) else F32
 
 
 def _compile(model: Path, precision: str, hint: str = "LATENCY") -> Any:

@@ -14,7 +14,7 @@ PRECISIONS = (F32, BF16, INT8)
 
 
 def choose_precision(name: str | None = None) -> str:
-    """A precision by its name: f32, bf16, int8, or auto, which is bf16 where the CPU has AMX, and never int8.
+    """A precision by its name: f32, bf16, int8, or auto, which is bf16 where the CPU is faster so, and never int8.
 
     Args:
         name: without it the environment variable `POLYCAP_PRECISION`, else auto; that is f32 where
