@@ -1,8 +1,8 @@
 """The LSTM: one step for search, and for training all steps of captions of many lengths, its gradient written out.
 
 The backend's own gradient adds up the kernel's step by step, and steps of equal size have padding in every third
-place. Here the kernel's is one product over all steps, and a step has only the captions that reach it: both together
-halve what a training step takes.
+place. Here the kernel's is one product over all steps, and a step has only the captions that reach it: with both a
+training step takes two thirds of the time.
 
 References: Hochreiter and Schmidhuber (1997), "Long Short-Term Memory"; Gers et al. (2000), "Learning to Forget" (the
 forget gate); Jozefowicz et al. (2015), "An Empirical Exploration of Recurrent Network Architectures" (its bias).

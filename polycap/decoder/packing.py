@@ -24,7 +24,7 @@ Captions = Sequence[Sequence[Sequence[int]]]
 """The token ids of each photo's captions; each begins with `<s>`, which is no target, and ends with a target alone."""
 
 SIZE_STEP = 8
-"""Sizes are rounded up to a multiple of this, so that few of them differ from epoch to epoch."""
+"""Sizes are rounded up to a multiple of this, so that fewer of them differ from batch to batch."""
 
 
 class Packing(NamedTuple):
@@ -72,7 +72,7 @@ def side_by_side(token_ids: Tensor) -> Packing:
 
 @dataclass(frozen=True)
 class Room:
-    """The sizes of a packing: the same for many batches, so that what computes is compiled once.
+    """The sizes of a packing: of one batch, or of many that are to be alike.
 
     Attributes:
         counts: captions in each step, where there are fewer filled up with `<pad>`.
