@@ -71,8 +71,8 @@ class AttentionDecoder(Decoder):
 
     def attend(self, queries: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
         """`(photos, queries, units)` → the answer, same shape, and the weights `(photos, queries, cells)`."""
-        scores = ops.matmul(queries, ops.transpose(cells, (0, 2, 1))) * self.settings.units**-0.5
-        weights = ops.softmax(scores)  # (photos, queries, cells)
+        scaled = queries * self.settings.units**-0.5  # not the scores: OpenVINO would scale all cells at each step
+        weights = ops.softmax(ops.matmul(scaled, ops.transpose(cells, (0, 2, 1))))  # (photos, queries, cells)
         return ops.matmul(weights, cells), weights
 
     def photo_share(self, memory: State) -> Tensor | None:

@@ -11,6 +11,8 @@ arXiv:1411.5752.
 
 from typing import Any
 
+import numpy as np
+
 from polycap.backend import keras
 from polycap.features.identity import BLOCKS, CELLS, SIZE
 
@@ -44,26 +46,32 @@ def cells_of(network: Any, photos: Any) -> Any:
         network: what `build_xception` has made.
         photos: a tensor of the Keras backend in use.
     """
-    pixels = ops.cast(photos, "float32")
-    scaled = pixels / 127.5 - 1.0
+    # In one row: OpenVINO goes through the last axis at a time, which of a photo's three has three numbers.
+    scaled = ops.cast(ops.reshape(photos, (-1, SIZE * SIZE * 3)), "float32") / 127.5 - 1.0
+    scaled = ops.reshape(scaled, (-1, SIZE, SIZE, 3))
     deep = keras.Model(network.input, [network.output, network.get_layer(MIDDLE).output])
     last, middle = deep(scaled if _channels_last() else ops.transpose(scaled, (0, 3, 1, 2)), training=False)
     middle = ops.average_pool(middle, 3, strides=2, padding="same")  # as Xception comes from 19 × 19 to 10 × 10
-    return ops.concatenate([_flat(last, BLOCKS[0]), _flat(middle, BLOCKS[1]), _colours(pixels)], axis=-1)
+    return ops.concatenate([_flat(last, BLOCKS[0]), _flat(middle, BLOCKS[1]), _colours(photos)], axis=-1)
 
 
 def _colours(pixels: Any) -> Any:
-    """How much of a cell is of each colour: `(batch, 299, 299, 3)`, 0–255 → `(batch, 100, 64)`, sums 1.
+    """How much of a cell is of each colour: `(batch, 299, 299, 3) uint8` → `(batch, 100, 64) float32`, sums 1.
 
     A pixel counts for the tones next to its own, the more the nearer they are.
     """
-    step = 14 * SIDE  # every other pixel, 14 × 14 a cell
-    tones = pixels[:, 9 : 9 + 2 * step : 2, 9 : 9 + 2 * step : 2] * ((TONES - 1) / 255.0)
-    near = [ops.relu(1.0 - ops.abs(tones - float(tone))) for tone in range(TONES)]  # each (batch, 140, 140, 3)
-    red, green, blue = (ops.stack([tone[..., channel] for tone in near], axis=-1) for channel in range(3))
-    mixed = ops.reshape(red[..., :, None] * green[..., None, :], (-1, step, step, TONES**2))
-    mixed = ops.reshape(mixed[..., :, None] * blue[..., None, :], (-1, SIDE, 14, SIDE, 14, TONES**3))
-    return ops.reshape(ops.mean(mixed, axis=(2, 4)), (-1, CELLS, TONES**3))
+    step = 14  # pixels of a cell to a side: every other one
+    end = 9 + 2 * step * SIDE
+    cells = ops.reshape(pixels[:, 9:end:2, 9:end:2], (-1, SIDE, step, SIDE, step, 3))
+    # Pixels are the last axis, as all that follows is the same for each of them.
+    cells = ops.reshape(ops.transpose(cells, (0, 1, 3, 5, 2, 4)), (-1, CELLS, 3, 1, step**2))
+    tones = ops.cast(cells, "float32") * ((TONES - 1) / 255.0)
+    near = ops.relu(1.0 - ops.abs(tones - np.arange(TONES, dtype=np.float32)[:, None]))  # (…, 3, tones, pixels)
+    red, green, blue = (near[:, :, channel] for channel in range(3))
+    mixed = ops.reshape(red[:, :, :, None] * green[:, :, None], (-1, CELLS, TONES**2, step**2))
+    # The sum over pixels, a product of matrices for each cell: as a mean of products it took a tenth of the encoder.
+    total = ops.matmul(mixed, ops.transpose(blue, (0, 1, 3, 2)))  # (batch, cells, 16, 4)
+    return ops.reshape(total / step**2, (-1, CELLS, TONES**3))
 
 
 def _flat(grid: Any, channels: int) -> Any:

@@ -70,7 +70,11 @@ class FeaturePCA:
     def __call__(self, grid: NDArray[np.float32] | NDArray[np.float16]) -> NDArray[np.float32]:
         """Map `(…, channels)` to `(…, components) float32`; channels beyond the map's own are not read."""
         flat = np.asarray(grid[..., : self.channels], dtype=np.float32).reshape(-1, self.channels)
-        return (flat @ self.basis - self._offset).reshape(*grid.shape[:-1], self.components)
+        reduced = np.empty((len(flat), self.components), dtype=np.float32)
+        for rows, columns in _places(self.blocks):  # outside of them the basis is zeros
+            np.matmul(flat[:, rows], self.basis[rows, columns], out=reduced[:, columns])
+        reduced -= self._offset
+        return reduced.reshape(*grid.shape[:-1], self.components)
 
     def save(self, path: Path) -> None:
         """Write the map as float16 safetensors, atomically: of several blocks each is a tensor."""

@@ -54,7 +54,7 @@ class OpenVINORuntime:
         files = {name: entry.sha256 for name, entry in pack.card.files.items()}
         subject = {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files, "decoding": decoding}
         graph = Graph("search", subject, {"pack": str(pack.folder.absolute()), "decoding": decoding})
-        return ExportedSearch(_compile(find_graph(graph), F32))
+        return ExportedSearch(_compile(find_graph(graph), F32, "THROUGHPUT"))
 
 
 class ExportedEncoder:
@@ -94,15 +94,31 @@ class ExportedEncoder:
 
 
 class ExportedSearch:
-    """See `CaptionSearch`."""
+    """See `CaptionSearch`. Each core, or a few of them, searches for the captions of its own share of a batch.
+
+    Cores that share each step wait for one another at each of its products, the more so while the encoder computes.
+    """
 
     def __init__(self, network: Any) -> None:
-        self._network = network
+        """Network: the compiled graph, of several streams."""
+        import openvino
+
+        self._several = openvino.AsyncInferQueue(network)
 
     def find(self, features: NDArray[Any]) -> Found:
         """See `CaptionSearch.find`."""
-        found = self._network(np.ascontiguousarray(features, dtype=np.float32))
-        return Found(found[0], found[1], found[2])
+        shares = np.array_split(features, max(1, min(len(features), len(self._several))))
+        found: dict[int, list[NDArray[Any]]] = {}
+
+        def keep(request: Any, number: int) -> None:
+            found[number] = [request.get_output_tensor(index).data.copy() for index in range(3)]
+
+        self._several.set_callback(keep)
+        for number, share in enumerate(shares):
+            self._several.start_async({0: np.ascontiguousarray(share, dtype=np.float32)}, number)
+        self._several.wait_all()
+        parts = [found[number] for number in range(len(shares))]
+        return Found(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def require_openvino() -> None:
