@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.backend import keras
 from polycap.dataset import Photo, chief_origin
 from polycap.decoder.base import Decoder
 from polycap.decoder.pack import assign_weights, named_weights
@@ -159,7 +158,6 @@ class Learner:
             vocab_size=self._tokenizer.vocab_size,
             seed=self._settings.seed,
             weights=self._weights,
-            few_sizes=keras.backend.backend() == "jax",
         )
 
 

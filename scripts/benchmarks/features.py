@@ -27,10 +27,11 @@ def rows(options: Options) -> list[dict[str, Any]]:
 
 
 def runtime_of(encoder: PhotoEncoder) -> str:
-    """What computes an encoder, for people."""
+    """What computes an encoder and in which numbers, for people."""
     from polycap.runtime.exported import ExportedEncoder
 
-    return "OpenVINO" if isinstance(encoder, ExportedEncoder) else "Keras"
+    name = "OpenVINO" if isinstance(encoder, ExportedEncoder) else "Keras"
+    return f"{name}, {encoder.precision}"
 
 
 class OurFeatures:
