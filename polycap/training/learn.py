@@ -93,7 +93,7 @@ class Learner:
         """Teacher forcing; returns the best epoch's log."""
         settings, batches = self._settings, self._batches()
         optimizer = teacher_forcing_optimizer(settings, len(batches))
-        loss = TokenLoss(settings.label_smoothing)
+        loss = TokenLoss(settings.label_smoothing, self._tokenizer.vocab_size)
         return self._run(Phase("epoch", self._folder, batches, settings.epochs, loss, optimizer, settings.ema_decay))
 
     def _begin(self) -> dict[str, float]:

@@ -132,7 +132,7 @@ class OurTraining:
                 Path(folder),
                 epochs,
                 EVER,
-                TokenLoss(settings.label_smoothing),
+                TokenLoss(settings.label_smoothing, self._decoder.settings.vocab_size),
                 teacher_forcing_optimizer(settings, len(epochs)),
                 settings.ema_decay,
             )
