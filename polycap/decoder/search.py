@@ -144,4 +144,8 @@ class Search(keras.Model):  # type: ignore[misc]
 
 def _select(tensor: Tensor, index: Tensor) -> Tensor:
     """Reorder beams: `(photos, beams, size)` by `(photos, chosen)` → `(photos, chosen, size)`."""
-    return ops.take_along_axis(tensor, ops.cast(index, "int32")[:, :, None], axis=1)
+    beams, size = tensor.shape[1:]
+    index = ops.cast(index, "int32")
+    before = ops.cumsum(ops.ones_like(index[:, :1]), axis=0) - 1  # photos before each, (photos, 1)
+    # whole rows: taken along an axis, each number would have an index of its own
+    return ops.take(ops.reshape(tensor, (-1, size)), before * beams + index, axis=0)
