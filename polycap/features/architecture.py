@@ -69,7 +69,7 @@ def _colours(pixels: Any) -> Any:
     near = ops.relu(1.0 - ops.abs(tones - np.arange(TONES, dtype=np.float32)[:, None]))  # (…, 3, tones, pixels)
     red, green, blue = (near[:, :, channel] for channel in range(3))
     mixed = ops.reshape(red[:, :, :, None] * green[:, :, None], (-1, CELLS, TONES**2, step**2))
-    # The sum over pixels, a product of matrices for each cell: as a mean of products it took a tenth of the encoder.
+    # The sum over pixels, a product of matrices for each cell: as a mean of products it took a seventh of the encoder.
     total = ops.matmul(mixed, ops.transpose(blue, (0, 1, 3, 2)))  # (batch, cells, 16, 4)
     return ops.reshape(total / step**2, (-1, CELLS, TONES**3))
 

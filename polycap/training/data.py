@@ -31,8 +31,8 @@ POOL = 32
 LENGTH_CLASSES = 8
 """Sizes of batches: what computes keeps code and memory for each that it meets, or compiles for each.
 
-With sizes of their own batches have 2% padding in place of 12%, but TensorFlow keeps 1.8 GB in place of 1.0 in three
-epochs of Flickr8k, and an epoch takes a sixth longer; with 4 sizes it takes a twelfth longer, with 16 as long."""
+With sizes of their own batches have 2% padding in place of 12%, but TensorFlow keeps 1.8 GB in place of 1.0 in five
+epochs of Flickr8k, and an epoch takes a seventh longer; with 4 sizes it takes a tenth longer, with 16 as long."""
 
 ROOM_EPOCHS = 4
 """An epoch has the sizes that the first ones need; few epochs need more."""
