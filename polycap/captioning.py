@@ -70,7 +70,9 @@ class Captioner:
         pack.require_grid(encoder.cells, sum(encoder.blocks))
         self.language, self.pack, self.encoder = language, pack, encoder
         self._settings = settings or language.decoding
-        self._search = (runtime or open_runtime()).search(pack, self._settings)
+        runtime = runtime or open_runtime()
+        self._reduction = runtime.reduction(pack.pca) if pack.pca else None
+        self._search = runtime.search(pack, self._settings)
 
     @classmethod
     def load(
@@ -127,7 +129,11 @@ class Captioner:
 
     def decode(self, grid: NDArray[np.float32], n_best: int = 1) -> list[tuple[Candidate, ...]]:
         """Captions from the encoder's output, `(photos, 100, 2840) float32`."""
-        return self.decode_reduced(self.pack.reduce(grid), n_best)
+        return self.decode_reduced(self.reduce(grid), n_best)
+
+    def reduce(self, grid: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The encoder's output as the decoder takes it, `(photos, cells, channels) float32`, of fewer channels."""
+        return self._reduction(grid) if self._reduction else self.pack.reduce(grid)
 
     def decode_reduced(self, features: NDArray[Any], n_best: int = 1) -> list[tuple[Candidate, ...]]:
         """Captions from features that the pack's PCA has reduced, `(photos, cells, channels)`."""
@@ -215,12 +221,17 @@ def _encode(
 def _decode(
     grid: NDArray[np.float32], wanted: Sequence[Wanted], captioners: Sequence[Captioner], n_best: int
 ) -> dict[Captioner, Iterator[tuple[Candidate, ...]]]:
-    """By captioner, the candidates of those photos that want it, in their order."""
+    """By captioner, the candidates of those photos that want it, in their order; what packs share is reduced once."""
     found = {}
+    reduced: dict[Any, NDArray[np.float32]] = {}
     for captioner in captioners:
         rows = [row for row, each in enumerate(wanted) if captioner in each.captioners]
-        chosen = grid if len(rows) == len(wanted) else grid[rows]
-        found[captioner] = iter(captioner.decode(chosen, n_best) if rows else [])
+        card = captioner.pack.card
+        features = reduced.get((card.pca, card.decoder.channels))
+        if features is None:
+            features = reduced[card.pca, card.decoder.channels] = captioner.reduce(grid)
+        chosen = features if len(rows) == len(wanted) else features[rows]
+        found[captioner] = iter(captioner.decode_reduced(chosen, n_best) if rows else [])
     return found
 
 

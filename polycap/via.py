@@ -28,7 +28,8 @@ class ViaCaptioner(Captioner):
 
     def __init__(self, language: Language, via: Captioner, translator: Translator) -> None:
         self.language, self.via, self.translator = language, via.language, translator
-        self.pack, self.encoder, self._search, self._settings = via.pack, via.encoder, via._search, via._settings
+        self.pack, self.encoder, self._settings = via.pack, via.encoder, via._settings
+        self._reduction, self._search = via._reduction, via._search
 
     def decode_reduced(self, features: NDArray[Any], n_best: int = 1) -> list[tuple[Candidate, ...]]:
         """Captions from reduced features, translated; `source` of each is the caption before that."""

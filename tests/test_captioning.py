@@ -172,8 +172,25 @@ def test_candidates(captioner: Captioner, photos: list[Path]) -> None:
         assert all(candidate.log_prob < candidate.score < 0 for candidate in candidates)
     grid = np.random.default_rng(0).normal(size=(2, 100, 2840)).astype(np.float32)
     assert [len(found) for found in captioner.decode(grid)] == [1, 1]
-    assert captioner.pack.pca is not None
-    assert captioner.decode(grid, 2) == captioner.decode_reduced(captioner.pack.pca(grid), 2)
+    assert captioner.decode(grid, 2) == captioner.decode_reduced(captioner.reduce(grid), 2)
+
+
+@pytest.mark.usefixtures("quick_encoder")
+def test_languages_that_share_a_pca_have_photos_reduced_once(
+    captioner: Captioner, other: Captioner, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reduced = []
+
+    def reduce(self: Captioner, grid: Any) -> Any:
+        reduced.append(len(grid))
+        return self.pack.reduce(grid)
+
+    monkeypatch.setattr(Captioner, "reduce", reduce)
+    wanted = [Wanted(photos[0], [captioner]), Wanted(photos[1], [other, captioner]), Wanted(photos[2], [other])]
+    found = list(caption_each(wanted))
+    assert [list(result.candidates) for result in found] == [[CODE], [OTHER_CODE, CODE], [OTHER_CODE]]
+    assert reduced == [3]
+    assert found[1].candidates[CODE] == next(caption_photos(photos[1], [captioner])).candidates[CODE]
 
 
 def test_candidates_are_ordered_as_the_settings_say(captioner: Captioner, encoder: Any) -> None:

@@ -92,12 +92,40 @@ def test_the_encoder_sees_what_keras_sees(encoder: Any, encoder_weights: Path) -
     for row in range(2):  # alone, as beside others
         np.testing.assert_allclose(exported.grid(photos[row : row + 1])[0], one[row], atol=1e-5 * float(one.max()))
     assert (exported.grid(photos[:, :, ::-1]) != one).any()  # a view, as for mirrored photos
-    try:
-        rounded = OpenVINORuntime("bf16").encoder(encoder_weights)
-    except CaptionRuntimeError:  # this CPU has none
+    if not (runtime := _bfloat16()):
         return
+    rounded = runtime.encoder(encoder_weights)
     assert rounded.precision == "bf16"
     assert 0 < np.linalg.norm(rounded.grid(photos) - one) / np.linalg.norm(one) < 0.05
+
+
+@pytest.mark.parametrize("blocks", [[(30, 8)], [(20, 6), (7, 3), (3, 2)]])
+def test_the_reduction_is_numpy_s(blocks: list[tuple[int, int]]) -> None:
+    generator = np.random.default_rng(0)
+    channels, components = np.sum(blocks, axis=0).tolist()
+    basis = np.zeros((channels, components), dtype=np.float32)
+    top = left = 0
+    for rows, columns in blocks:
+        basis[top : top + rows, left : left + columns] = generator.normal(size=(rows, columns))
+        top, left = top + rows, left + columns
+    pca = FeaturePCA(generator.normal(size=channels).astype(np.float32), basis, 0.9, blocks)
+    reduction = OpenVINORuntime().reduction(pca)
+    for photos in (5, 1):
+        grid = generator.normal(size=(photos, 12, channels + 4)).astype(np.float32)  # the last four are not its own
+        np.testing.assert_allclose(reduction(grid), pca(grid), atol=1e-4)
+    if rounded := _bfloat16():
+        near = rounded.reduction(pca)(grid)
+        assert 0 < np.linalg.norm(near - pca(grid)) / np.linalg.norm(pca(grid)) < 0.01
+
+
+def _bfloat16() -> OpenVINORuntime | None:
+    """None where this CPU has none."""
+    runtime = OpenVINORuntime("bf16")
+    try:
+        runtime.reduction(FeaturePCA(np.zeros(1, np.float32), np.ones((1, 1), np.float32), 1.0))
+    except CaptionRuntimeError:
+        return None
+    return runtime
 
 
 WITHOUT_TENSORFLOW = """

@@ -35,6 +35,8 @@ class FeaturePCA:
         basis: `(channels, components) float32`, principal axes times one scale a block.
         variance: the share of the first block's variance that its components keep, 0–1.
         blocks: channels and components of each block.
+        places: the rows and columns of the basis where each block lies.
+        offset: what the mean is mapped to, `(components,) float32`.
     """
 
     def __init__(
@@ -49,7 +51,8 @@ class FeaturePCA:
         self.basis = basis.astype(np.float16).astype(np.float32)
         self.variance = variance
         self.blocks = tuple(blocks) or ((int(basis.shape[0]), int(basis.shape[1])),)
-        self._offset = self.mean @ self.basis  # (components,)
+        self.places = _places(self.blocks)
+        self.offset = self.mean @ self.basis
 
     @property
     def channels(self) -> int:
@@ -71,16 +74,16 @@ class FeaturePCA:
         """Map `(…, channels)` to `(…, components) float32`; channels beyond the map's own are not read."""
         flat = np.asarray(grid[..., : self.channels], dtype=np.float32).reshape(-1, self.channels)
         reduced = np.empty((len(flat), self.components), dtype=np.float32)
-        for rows, columns in _places(self.blocks):  # outside of them the basis is zeros
+        for rows, columns in self.places:  # outside of them the basis is zeros
             np.matmul(flat[:, rows], self.basis[rows, columns], out=reduced[:, columns])
-        reduced -= self._offset
+        reduced -= self.offset
         return reduced.reshape(*grid.shape[:-1], self.components)
 
     def save(self, path: Path) -> None:
         """Write the map as float16 safetensors, atomically: of several blocks each is a tensor."""
         basis = self.basis.astype(np.float16)
         tensors = {"mean": self.mean.astype(np.float16)}
-        for number, (rows, columns) in enumerate(_places(self.blocks)):
+        for number, (rows, columns) in enumerate(self.places):
             name = f"basis{number}" if len(self.blocks) > 1 else "basis"
             tensors[name] = np.ascontiguousarray(basis[rows, columns])
         with atomic_path(path) as temporary:

@@ -1,18 +1,24 @@
-"""What a runtime offers: the encoder and the search, whatever computes them."""
+"""What a runtime offers: encoder, reduction and search, whatever computes them."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from polycap.decoder.found import Found
+from polycap.features.pca import FeaturePCA
 from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings
 
 if TYPE_CHECKING:
     from polycap.decoder.pack import Pack
 
-__all__ = ["CaptionSearch", "Runtime"]
+__all__ = ["CaptionSearch", "Reduction", "Runtime"]
+
+Reduction: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""A PCA: `(photos, cells, channels)` → `(photos, cells, components)`; further channels are not read."""
 
 
 class CaptionSearch(Protocol):
@@ -23,7 +29,7 @@ class CaptionSearch(Protocol):
 
 
 class Runtime(Protocol):
-    """A way to compute both."""
+    """A way to compute all of them."""
 
     @property
     def name(self) -> str:
@@ -34,6 +40,13 @@ class Runtime(Protocol):
 
         Raises:
             EncoderError: no usable weights.
+            CaptionRuntimeError: the runtime is not installed, or can't run.
+        """
+
+    def reduction(self, pca: FeaturePCA) -> Reduction:
+        """A PCA of the encoder's cells.
+
+        Raises:
             CaptionRuntimeError: the runtime is not installed, or can't run.
         """
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from polycap.errors import CaptionRuntimeError
+from polycap.features.pca import FeaturePCA
 from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings
-from polycap.runtime.base import CaptionSearch, Runtime
+from polycap.runtime.base import CaptionSearch, Reduction, Runtime
 from polycap.runtime.exported import OpenVINORuntime
 from polycap.runtime.precision import INT8, choose_precision
 from polycap.runtime.reference import KerasRuntime
@@ -68,6 +69,10 @@ class FirstThatRuns:
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
         """See `Runtime.encoder`."""
         return self._try(lambda runtime: runtime.encoder(weights))
+
+    def reduction(self, pca: FeaturePCA) -> Reduction:
+        """See `Runtime.reduction`."""
+        return self._try(lambda runtime: runtime.reduction(pca))
 
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
         """See `Runtime.search`."""

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polycap.errors import CaptionRuntimeError
+from polycap.features.pca import FeaturePCA
 from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings
-from polycap.runtime.base import CaptionSearch
+from polycap.runtime.base import CaptionSearch, Reduction
 from polycap.runtime.precision import BF16, F32, FPMATH, INT8, choose_precision
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class KerasRuntime:
         from polycap.features.encoder import Encoder
 
         return Encoder.load(weights)
+
+    def reduction(self, pca: FeaturePCA) -> Reduction:
+        """See `Runtime.reduction`: NumPy computes it."""
+        return pca
 
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
         """See `Runtime.search`."""
