@@ -127,11 +127,11 @@ class Captioner:
             captions.append(result.candidates[self.language.code][0].caption)
         return captions
 
-    def decode(self, grid: NDArray[np.float32], n_best: int = 1) -> list[tuple[Candidate, ...]]:
-        """Captions from the encoder's output, `(photos, 100, 2840) float32`."""
+    def decode(self, grid: NDArray[np.float16], n_best: int = 1) -> list[tuple[Candidate, ...]]:
+        """Captions from the encoder's output, `(photos, 100, 2840) float16`."""
         return self.decode_reduced(self.reduce(grid), n_best)
 
-    def reduce(self, grid: NDArray[np.float32]) -> NDArray[np.float32]:
+    def reduce(self, grid: NDArray[np.float16]) -> NDArray[np.float32]:
         """The encoder's output as the decoder takes it, `(photos, cells, channels) float32`, of fewer channels."""
         return self._reduction(grid) if self._reduction else self.pack.reduce(grid)
 
@@ -211,15 +211,15 @@ def caption_each(wanted: Sequence[Wanted], *, n_best: int = 1) -> Iterator[Resul
 
 def _encode(
     batches: Iterable[Sequence[tuple[Wanted, Decoded]]], encoder: PhotoEncoder
-) -> Iterator[tuple[Sequence[tuple[Wanted, Decoded]], NDArray[np.float32]]]:
+) -> Iterator[tuple[Sequence[tuple[Wanted, Decoded]], NDArray[np.float16]]]:
     """Each batch with the grids of its good photos."""
     for batch in batches:
         pixels = [decoded for _, decoded in batch if not isinstance(decoded, PhotoError)]
-        yield batch, encoder.grid(np.stack(pixels)) if pixels else np.empty(0, dtype=np.float32)
+        yield batch, encoder.grid(np.stack(pixels)) if pixels else np.empty(0, dtype=np.float16)
 
 
 def _decode(
-    grid: NDArray[np.float32], wanted: Sequence[Wanted], captioners: Sequence[Captioner], n_best: int
+    grid: NDArray[np.float16], wanted: Sequence[Wanted], captioners: Sequence[Captioner], n_best: int
 ) -> dict[Captioner, Iterator[tuple[Candidate, ...]]]:
     """By captioner, the candidates of those photos that want it, in their order; what packs share is reduced once."""
     found = {}

@@ -153,8 +153,8 @@ def reduced_features(
         whole = captioner.encoder.identity.whole  # reduced by the pack itself, which fits the encoder
         encoder = whole if store.pca is None and store.encoder == whole else captioner.pack.card.encoder
         store.require(encoder, store.pca and (pca.identity if pca else None))
-        found = store.features[store.rows(photo.name for photo in photos)].astype(np.float32)
-        return found if store.pca else captioner.pack.reduce(found)
+        found = store.read(photo.name for photo in photos)
+        return found.astype(np.float32) if store.pca else captioner.reduce(found)
     grids = []
     for batch in decode_batches([(photo.name, photo.path) for photo in photos], captioner.encoder.size):
         decoded = []
@@ -163,7 +163,7 @@ def reduced_features(
                 raise pixels
             decoded.append(pixels)
         grids.append(captioner.encoder.grid(np.stack(decoded)))
-    return captioner.pack.reduce(np.concatenate(grids))
+    return captioner.reduce(np.concatenate(grids))
 
 
 def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureStore) -> dict[str, str]:

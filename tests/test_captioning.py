@@ -170,7 +170,7 @@ def test_candidates(captioner: Captioner, photos: list[Path]) -> None:
         assert all(isinstance(candidate, Candidate) for candidate in candidates)
         assert len({candidate.caption for candidate in candidates}) == len(candidates)
         assert all(candidate.log_prob < candidate.score < 0 for candidate in candidates)
-    grid = np.random.default_rng(0).normal(size=(2, 100, 2840)).astype(np.float32)
+    grid = np.random.default_rng(0).normal(size=(2, 100, 2840)).astype(np.float16)
     assert [len(found) for found in captioner.decode(grid)] == [1, 1]
     assert captioner.decode(grid, 2) == captioner.decode_reduced(captioner.reduce(grid), 2)
 
@@ -198,7 +198,7 @@ def test_candidates_are_ordered_as_the_settings_say(captioner: Captioner, encode
         Captioner(captioner.language, captioner.pack, encoder, DecodingSettings(minimum_bayes_risk=wanted))
         for wanted in (False, True)
     )
-    grid = np.random.default_rng(0).normal(size=(20, 100, 2840)).astype(np.float32)
+    grid = np.random.default_rng(0).normal(size=(20, 100, 2840)).astype(np.float16)
     likeliest, nearest = ordered.decode(grid, 4), by_risk.decode(grid, 4)
     assert all(found == tuple(sorted(found, key=lambda one: -one.score)) for found in likeliest)
     assert [set(found) for found in likeliest] == [set(found) for found in nearest]

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from polycap.features.encoder import Encoder
 
 
-def cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def cosine(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Of each cell's channels, the lowest."""
+    one, other = one.astype(np.float32), other.astype(np.float32)  # float16 has no room for a sum of squares
     product = (one * other).sum(-1) / np.linalg.norm(one, axis=-1) / np.linalg.norm(other, axis=-1)
     return float(product.min())
 
@@ -41,16 +42,16 @@ def pixels(photo_folder: Path) -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def grid(encoder: "Encoder", pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the encoder makes of them, `(8, 100, 2840) float32`."""
+def grid(encoder: "Encoder", pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
+    """What the encoder makes of them, `(8, 100, 2840) float16`."""
     return encoder.grid(pixels)
 
 
 # --- the encoder ---
 
 
-def test_grid(encoder: "Encoder", grid: NDArray[np.float32]) -> None:
-    assert grid.dtype == np.float32
+def test_grid(encoder: "Encoder", grid: NDArray[np.float16]) -> None:
+    assert grid.dtype == np.float16
     assert grid.shape == (8, encoder.cells, sum(encoder.blocks)) == (8, 100, 2840)
     assert np.isfinite(grid).all()
     assert np.abs(grid[0] - grid[1]).mean() > 0.01
@@ -58,7 +59,7 @@ def test_grid(encoder: "Encoder", grid: NDArray[np.float32]) -> None:
 
 
 def test_frozen_network_agrees_with_keras(
-    xception: Any, encoder: "Encoder", pixels: NDArray[np.uint8], grid: NDArray[np.float32]
+    xception: Any, encoder: "Encoder", pixels: NDArray[np.uint8], grid: NDArray[np.float16]
 ) -> None:
     from polycap.backend import keras
 
@@ -80,14 +81,14 @@ def test_colours(encoder: "Encoder") -> None:
     photo[:, :, 149:] = (255, 85, 0)  # the right half
     photo[:, 149:, :149] = (0, 0, 255 - 17)  # below left: four fifths of the way from tone 2 to tone 3 of blue
     colours = encoder.grid(photo)[0, :, -64:].reshape(10, 10, 4, 4, 4)
-    np.testing.assert_allclose(colours.sum(axis=(2, 3, 4)), 1, rtol=1e-5)
-    np.testing.assert_allclose(colours[:5, :5, 0, 0, 0], 1, rtol=1e-5)
-    np.testing.assert_allclose(colours[:, 5:, 3, 1, 0], 1, rtol=1e-5)
-    np.testing.assert_allclose(colours[5:, :5, 0, 0, 2:], np.broadcast_to([0.2, 0.8], (5, 5, 2)), rtol=1e-4)
+    np.testing.assert_allclose(colours.sum(axis=(2, 3, 4)), 1, rtol=1e-3)
+    np.testing.assert_allclose(colours[:5, :5, 0, 0, 0], 1, rtol=1e-3)
+    np.testing.assert_allclose(colours[:, 5:, 3, 1, 0], 1, rtol=1e-3)
+    np.testing.assert_allclose(colours[5:, :5, 0, 0, 2:], np.broadcast_to([0.2, 0.8], (5, 5, 2)), rtol=1e-3)
 
 
 def test_a_photo_alone_gives_what_it_gives_among_others(
-    encoder: "Encoder", pixels: NDArray[np.uint8], grid: NDArray[np.float32]
+    encoder: "Encoder", pixels: NDArray[np.uint8], grid: NDArray[np.float16]
 ) -> None:
     assert cosine(encoder.grid(pixels[3:4]), grid[3:4]) > 0.9999
 
@@ -104,20 +105,20 @@ def test_encoder_loads_from_a_file(encoder: "Encoder", encoder_weights: Path, mo
 # --- extraction ---
 
 
-def test_extraction_is_the_grid_in_float16(features: "Prepared", grid: NDArray[np.float32]) -> None:
+def test_extraction_is_the_grid(features: "Prepared", grid: NDArray[np.float16]) -> None:
     full = FeatureStore(features.folder / "full-plain")
-    assert (full.read(full.names) == grid.astype(np.float16)).all()
+    assert (full.read(full.names) == grid).all()
 
 
 def test_mirrored_extraction_is_the_grid_of_the_flipped_photos(
-    features: "Prepared", encoder: "Encoder", pixels: NDArray[np.uint8], grid: NDArray[np.float32]
+    features: "Prepared", encoder: "Encoder", pixels: NDArray[np.uint8], grid: NDArray[np.float16]
 ) -> None:
     full = FeatureStore(features.folder / "full-mirrored")
     assert full.mirrored
     flipped = [np.asarray(Image.fromarray(photo).transpose(Image.Transpose.FLIP_LEFT_RIGHT)) for photo in pixels]
-    expected = encoder.grid(np.stack(flipped)).astype(np.float16)
+    expected = encoder.grid(np.stack(flipped))
     assert (full.read(full.names) == expected).all()
-    assert cosine(expected.astype(np.float32), grid) < 0.99  # the photos are not symmetrical
+    assert cosine(expected, grid) < 0.99  # the photos are not symmetrical
 
 
 def test_photos_are_decoded_in_order_and_faults_between_them(photo_folder: Path, tmp_path: Path) -> None:
@@ -417,7 +418,7 @@ class Counting:
         self.identity, self.precision = encoder.identity, encoder.precision
         self.size, self.cells, self.blocks = encoder.size, encoder.cells, encoder.blocks
 
-    def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
         self.photos += len(photos)
         return self.encoder.grid(photos)
 
@@ -466,7 +467,7 @@ class Never:
         self.precision = encoder.precision
         self.size, self.cells, self.blocks = encoder.size, encoder.cells, encoder.blocks
 
-    def grid(self, _: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def grid(self, _: NDArray[np.uint8]) -> NDArray[np.float16]:
         raise AssertionError("the encoder should not have been asked")
 
 
@@ -583,7 +584,7 @@ def test_features_for_a_pack_of_before(dataset: "Dataset", encoder: "Encoder", t
         [store] = made.stores
         assert (store.encoder, store.pca, store.shape) == (encoder.identity.former, former.identity, (100, 5))
     pixels = np.stack([load_photo(dataset.photos[0].path, 299)])
-    expected = former(encoder.grid(pixels)[..., :2048].astype(np.float16))
+    expected = former(encoder.grid(pixels)[..., :2048])
     assert np.abs(store.read([dataset.photos[0].name]) - expected).max() < 0.01
     again = prepare_features(dataset, cast("Encoder", Never(encoder)), tmp_path / "False", pca=former, progress=False)
     assert again.pca.identity == former.identity

@@ -64,9 +64,9 @@ class Pack:
     tokenizer: Tokenizer
     pca: FeaturePCA | None
 
-    def reduce(self, grid: NDArray[np.float32]) -> NDArray[np.float32]:
+    def reduce(self, grid: NDArray[np.float16]) -> NDArray[np.float32]:
         """The encoder's output as the decoder takes it: `(photos, cells, channels) float32`, of fewer channels."""
-        return self.pca(grid) if self.pca else grid[..., : self.card.decoder.channels]
+        return self.pca(grid) if self.pca else grid[..., : self.card.decoder.channels].astype(np.float32, copy=False)
 
     def require_grid(self, cells: int, channels: int) -> None:
         """Check that the pack reads an encoder's output, `(photos, cells, channels)`.

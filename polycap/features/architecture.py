@@ -40,7 +40,9 @@ def build_xception() -> Any:
 
 
 def cells_of(network: Any, photos: Any) -> Any:
-    """What the encoder computes: `(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float32`, as `BLOCKS` has it.
+    """What the encoder computes: `(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`, as `BLOCKS` has it.
+
+    Stores keep them so, and what reads photos without one should see the same.
 
     Args:
         network: what `build_xception` has made.
@@ -52,7 +54,8 @@ def cells_of(network: Any, photos: Any) -> Any:
     deep = keras.Model(network.input, [network.output, network.get_layer(MIDDLE).output])
     last, middle = deep(scaled if _channels_last() else ops.transpose(scaled, (0, 3, 1, 2)), training=False)
     middle = ops.average_pool(middle, 3, strides=2, padding="same")  # as Xception comes from 19 × 19 to 10 × 10
-    return ops.concatenate([_flat(last, BLOCKS[0]), _flat(middle, BLOCKS[1]), _colours(photos)], axis=-1)
+    cells = ops.concatenate([_flat(last, BLOCKS[0]), _flat(middle, BLOCKS[1]), _colours(photos)], axis=-1)
+    return ops.cast(cells, "float16")
 
 
 def _colours(pixels: Any) -> Any:

@@ -45,9 +45,9 @@ class Encoder:
         """
         return cls(find_weights(weights))
 
-    def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float32`."""
-        return np.asarray(self._network(photos), dtype=np.float32)
+    def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`."""
+        return np.asarray(self._network(photos), dtype=np.float16)
 
 
 def _freeze(tensors: Tensors) -> Callable[[NDArray[np.uint8]], Any]:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,12 +93,12 @@ def extract_features(
 
 def _encode(
     encoder: PhotoEncoder, photos: Sequence[NDArray[np.uint8]], mirrored: bool, pca: FeaturePCA | None
-) -> list[NDArray[np.float32]]:
+) -> list[NDArray[Any]]:
     """Of each photo `(cells, channels)`."""
     pixels = np.stack(photos)
-    grids = list(encoder.grid(pixels[:, :, ::-1] if mirrored else pixels))
-    # in float16, and each photo by itself, as `reduce_store` does: the same to the bit
-    return [pca(grid.astype(np.float16)) for grid in grids] if pca else grids
+    grids = encoder.grid(pixels[:, :, ::-1] if mirrored else pixels)
+    # each photo by itself, as `reduce_store` does: the same to the bit
+    return [pca(grid) if pca else grid for grid in grids]
 
 
 def _can_be_read(path: Path) -> bool:

@@ -27,8 +27,8 @@ class PhotoEncoder(Protocol):
     cells: int
     blocks: tuple[int, ...]
 
-    def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float32`."""
+    def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`."""
 
 
 def maker_of(channels: int, encoder: PhotoEncoder) -> str:

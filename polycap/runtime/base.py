@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CaptionSearch", "Reduction", "Runtime"]
 
-Reduction: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""A PCA: `(photos, cells, channels)` → `(photos, cells, components)`; further channels are not read."""
+Reduction: TypeAlias = Callable[[NDArray[np.float16]], NDArray[np.float32]]
+"""A PCA: `(photos, cells, channels) float16` → `(photos, cells, components) float32`; further channels are not read."""
 
 
 class CaptionSearch(Protocol):

@@ -49,7 +49,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
             captions[name] += [found[0].caption for found in captioner.decode(grids[name])]
             seconds[f"{name}_encoder"] += encoded - start
             seconds[f"{name}_search"] += time.perf_counter() - encoded
-        flat = {name: grid.reshape(len(good), -1) for name, grid in grids.items()}
+        flat = {name: grid.reshape(len(good), -1).astype(np.float32) for name, grid in grids.items()}
         flat = {name: grid / np.linalg.norm(grid, axis=1, keepdims=True) for name, grid in flat.items()}
         for name, alike in cosines.items():
             alike += np.sum(flat[names[0]] * flat[name], axis=1).tolist()
