@@ -23,9 +23,6 @@ Tensor = Any
 Captions = Sequence[Sequence[Sequence[int]]]
 """The token ids of each photo's captions; each begins with `<s>`, which is no target, and ends with a target alone."""
 
-SIZE_STEP = 8
-"""Sizes are rounded up to a multiple of this, so that fewer of them differ from batch to batch."""
-
 
 class Packing(NamedTuple):
     """Where each token of some photos' captions lies.
@@ -91,7 +88,7 @@ class Room:
         lengths = np.array([length for photo in tokens for length in photo])
         reached = (lengths > np.arange(lengths.max())[:, None]).sum(axis=1)
         types = {token for photo in captions for ids in photo for token in ids}
-        return cls(tuple(map(_rounded, reached.tolist())), _rounded(max(map(sum, tokens))), _rounded(len(types)))
+        return cls(tuple(reached.tolist()), max(map(sum, tokens)), len(types))
 
     def __or__(self, other: "Room") -> "Room":
         """Room for what either has room for."""
@@ -127,7 +124,3 @@ def pack(captions: Captions, room: Room) -> tuple[Packing, NDArray[np.int32], ND
         its_places[: len(tokens)] = tokens
         places[tokens] = photo * room.most + np.arange(len(tokens))
     return Packing(steps, photo_of, by_photo, places), targets, order
-
-
-def _rounded(size: int) -> int:
-    return -(-size // SIZE_STEP) * SIZE_STEP

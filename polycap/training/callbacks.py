@@ -22,8 +22,8 @@ BEST = "best.npz"
 """The file of a phase's best weights."""
 
 
-AVERAGE_EVERY = 4
-"""Steps from one bringing up to date to the next, which goes through all weights: a twentieth of a step's time."""
+AVERAGE_EVERY = 8
+"""Steps from one bringing up to date to the next, which goes through all weights: a fifteenth of a step's time."""
 
 FIRST_STEPS = 16
 """So many are averaged one by one; a multiple of `AVERAGE_EVERY`."""
