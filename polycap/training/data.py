@@ -158,16 +158,20 @@ class Batches:
         ]
         order = generator.permutation(count)
         pool = self._size * POOL  # photos are sorted by length within a pool, not over all: batches stay varied
-        batches = []
-        for start in range(0, count, pool):
-            part = sorted(order[start : start + pool], key=lambda i: max(map(len, self._drawn[i])))
-            bounds = [-(-k * (len(part) // self._size) // LENGTH_CLASSES) for k in range(LENGTH_CLASSES + 1)]
-            for k, (first, last) in enumerate(pairwise(bounds)):
-                photos = part[first * self._size : last * self._size]
-                photos.sort(key=lambda i: sum(map(len, self._drawn[i])))  # and dealt out: batches of one size are alike
-                batches += [(k, photos[place :: last - first]) for place in range(last - first)]
+        batches = [batch for start in range(0, count, pool) for batch in self._batched(order[start : start + pool])]
         generator.shuffle(batches)
         self._classes, self._order = zip(*batches, strict=True)
+
+    def _batched(self, photos: NDArray[np.int64]) -> list[tuple[int, list[int]]]:
+        """Batches of some photos, each with its class: by their longest captions, and within a class alike in all."""
+        lengths = {i: [len(ids) for ids in self._drawn[i]] for i in photos.tolist()}
+        by_longest = sorted(lengths, key=lambda i: max(lengths[i]))
+        bounds = [-(-k * (len(photos) // self._size) // LENGTH_CLASSES) for k in range(LENGTH_CLASSES + 1)]
+        batches = []
+        for k, (first, last) in enumerate(pairwise(bounds)):
+            group = sorted(by_longest[first * self._size : last * self._size], key=lambda i: sum(lengths[i]))
+            batches += [(k, group[place :: last - first]) for place in range(last - first)]  # dealt out
+        return batches
 
     def _rooms_needed(self) -> list[Room]:
         """For this epoch's batches of each class."""

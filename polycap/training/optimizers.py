@@ -11,7 +11,7 @@ __all__ = ["self_critical_optimizer", "teacher_forcing_optimizer"]
 class _OnePass:
     """With TensorFlow, its own kernel for Keras' Adam and AdamW: the same numbers, weights gone through once.
 
-    Keras' formula goes through them eleven times, a ninth of a training step.
+    Keras' formula goes through them a dozen times, which took a twentieth of a training step.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
