@@ -2,7 +2,7 @@
 
 import os
 
-from polycap.processor import has_avx2, has_bfloat16_products, has_fast_bfloat16
+from polycap.processor import has_amx, has_avx2, has_bfloat16_products, has_fast_bfloat16
 
 # TensorFlow reads these when it is imported. Whoever sets them beforehand keeps the last word.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -16,7 +16,7 @@ if has_avx2():  # TensorFlow itself asks for AVX512-VNNI before it uses oneDNN, 
 from polycap.errors import CaptionRuntimeError
 from polycap.quiet import quiet
 
-__all__ = ["allow_bfloat16", "has_bfloat16", "keras"]
+__all__ = ["allow_bfloat16", "has_bfloat16_convolutions", "keras"]
 
 try:
     with quiet():
@@ -30,11 +30,9 @@ except ModuleNotFoundError as error:
     ) from error
 
 
-def has_bfloat16() -> bool:
-    """Whether TensorFlow may compute in bfloat16, and the CPU can."""
-    if keras.backend.backend() != "tensorflow" or os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] != "BF16":
-        return False
-    return has_bfloat16_products()
+def has_bfloat16_convolutions() -> bool:
+    """Whether TensorFlow rounds what convolutions multiply to bfloat16, which with AVX512-BF16 alone it does not."""
+    return _may_round() and has_amx()
 
 
 def allow_bfloat16() -> bool:
@@ -45,7 +43,7 @@ def allow_bfloat16() -> bool:
     Returns:
         Whether it is on.
     """
-    if not has_bfloat16():
+    if not (_may_round() and has_bfloat16_products()):
         return False
     import tensorflow as tf
 
@@ -54,3 +52,7 @@ def allow_bfloat16() -> bool:
         os.environ.setdefault(f"TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_{change}", "Sigmoid,Tanh")
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
     return True
+
+
+def _may_round() -> bool:
+    return bool(keras.backend.backend() == "tensorflow" and os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] == "BF16")

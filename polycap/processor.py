@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-__all__ = ["has_avx2", "has_bfloat16_products", "has_fast_bfloat16"]
+__all__ = ["has_amx", "has_avx2", "has_bfloat16_products", "has_fast_bfloat16"]
 
 
 def has_fast_bfloat16() -> bool:
@@ -12,7 +12,12 @@ def has_fast_bfloat16() -> bool:
     False where Linux does not tell. With Intel's AVX512-BF16 alone, OpenVINO's encoder took 1.7 times as long in
     bfloat16 as in float32, and TensorFlow's training 1.4 times; on an EPYC of 2024 0.6 and 0.75 times.
     """
-    return "amx_bf16" in _flags() or {"AuthenticAMD", "avx512_bf16"} <= _flags()
+    return has_amx() or {"AuthenticAMD", "avx512_bf16"} <= _flags()
+
+
+def has_amx() -> bool:
+    """Whether the processor multiplies tiles of bfloat16, as Xeons do since 2023."""
+    return "amx_bf16" in _flags()
 
 
 def has_bfloat16_products() -> bool:

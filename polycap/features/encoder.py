@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.backend import has_bfloat16
+from polycap.backend import has_bfloat16_convolutions
 from polycap.features.architecture import build_xception, cells_of
 from polycap.features.identity import BLOCKS, CELLS, PREPROCESSING, SIZE, EncoderIdentity, encoder_identity
 from polycap.features.weights import Tensors, find_weights, tensors_hash
@@ -33,7 +33,7 @@ class Encoder:
 
     def __init__(self, tensors: Tensors) -> None:
         self.identity: EncoderIdentity = encoder_identity(tensors_hash(tensors))
-        self.precision = "bf16" if has_bfloat16() else "f32"
+        self.precision = "bf16" if has_bfloat16_convolutions() else "f32"
         self._network = _freeze(tensors)
 
     @classmethod
