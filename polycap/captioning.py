@@ -226,12 +226,13 @@ def _decode(
     reduced: dict[Any, NDArray[np.float32]] = {}
     for captioner in captioners:
         rows = [row for row, each in enumerate(wanted) if captioner in each.captioners]
-        card = captioner.pack.card
-        features = reduced.get((card.pca, card.decoder.channels))
-        if features is None:
-            features = reduced[card.pca, card.decoder.channels] = captioner.reduce(grid)
-        chosen = features if len(rows) == len(wanted) else features[rows]
-        found[captioner] = iter(captioner.decode_reduced(chosen, n_best) if rows else [])
+        if not rows:
+            continue
+        read = (captioner.pack.card.pca, captioner.pack.card.decoder.channels)
+        if read not in reduced:
+            reduced[read] = captioner.reduce(grid)
+        chosen = reduced[read] if len(rows) == len(wanted) else reduced[read][rows]
+        found[captioner] = iter(captioner.decode_reduced(chosen, n_best))
     return found
 
 

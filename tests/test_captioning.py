@@ -172,6 +172,8 @@ def test_candidates(captioner: Captioner, photos: list[Path]) -> None:
         assert all(candidate.log_prob < candidate.score < 0 for candidate in candidates)
     grid = np.random.default_rng(0).normal(size=(2, 100, 2840)).astype(np.float16)
     assert [len(found) for found in captioner.decode(grid)] == [1, 1]
+    assert captioner.pack.pca is not None
+    np.testing.assert_allclose(captioner.reduce(grid), captioner.pack.pca(grid), atol=1e-4)
     assert captioner.decode(grid, 2) == captioner.decode_reduced(captioner.reduce(grid), 2)
 
 

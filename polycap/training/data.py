@@ -32,11 +32,11 @@ POOL = 32
 LENGTH_CLASSES = 8
 """Sizes of batches: what computes keeps code and memory for each that it meets, or compiles for each.
 
-With sizes of their own batches have 2% padding in place of 6%, but TensorFlow keeps 1.8 GB in place of 1.0 in five
-epochs of Flickr8k, and an epoch takes a seventh longer; with 4 sizes it takes a tenth longer, with 16 as long."""
+With 8 there is 6% padding. With sizes of their own batches have none, but TensorFlow kept 1.8 GB in place of 1.0 in
+five epochs of Flickr8k, and an epoch took a seventh longer; with 4 sizes it took a tenth longer, with 16 as long."""
 
 ROOM_EPOCHS = 16
-"""An epoch has the sizes that the first ones need; few epochs need more."""
+"""An epoch has the sizes that the first ones need; a later one seldom needs more."""
 
 OTHER_TYPES = 256
 """So many tokens at least stand in a batch's vocabulary for those that its captions lack, if there are as many."""
