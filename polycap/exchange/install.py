@@ -197,7 +197,6 @@ def _verify(folder: Path, manifest: Manifest, source: str) -> Language:
         if language is None:
             raise PackError(" | ".join(map(str, faults)))
         pack = load_pack(language.own_pack_folder)
-        _ = pack.decoder  # its tensors are of the right names and shapes
         pack.require_encoder([manifest.encoder])
         pack.require_grid(CELLS, CHANNELS)
         _check_card(pack.card.language, manifest.language)
