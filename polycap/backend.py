@@ -14,20 +14,14 @@ if has_avx2():  # TensorFlow itself asks for AVX512-VNNI before it uses oneDNN, 
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from polycap.errors import CaptionRuntimeError
+from polycap.extras import require_keras
 from polycap.quiet import quiet
 
 __all__ = ["allow_bfloat16", "has_bfloat16_convolutions", "keras"]
 
-try:
-    with quiet():
-        import keras
-except ModuleNotFoundError as error:
-    missing = (error.name or "").partition(".")[0]
-    if missing == "keras":
-        raise
-    raise CaptionRuntimeError(
-        f'Keras needs {missing}, which is not installed: pip install "polycap[train]"; in a checkout, scripts/setup.sh'
-    ) from error
+require_keras("Keras", error=CaptionRuntimeError)
+with quiet():
+    import keras
 
 
 def has_bfloat16_convolutions() -> bool:

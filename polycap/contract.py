@@ -16,7 +16,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from polycap.errors import EvaluationError, LanguageError, PolycapError, TokenizerError
+from polycap.errors import CaptionRuntimeError, EvaluationError, LanguageError, PolycapError, TokenizerError
 from polycap.hook_watch import watch_hook
 from polycap.language import Language, forget_hooks, load_hook
 from polycap.language_folder import LanguageFault, folder_name, read_language
@@ -82,7 +82,7 @@ def check_language(language: "str | PathLike[str] | Language", *, pack: bool = T
 
     Args:
         language: a folder, a code in reach of the registry, or a language that is loaded already.
-        pack: load the trained pack, if there is one, and let it write a caption; this loads TensorFlow.
+        pack: load the trained pack, if there is one, and let it write a caption; this takes a runtime.
 
     Raises:
         LanguageError: there is no such folder or code. What is wrong *in* a folder is in the report.
@@ -298,6 +298,8 @@ def _check_pack(language: Language) -> Iterator[LanguageFault]:
     try:
         pack = load_pack(language.pack_folder)
         search = open_runtime().search(pack, language.decoding)
+    except CaptionRuntimeError as error:
+        raise _Skip(str(error)) from error
     except PolycapError as error:
         yield LanguageFault(where, str(error), "a whole pack", "install or train it again")
         return

@@ -836,7 +836,7 @@ def test_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     assert len(_tensorboard(tmp_path)) == 1
     monkeypatch.setattr("polycap.training.phase.find_spec", lambda _: None)
     assert _tensorboard(tmp_path) == []
-    assert "tensorboard is not installed: log.csv only (pip install 'polycap[train]' for both)" in caplog.text
+    assert 'tensorboard is not installed: log.csv only (pip install "polycap[train]" for both)' in caplog.text
 
 
 @pytest.mark.parametrize("make", [teacher_forcing_optimizer, self_critical_optimizer])

@@ -8,6 +8,7 @@ import typer
 from polycap.cli.common import AsJson, PrecisionName, RuntimeName, Weights
 from polycap.cli.output import note_all, print_json
 from polycap.errors import DatasetError, PhotoError
+from polycap.extras import require_extra
 
 __all__ = ["data_check", "data_fetch", "make_features", "quantize"]
 
@@ -57,16 +58,18 @@ def make_features(
 ) -> None:
     """Encode a dataset's photos, once for all languages. Resumes where it was stopped."""
     from polycap.dataset import load_dataset
-
-    dataset = load_dataset(data)
-    from polycap.features.prepare import load_pca, prepare_features
+    from polycap.features.prepare import load_pca, prepare_features, require_fit
     from polycap.runtime.choose import open_runtime
     from polycap.staging import alone
 
+    opened = open_runtime(runtime, precision=precision)
+    if pca is None:
+        require_fit(out)
+    dataset = load_dataset(data)
     with alone(out, "features", wait=True):
         features = prepare_features(
             dataset,
-            open_runtime(runtime, precision=precision).encoder(encoder_weights),
+            opened.encoder(encoder_weights),
             out,
             components=components,
             pca=load_pca(pca) if pca else None,
@@ -88,6 +91,7 @@ def quantize(
     from polycap.features.images import find_photos
     from polycap.runtime.quantize import quantize_encoder
 
+    require_extra("int8", "polycap quantize")
     if (data is None) == (not photos):
         raise PhotoError("name photos, or a dataset with --data: one of the two")
     train = load_dataset(data).split("train") if data else []

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.common import PrecisionName, RuntimeName
-from polycap.errors import PolycapError
+from polycap.extras import require_extra
 from polycap.server.limits import DEFAULTS, Limits
 
 __all__ = ["serve"]
@@ -44,12 +44,8 @@ def serve(
     ] = None,
 ) -> None:
     """Serve captions over HTTP, with a page to try it, until Ctrl-C."""
-    try:
-        from polycap.server.serve import serve as run
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("polycap"):
-            raise
-        raise PolycapError(f'polycap serve needs {error.name}: pip install "polycap[server]"') from error
+    require_extra("server", "polycap serve")
+    from polycap.server.serve import serve as run
 
     run(
         host,

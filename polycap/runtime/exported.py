@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from polycap.decoder.found import Found
 from polycap.errors import CaptionRuntimeError
+from polycap.extras import missing_package
 from polycap.features.identity import BLOCKS, CELLS, CHANNELS, SIZE, EncoderIdentity
 from polycap.features.pca import FeaturePCA
 from polycap.features.protocol import PhotoEncoder
@@ -188,7 +189,7 @@ def require_openvino() -> None:
         import openvino  # noqa: F401
     except ImportError as error:
         raise CaptionRuntimeError(
-            f'runtime openvino: OpenVINO is not to be had ({error}); pip install "polycap[fast]", or --runtime keras'
+            f"{missing_package('runtime openvino', 'OpenVINO', 'fast', f'not to be had ({error})')}, or --runtime keras"
         ) from error
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from polycap.errors import TranslationError
+from polycap.extras import missing_package
 from polycap.translation.argos_archive import TOKENIZERS
 from polycap.translation.argos_packages import InstalledPackage
 from polycap.translation.argos_settings import argos_setting
@@ -28,7 +29,6 @@ MOST_TOKENS = 200
 BATCH_TOKENS = 128  # some nine captions: beams of more fall out of the processor's cache, and are 1.3 times as slow
 COMPUTE_TYPE_VARIABLE = "ARGOS_COMPUTE_TYPE"
 COMPUTE_TYPE = "int8"  # what Argos' packages are stored in; CTranslate2's `auto` has given garbage
-_INSTALL = "pip install 'polycap[translate]'"
 _AGAIN = "delete that folder and install the package again"
 
 logger = logging.getLogger(__name__)
@@ -112,12 +112,16 @@ class ArgosModel:
         return text.removeprefix(" ")
 
 
+def _missing(package: str, reason: object) -> TranslationError:
+    return TranslationError(missing_package("Argos", package, "translate", f"not to be had ({reason})"))
+
+
 def _load_tokenizer(package: InstalledPackage) -> Any:
     """Argos' own tokenizer for what the package has: SentencePiece, or Moses' words in byte pairs."""
     try:
         from argostranslate.tokenizer import BPETokenizer, SentencePieceTokenizer
     except ImportError as error:
-        raise TranslationError(f"translating with Argos needs argostranslate ({error}): {_INSTALL}") from error
+        raise TranslationError(_missing("argos-translate-lt", error)) from error
     sentencepiece, bpe = (package.path / name for name in TOKENIZERS)
     tokenizer = SentencePieceTokenizer(sentencepiece) if sentencepiece.is_file() else BPETokenizer(bpe, *package.pair)
     try:
@@ -131,7 +135,7 @@ def _load_translator(package: InstalledPackage) -> Any:
     try:
         import ctranslate2
     except ImportError as error:
-        raise TranslationError(f"translating with Argos needs CTranslate2 ({error}): {_INSTALL}") from error
+        raise TranslationError(_missing("ctranslate2", error)) from error
     chosen = argos_setting(COMPUTE_TYPE_VARIABLE) or COMPUTE_TYPE
     known = sorted(ctranslate2.get_supported_compute_types("cpu"))
     if chosen not in ("auto", *known):
