@@ -14,10 +14,12 @@ if has_avx2():  # TensorFlow itself asks for AVX512-VNNI before it uses oneDNN, 
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from polycap.errors import CaptionRuntimeError
+from polycap.fork import require_same_process
 from polycap.quiet import quiet
 
 __all__ = ["allow_bfloat16", "has_bfloat16_convolutions", "keras"]
 
+require_same_process()
 try:
     with quiet():
         import keras

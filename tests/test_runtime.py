@@ -227,7 +227,7 @@ def test_tensorflow_is_told_the_precision_in_time(encoder_weights: Path, monkeyp
 def test_a_cpu_without_bfloat16(encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FPMATH, "BF16")
     monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32"])
-    monkeypatch.setattr("polycap.runtime.exported._compile", lambda *_: None)
+    monkeypatch.setattr("polycap.runtime.exported.RequestPool.open", lambda _: 1)
     assert OpenVINORuntime().encoder(encoder_weights).precision == "f32"
     with pytest.raises(CaptionRuntimeError, match="this CPU has no bf16; give --precision f32, or none"):
         OpenVINORuntime("bf16").encoder(encoder_weights)
@@ -238,7 +238,7 @@ def test_a_cpu_without_bfloat16(encoder_weights: Path, monkeypatch: pytest.Monke
 def test_bfloat16_where_it_is_faster(fast: bool, encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FPMATH)
     monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32", "BF16"])
-    monkeypatch.setattr("polycap.runtime.exported._compile", lambda *_: None)
+    monkeypatch.setattr("polycap.runtime.exported.RequestPool.open", lambda _: 1)
     monkeypatch.setattr("polycap.runtime.exported.has_fast_bfloat16", lambda: fast)
     assert OpenVINORuntime().encoder(encoder_weights).precision == ("bf16" if fast else "f32")
     for precision in ("f32", "bf16"):
