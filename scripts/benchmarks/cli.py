@@ -29,7 +29,8 @@ Keras' captions are, `killed` what becomes of a translation that is killed.
 With --against those five and threads compare polycap of this checkout with polycap of another one: each side is that
 checkout's own, in an environment and a process of its own, and turns alternate. The ratio of medians has a 95 %
 interval, by bootstrap over the pairs of turns (10,000 resamples, fixed seed, percentiles). A row passes if the interval
-reaches --least. `threads` passes without a ratio if the other checkout's calls fail and none of this one's does."""
+reaches --least; of fewer than five turns a side it is too narrow. `threads` passes without a ratio if the other
+checkout's calls fail and none of this one's does."""
 STATUS = """Exit status: 0; 1 if a row of --against does not pass; else 2 if a stage could not be measured (`all`
 names it and ends with 0)."""
 
