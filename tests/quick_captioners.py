@@ -41,7 +41,5 @@ def load_two(codes: Sequence[str], pack: Path, graph: Path) -> list[Captioner]:
 def caption_some(captioners: list[Captioner], photos: Sequence[Any], size: int, start: int) -> list[list[str]]:
     """The captions of `size` photos, the first by `start`, with their scores."""
     chosen = [photos[(7 * start + number) % len(photos)] for number in range(size)]
-    found = [
-        [result.candidates[c.language.code][0] for c in captioners] for result in caption_photos(chosen, captioners)
-    ]
-    return [[f"{candidate.caption} {candidate.score}" for candidate in candidates] for candidates in found]
+    best = ([r.candidates[c.language.code][0] for c in captioners] for r in caption_photos(chosen, captioners))
+    return [[f"{candidate.caption} {candidate.score}" for candidate in candidates] for candidates in best]

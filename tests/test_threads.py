@@ -61,9 +61,9 @@ def test_threads_caption_as_one_thread_does(captioners: list[Captioner], photos:
 
 
 def test_threads_caption_as_one_thread_does_with_keras(world: World, quick_encoder: Encoder, photos: list[Any]) -> None:
-    captioner = Captioner.load(CODE, encoder=quick_encoder)  # type: ignore[arg-type]
+    captioner = Captioner.load(CODE, encoder=quick_encoder)
     expected = [caption_some([captioner], photos, size, start) for size, start in CALLS[:16]]
-    fresh = Captioner.load(CODE, pack=world.pack, encoder=quick_encoder)  # type: ignore[arg-type]
+    fresh = Captioner.load(CODE, pack=world.pack, encoder=quick_encoder)
     with ThreadPoolExecutor(8) as pool:
         calls = [pool.submit(caption_some, [fresh], photos, size, start) for size, start in CALLS[:16]]
         assert [call.result(timeout=60) for call in calls] == expected
@@ -118,7 +118,8 @@ for number in range(4):
     if not child:
         signal.alarm(30)  # a hang ends by SIGALRM
         try:
-            print(len(caption_some(captioners or load_two(("qaa", "qab"), pack, graph), photos, 2, 0)), "captioned", flush=True)
+            loaded = captioners or load_two(("qaa", "qab"), pack, graph)
+            print(len(caption_some(loaded, photos, 2, 0)), "captioned", flush=True)
         except Exception as error:
             print(type(error).__name__, error, flush=True)
             try:
