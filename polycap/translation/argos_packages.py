@@ -13,7 +13,8 @@ from pathlib import Path
 from polycap.download import download
 from polycap.errors import DownloadError, PolycapError, TranslationError
 from polycap.files import cache_place, make_folder, read_json, sha256_file, write_json
-from polycap.staging import locked, put_in_place, staging
+from polycap.locks import waiting
+from polycap.staging import put_in_place, staging
 from polycap.translation.argos_archive import METADATA, TOKENIZERS, PackageFacts, read_facts, unpack, version_key
 from polycap.translation.argos_index import ArgosPackage, index_source, read_index
 from polycap.translation.argos_settings import PACKAGES_VARIABLE, packages_folder
@@ -184,7 +185,7 @@ def _download(package: ArgosPackage, archive: Path, progress: bool) -> str:
 def _install(archive: Path, *, link: str, expected: tuple[str, str] | None) -> InstalledPackage:
     try:
         folder = make_folder(packages_folder())
-        with locked(folder / _LOCK), staging(folder / _STAGING, (METADATA, _NO_PACKAGE)) as prepared:
+        with waiting(folder / _LOCK), staging(folder / _STAGING, (METADATA, _NO_PACKAGE)) as prepared:
             facts = unpack(archive, prepared / "new")
             if expected not in (None, (facts.source, facts.target)):
                 raise TranslationError(f"{link}: holds {facts.identity}, not what the index says; tell Argos")
