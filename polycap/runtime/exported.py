@@ -1,5 +1,6 @@
 """OpenVINO computes: the same networks, traced once by Keras into graphs that polycap's cache keeps."""
 
+import contextlib
 import os
 import threading
 from functools import cache
@@ -204,7 +205,9 @@ def _compile(model: Path, precision: str, hint: str) -> Any:
     """A graph, ready to be called; OpenVINO keeps what it compiles beside it, for later processes."""
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": hint}
     if os.access(model.parent, os.W_OK):
-        options["CACHE_DIR"] = str(model.parent / "compiled")
+        # Without chmod OpenVINO fails after it has written there (2026.4).
+        with contextlib.suppress(RuntimeError):
+            return _core().compile_model(model, "CPU", options | {"CACHE_DIR": str(model.parent / "compiled")})
     try:
         return _core().compile_model(model, "CPU", options)
     except RuntimeError as error:
