@@ -15,10 +15,12 @@ if has_avx2():  # TensorFlow itself asks for AVX512-VNNI before it uses oneDNN, 
 
 from polycap.errors import CaptionRuntimeError
 from polycap.extras import require_keras
+from polycap.fork import require_same_process
 from polycap.quiet import quiet
 
 __all__ = ["allow_bfloat16", "has_bfloat16_convolutions", "keras"]
 
+require_same_process()
 require_keras("Keras", error=CaptionRuntimeError)
 with quiet():
     import keras

@@ -206,10 +206,12 @@ def test_training_of_both_kinds(world: World) -> None:
         assert row["baseline_size"].startswith("2 photos, ")
 
 
-def test_all_names_what_it_lacks() -> None:
+def test_all_names_what_it_lacks(tmp_path: Path) -> None:
     """Nothing is given, and no language is trained: every stage says so, in a row with all keys."""
-    command = [sys.executable, str(SCRIPT), "all", "--language", "qxx", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for name in ("json", "multiprocessing", "random"):  # of the current folder, which no process imports from
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a file of the current folder was run')")
+    command = [sys.executable, "-P", str(SCRIPT), "all", "--language", "qxx", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     rows = json.loads(done.stdout)
     assert [row["bench"] for row in rows] == list(every.COMPARISONS)
     for row in rows:
@@ -234,10 +236,23 @@ def test_all_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        seen.append(command[2:])
+        seen.append(command[3:])
         return subprocess.CompletedProcess(command, 0, "[]", "")
 
     monkeypatch.setattr(subprocess, "run", run)
     assert every.every_row(Options(data=Path("x"), repeats=2, baseline_photos=3, sizes=(1, 2))) == []
     assert seen[0] == ["features", f"--data={Path('x')}", "--baseline-photos=3", "--repeats=2", "--sizes=1,2", "--json"]
     assert [arguments[0] for arguments in seen] == list(every.COMPARISONS)
+
+
+def test_several_stages_of_which_one_lacks_something(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(stage: str, options: Options) -> list[dict[str, Any]]:
+        assert options.repeats == 2
+        return [table.missing(stage, "needs photos")] if stage == "caption" else [{"bench": stage, "figure": 1}]
+
+    monkeypatch.setattr(every, "run_stage", run)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["startup", "caption", "--repeats", "2", "--json"])
+    assert [row["bench"] for row in json.loads(capsys.readouterr().out)] == ["startup", "caption"]

@@ -4,6 +4,7 @@ from polycap.decoder.attention import AttentionDecoder
 from polycap.decoder.base import Decoder
 from polycap.decoder.merge import MergeDecoder
 from polycap.decoder.settings import DecoderSettings
+from polycap.fork import require_same_process
 
 __all__ = ["DECODERS", "build_decoder"]
 
@@ -14,7 +15,12 @@ DECODERS: dict[str, type[Decoder]] = {
 
 
 def build_decoder(settings: DecoderSettings) -> Decoder:
-    """A decoder with random weights."""
+    """A decoder with random weights.
+
+    Raises:
+        CaptionRuntimeError: this process was forked from one that had loaded Keras.
+    """
+    require_same_process()
     decoder = DECODERS[settings.kind](settings)
     decoder.build_weights()
     return decoder

@@ -21,8 +21,9 @@ from polycap.features.identity import expected_identity
 from polycap.files import make_folder, packs_folder, read_json, sha256_file, write_json
 from polycap.language import Language
 from polycap.language_folder import read_language
+from polycap.locks import waiting
 from polycap.registry import INSTALLED, Registry
-from polycap.staging import locked, put_in_place, staging
+from polycap.staging import put_in_place, staging
 
 __all__ = ["InstalledPack", "install_pack", "uninstall_pack"]
 
@@ -122,7 +123,7 @@ def _prepared() -> Iterator[Path]:
     place = packs_folder()
     try:
         make_folder(place)
-        with locked(place / _LOCK), staging(place / _STAGING) as prepared:
+        with waiting(place / _LOCK), staging(place / _STAGING) as prepared:
             yield prepared
     except OSError as error:
         raise PackError(f"{place}: can't be written ({error}); name another folder in POLYCAP_PACKS") from error

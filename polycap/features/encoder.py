@@ -11,6 +11,7 @@ from polycap.backend import has_bfloat16_convolutions
 from polycap.features.architecture import build_xception, cells_of
 from polycap.features.identity import BLOCKS, CELLS, PREPROCESSING, SIZE, EncoderIdentity, encoder_identity
 from polycap.features.weights import Tensors, find_weights, tensors_hash
+from polycap.fork import require_same_process
 from polycap.quiet import quiet
 
 __all__ = ["PREPROCESSING", "Encoder"]
@@ -32,6 +33,7 @@ class Encoder:
     blocks = BLOCKS
 
     def __init__(self, tensors: Tensors) -> None:
+        require_same_process()
         self.identity: EncoderIdentity = encoder_identity(tensors_hash(tensors))
         self.precision = "bf16" if has_bfloat16_convolutions() else "f32"
         self._network = _freeze(tensors)
@@ -46,7 +48,12 @@ class Encoder:
         return cls(find_weights(weights))
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`."""
+        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`.
+
+        Raises:
+            CaptionRuntimeError: this process was forked from one that had loaded TensorFlow.
+        """
+        require_same_process()
         return np.asarray(self._network(photos), dtype=np.float16)
 
 

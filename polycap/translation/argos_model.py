@@ -16,6 +16,7 @@ from typing import Any
 
 from polycap.errors import TranslationError
 from polycap.extras import missing_package
+from polycap.fork import keep_in_forks, require_same_process
 from polycap.translation.argos_archive import TOKENIZERS
 from polycap.translation.argos_packages import InstalledPackage
 from polycap.translation.argos_settings import argos_setting
@@ -64,14 +65,16 @@ class ArgosModel:
         self._prefix = package.facts.target_prefix
         self._tokenizer = _load_tokenizer(package)
         self._vocabulary = _source_vocabulary(package.path / "model")
-        self._translator = _load_translator(package)
+        self._translator = keep_in_forks(_load_translator(package))
 
     def translate(self, texts: Sequence[str]) -> list[Step]:
         """Translate sentences; one of more than `MOST_TOKENS` gets an empty answer, and a warning.
 
         Raises:
             TranslationError: CTranslate2 failed.
+            CaptionRuntimeError: this process was forked from one that had loaded CTranslate2.
         """
+        require_same_process()
         sentences = [self._tokens(text) for text in texts]
         try:
             results = self._translator.translate_batch(
@@ -132,6 +135,7 @@ def _load_tokenizer(package: InstalledPackage) -> Any:
 
 
 def _load_translator(package: InstalledPackage) -> Any:
+    require_same_process()
     try:
         import ctranslate2
     except ImportError as error:
