@@ -19,6 +19,7 @@ from polycap.runtime.base import CaptionSearch, Reduction
 from polycap.runtime.encoder_graphs import EncoderGraphs
 from polycap.runtime.graphs import Graph, find_graph
 from polycap.runtime.precision import AUTO, BF16, F32, INT8, choose_precision
+from polycap.telemetry import import_openvino
 
 if TYPE_CHECKING:
     from polycap.decoder.pack import Pack
@@ -119,9 +120,8 @@ class ExportedPCA:
         return _EachPhoto(_core().compile_model(self._graph(), "CPU", options))
 
     def _graph(self) -> Any:
-        import openvino
-        from openvino import opset13 as opset
-
+        openvino = import_openvino()
+        opset = openvino.opset13
         grid = opset.parameter([1, -1, self._pca.channels], np.float16)
         kinds = [channels for channels, _ in self._pca.blocks]
         parts = opset.variadic_split(opset.convert(grid, "f32"), 2, kinds).outputs()
@@ -138,8 +138,7 @@ class _EachPhoto:
 
     def __init__(self, network: Any) -> None:
         """Network: the compiled graph, of several streams, an input and an output."""
-        import openvino
-
+        openvino = import_openvino()
         self._requests = openvino.AsyncInferQueue(network)
 
     def __call__(self, photos: NDArray[Any], found: NDArray[Any]) -> None:
@@ -158,8 +157,7 @@ class ExportedSearch:
 
     def __init__(self, network: Any) -> None:
         """Network: the compiled graph, of several streams."""
-        import openvino
-
+        openvino = import_openvino()
         self._several = openvino.AsyncInferQueue(network)
 
     def find(self, features: NDArray[Any]) -> Found:
@@ -185,7 +183,7 @@ def require_openvino() -> None:
         CaptionRuntimeError: it is not.
     """
     try:
-        import openvino  # noqa: F401
+        import_openvino()
     except ImportError as error:
         raise CaptionRuntimeError(
             f'runtime openvino: OpenVINO is not to be had ({error}); pip install "polycap[fast]", or --runtime keras'
@@ -199,9 +197,7 @@ def _core() -> Any:
     Ctrl-C then crashes it: the CPU plugin gives the thread a stack for signals, unmaps it when it ends, and puts back
     the one it found, which may be another Core's that has ended (2026.4).
     """
-    import openvino
-
-    return openvino.Core()
+    return import_openvino().Core()
 
 
 def _precision(wanted: str) -> str:
