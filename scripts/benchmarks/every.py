@@ -27,7 +27,7 @@ def every_row(options: Options) -> list[dict[str, Any]]:
 
 def run_stage(stage: str, options: Options) -> list[dict[str, Any]]:
     """A stage's rows, measured by a process of its own."""
-    command = [sys.executable, str(_SCRIPT), stage, *_arguments(options), "--json"]
+    command = [sys.executable, "-P", str(_SCRIPT), stage, *_arguments(options), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         found: list[dict[str, Any]] = json.loads(done.stdout)

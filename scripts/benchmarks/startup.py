@@ -44,7 +44,7 @@ class Command:
 
     def __init__(self, about: str, arguments: Sequence[str], environment: dict[str, str] | None = None) -> None:
         self.about, self.size = about, "1 process"
-        self._command = [sys.executable, *arguments]
+        self._command = [sys.executable, "-P", *arguments]
         self._environment = {**os.environ, **(environment or {})}
         self._environment.pop("POLYCAP_RUNTIME", None)  # it is compared with that of --runtime
 
