@@ -8,6 +8,7 @@ import threading
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from tiny import decoder_settings
@@ -16,6 +17,7 @@ from polycap.backend import keras
 from polycap.decoder.model import build_decoder
 from polycap.errors import CaptionRuntimeError
 from polycap.features.architecture import build_xception
+from polycap.features.encoder import Encoder
 from polycap.telemetry import import_openvino, without_telemetry
 
 TELEMETRY = "openvino_telemetry"
@@ -89,6 +91,12 @@ def test_keras_reads_and_writes_no_settings_file(given: bool, tmp_path: Path) ->
     assert done.stdout == f"float32 channels_last {home if given else None} {home}\n"
     assert list(tmp_path.rglob("*.json")) == ([settings] if given else [])
     assert not given or settings.read_text() == written
+
+
+def test_the_encoder_names_the_backend_that_it_needs(monkeypatch: pytest.MonkeyPatch, tensors: Any) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(CaptionRuntimeError, match="needs Keras' backend tensorflow, and here it is jax, as KERAS_BACK"):
+        Encoder(tensors)
 
 
 def test_a_program_of_other_numbers_is_told() -> None:
