@@ -19,7 +19,7 @@ TARGET = """
 import json, os, sys, warnings
 def tell(job):
     import polycap
-    json.dump({"job": job, "cwd": os.getcwd(), "files": os.listdir(), "path": sys.path, "flags": list(sys.flags),
+    json.dump({"job": job, "cwd": os.getcwd(), "files": os.listdir(), "path": sys.path, "isolated": sys.flags.isolated, "no_bytecode": sys.dont_write_bytecode,
                "environment": dict(os.environ), "polycap": polycap.__file__, "prefix": sys.pycache_prefix}, sys.stdout)
 def warn(job):
     warnings.warn("a library's own", stacklevel=1)
@@ -54,6 +54,7 @@ def test_the_job_arrives_in_an_empty_folder_that_is_removed(target: Callable[[st
     assert told["files"] == []
     assert told["cwd"] != str(Path.cwd())
     assert not Path(told["cwd"]).exists()
+    assert told["isolated"] == 1
 
 
 def test_variables_of_the_user_stay_behind(target: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +102,7 @@ def test_options_of_the_interpreter_reach_it(target: Callable[[str], str], monke
     monkeypatch.setattr(sys, "pycache_prefix", "/nowhere")
     told = tell(target)
     assert told["prefix"] == "/nowhere"
-    assert told["flags"][4] == 1  # sys.flags.dont_write_bytecode
+    assert told["no_bytecode"]
 
 
 def test_a_child_that_is_spoken_with(target: Callable[[str], str]) -> None:

@@ -95,7 +95,7 @@ def test_keras_reads_and_writes_no_settings_file(given: bool, tmp_path: Path) ->
 
 def test_the_encoder_names_the_backend_that_it_needs(monkeypatch: pytest.MonkeyPatch, tensors: Any) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(CaptionRuntimeError, match="needs Keras' backend tensorflow, and here it is jax, as KERAS_BACK"):
+    with pytest.raises(CaptionRuntimeError, match="needs Keras' backend tensorflow, and here it is jax, by KERAS_BACK"):
         Encoder(tensors)
 
 
