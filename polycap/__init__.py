@@ -11,8 +11,8 @@ The names below are loaded when they are first used: `import polycap` alone load
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # not from `typing`, which `python -m polycap` would look for in the current folder first
 if TYPE_CHECKING:
     from polycap.build import build_language
     from polycap.captioning import Captioner, caption_photos

@@ -1,6 +1,8 @@
 """Keras, imported once with polycap's settings. Import `keras` from here, and only in code that computes."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from polycap.processor import has_amx, has_avx2, has_bfloat16_products, has_fast_bfloat16
 
@@ -17,13 +19,51 @@ from polycap.errors import CaptionRuntimeError
 from polycap.extras import require_keras
 from polycap.fork import require_same_process
 from polycap.quiet import quiet
+from polycap.telemetry import without_telemetry
 
-__all__ = ["allow_bfloat16", "has_bfloat16_convolutions", "keras"]
+__all__ = ["allow_bfloat16", "has_bfloat16_convolutions", "keras", "require_float32"]
+
+_KERAS_HOME = "KERAS_HOME"
+
+
+@contextmanager
+def _without_settings() -> Iterator[None]:
+    """Let Keras find no `keras.json`: the user's decided captions without a word. Keras also writes one, if need be.
+
+    Its folder, which it reads once, is afterwards that of the user again, for downloads of the user's own.
+    """
+    home = os.environ.get(_KERAS_HOME)
+    os.environ[_KERAS_HOME] = os.devnull  # no folder, and none can be made of it
+    try:
+        yield
+    finally:
+        del os.environ[_KERAS_HOME]
+        if home is not None:
+            os.environ[_KERAS_HOME] = home
+    from keras.src.backend import config  # no public name for it in Keras 3.15
+
+    if getattr(config, "_KERAS_DIR", None) == os.devnull:
+        config._KERAS_DIR = home or os.path.expanduser("~/.keras")  # noqa: PTH111
+
 
 require_same_process()
 require_keras("Keras", error=CaptionRuntimeError)
-with quiet():
+with quiet(), without_telemetry(), _without_settings():
     import keras
+
+
+def require_float32() -> None:
+    """Go on only where Keras makes layers of float32.
+
+    Raises:
+        CaptionRuntimeError: the program that polycap is part of has set another type.
+    """
+    for name, found in (("floatx", keras.config.floatx()), ("dtype_policy", keras.config.dtype_policy().name)):
+        if found != "float32":
+            raise CaptionRuntimeError(
+                f"runtime keras: keras.config.{name}() is {found} in this process, and polycap computes in float32; "
+                f'call keras.config.set_{name}("float32") before, or caption with runtime openvino'
+            )
 
 
 def has_bfloat16_convolutions() -> bool:

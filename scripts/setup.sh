@@ -5,6 +5,7 @@
 #
 # The other scripts source it; scripts/demo sets purpose=demo before, for an environment without TensorFlow.
 # Afterwards $root is the checkout and $venv its environment. The second time it costs a few milliseconds.
+# Every Python is started with -P: a module that lies in the current folder is not run.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -27,7 +28,7 @@ fail() {
 find_python() {
     local candidate
     for candidate in ${POLYCAP_PYTHON:+"$POLYCAP_PYTHON"} python3 python3.13 python3.12 python3.11 python; do
-        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+        if "$candidate" -P -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
             >/dev/null 2>&1; then
             command -v "$candidate"
             return
@@ -51,7 +52,7 @@ is_ready() {
 
 install() {
     # Silent unless somebody watches: pip names each of some 80 packages.
-    local pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input) quiet=-qq
+    local pip=("$venv/bin/python" -P -m pip --disable-pip-version-check --no-input) quiet=-qq
     if [ -t 2 ]; then quiet=; fi
     "${pip[@]}" install ${quiet:+"$quiet"} --require-hashes -r "$lock" >&2 &&
         "${pip[@]}" install ${quiet:+"$quiet"} --no-deps --no-build-isolation --editable "$root" >&2
@@ -61,13 +62,13 @@ set_up() {
     local python size=3
     if is_ready; then return; fi
     rm -f "$stamp"
-    if "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    if "$venv/bin/python" -P -m pip --version >/dev/null 2>&1; then
         echo 'polycap: bringing .venv up to date' >&2
     else
         python=$(find_python)
         if [ "$purpose" = demo ]; then size=1; fi
         echo "polycap: making .venv (some minutes, $size GB of disk; only this time)" >&2
-        "$python" -m venv --clear "$venv" || fail "could not make $venv with $python"
+        "$python" -P -m venv --clear "$venv" || fail "could not make $venv with $python"
     fi
     install || fail "could not install the packages of $lock; see the message above"
     fingerprint "$lock" >"$stamp"

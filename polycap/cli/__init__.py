@@ -13,6 +13,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; polycap's own errors become one line and status 1."""
+    if getattr(sys, "frozen", False):  # an application by PyInstaller, whose children are itself
+        from polycap.child import freeze_support
+
+        freeze_support()
     _set_encoding()
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_once())

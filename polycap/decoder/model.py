@@ -1,5 +1,6 @@
 """The decoder kinds, by name."""
 
+from polycap.backend import require_float32
 from polycap.decoder.attention import AttentionDecoder
 from polycap.decoder.base import Decoder
 from polycap.decoder.merge import MergeDecoder
@@ -18,9 +19,11 @@ def build_decoder(settings: DecoderSettings) -> Decoder:
     """A decoder with random weights.
 
     Raises:
-        CaptionRuntimeError: this process was forked from one that had loaded Keras.
+        CaptionRuntimeError: this process was forked from one that had loaded Keras, or Keras makes layers of another
+            type than float32 in it.
     """
     require_same_process()
+    require_float32()
     decoder = DECODERS[settings.kind](settings)
     decoder.build_weights()
     return decoder

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polycap.backend import keras
+from polycap.backend import keras, require_float32
 from polycap.features.identity import BLOCKS, CELLS, SIZE
 
 __all__ = ["build_xception", "cells_of"]
@@ -34,7 +34,11 @@ def build_xception() -> Any:
 
     Where Keras' image data format is channels_first, `(batch, 3, 299, 299)` → `(batch, 2048, 10, 10)`; the weights are
     the same.
+
+    Raises:
+        CaptionRuntimeError: Keras makes layers of another type than float32 in this process.
     """
+    require_float32()
     shape = (SIZE, SIZE, 3) if _channels_last() else (3, SIZE, SIZE)
     return keras.applications.Xception(weights=None, include_top=False, input_shape=shape)
 

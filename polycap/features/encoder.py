@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.backend import has_bfloat16_convolutions
+from polycap.backend import has_bfloat16_convolutions, keras
+from polycap.errors import CaptionRuntimeError
 from polycap.features.architecture import build_xception, cells_of
 from polycap.features.identity import BLOCKS, CELLS, PREPROCESSING, SIZE, EncoderIdentity, encoder_identity
 from polycap.features.weights import Tensors, find_weights, tensors_hash
@@ -44,6 +45,7 @@ class Encoder:
 
         Raises:
             EncoderError: no usable weights.
+            CaptionRuntimeError: Keras computes with another backend than TensorFlow, or in another type than float32.
         """
         return cls(find_weights(weights))
 
@@ -59,6 +61,12 @@ class Encoder:
 
 def _freeze(tensors: Tensors) -> Callable[[NDArray[np.uint8]], Any]:
     """The network as a graph of constants, in which TensorFlow folds batch normalisation: 25% faster than the model."""
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise CaptionRuntimeError(
+            f"runtime keras: the encoder needs Keras' backend tensorflow, and here it is {backend}, by KERAS_BACKEND "
+            "or by this program; unset KERAS_BACKEND, or caption with runtime openvino"
+        )
     # Imported here, after `polycap.backend` has set what TensorFlow reads when it is imported.
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

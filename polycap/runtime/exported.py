@@ -24,6 +24,7 @@ from polycap.runtime.encoder_graphs import EncoderGraphs
 from polycap.runtime.graphs import Graph, find_graph
 from polycap.runtime.pool import RequestPool
 from polycap.runtime.precision import AUTO, BF16, F32, INT8, choose_precision
+from polycap.telemetry import import_openvino
 
 if TYPE_CHECKING:
     from polycap.decoder.pack import Pack
@@ -120,9 +121,8 @@ class ExportedPCA:
         return _each_photo(self._pool, cells, np.empty((*grid.shape[:2], self._pca.components), dtype=np.float32))
 
     def _graph(self) -> Any:
-        import openvino
-        from openvino import opset13 as opset
-
+        openvino = import_openvino()
+        opset = openvino.opset13
         grid = opset.parameter([1, -1, self._pca.channels], np.float16)
         kinds = [channels for channels, _ in self._pca.blocks]
         parts = opset.variadic_split(opset.convert(grid, "f32"), 2, kinds).outputs()
@@ -166,7 +166,7 @@ def require_openvino() -> None:
         CaptionRuntimeError: it is not.
     """
     try:
-        import openvino  # noqa: F401
+        import_openvino()
     except ImportError as error:
         raise CaptionRuntimeError(
             f"{missing_package('runtime openvino', 'OpenVINO', 'fast', f'not to be had ({error})')}, or --runtime keras"
@@ -186,8 +186,7 @@ def _core() -> Any:
 
 @cache
 def _load_core() -> Any:
-    import openvino
-
+    openvino = import_openvino()
     # Its Python binding looks NumPy's interface up when it first meets an array; of two threads that meet one at the
     # same time, each then waits for the other (2026.4).
     _ = openvino.Tensor(np.zeros(1, dtype=np.float32)).data

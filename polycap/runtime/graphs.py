@@ -9,12 +9,9 @@ The key holds all that decides a graph: weights, settings, the versions of Keras
 """
 
 import contextlib
-import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,8 +21,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from polycap.child import run_child
 from polycap.errors import CaptionRuntimeError, EncoderError, PackError, PolycapError
-from polycap.files import cache_place, digest, find_cached, make_folder, sha256_file
+from polycap.files import cache_place, digest, find_cached, make_folder
+from polycap.runtime.bytecode import module_digest
 
 __all__ = ["MODEL", "Graph", "find_graph", "new_graph"]
 
@@ -34,7 +33,21 @@ logger = logging.getLogger(__name__)
 MODEL = "model.xml"
 ERRORS = {"encoder": EncoderError, "search": PackError}
 UNUSED_DAYS = 30
-_PACKAGE = Path(__file__).parent.parent
+DECIDING = {
+    "encoder": ("features.architecture", "features.identity"),
+    "search": (
+        "decoder.attention",
+        "decoder.base",
+        "decoder.found",
+        "decoder.lstm",
+        "decoder.merge",
+        "decoder.model",
+        "decoder.packing",
+        "decoder.search",
+    ),
+}
+"""By kind, the modules that decide a graph beside its subject and `runtime.trace`; a test compares them with what
+`runtime.trace` imports."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,7 @@ def find_graph(graph: Graph) -> Path:
         EncoderError, PackError: what should be traced is broken.
         CaptionRuntimeError: it can't be traced, or there is no place for it.
     """
-    name = f"{graph.kind}-{digest([graph.subject, _code(), _versions()])}"
+    name = f"{graph.kind}-{digest([graph.subject, _code(graph.kind), _versions()])}"
     model = find_cached(f"graphs/{name}/{MODEL}")
     if model is None:
         logger.info("preparing the %s for OpenVINO, once", graph.kind)
@@ -105,32 +118,33 @@ def new_graph(folder: Path) -> Iterator[Path]:
 
 def _trace(job: dict[str, Any]) -> None:
     """Trace in another process: Keras has one backend per process, and this one's is not to be decided here."""
-    environment = {**os.environ, "KERAS_BACKEND": "openvino"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(_PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", "polycap.runtime.trace", json.dumps(job)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    failure = f"runtime openvino: the {job['kind']} can't be traced"
+    try:
+        done = run_child("polycap.runtime.trace:run", job, environment={"KERAS_BACKEND": "openvino"})
+    except PolycapError as error:
+        raise CaptionRuntimeError(f"{failure} ({error})") from error
     if done.returncode == 0:
         return
     lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
     if done.returncode == 2:  # a PolycapError, in its own words
         raise ERRORS[job["kind"]](lines[-1])
     logger.debug("%s", done.stderr)
-    raise CaptionRuntimeError(f"runtime openvino: the {job['kind']} can't be traced ({lines[-1]})")
+    raise CaptionRuntimeError(f"{failure} ({lines[-1]})")
 
 
-def _code() -> str:
+def _code(kind: str) -> str:
     """A hash of the modules that decide what is traced: an edited decoder is another decoder."""
-    return digest([sha256_file(path) for path in _modules()])
-
-
-def _modules() -> Iterator[Path]:
-    for room in ("decoder", "runtime"):
-        yield from sorted((_PACKAGE / room).glob("*.py"))
-    yield _PACKAGE / "features" / "architecture.py"
+    return digest([module_digest(f"polycap.{name}") for name in (*DECIDING[kind], "runtime.trace")])
 
 
 def _versions() -> list[str]:
-    return [metadata.version(name) for name in ("keras", "openvino")]
+    try:
+        return [metadata.version(name) for name in ("keras", "openvino")]
+    except metadata.PackageNotFoundError as error:
+        raise CaptionRuntimeError(
+            f"runtime openvino: the version of {error.name} is not known, by which graphs are kept; install it by pip, "
+            f"and into a frozen application with its metadata (PyInstaller: --copy-metadata {error.name})"
+        ) from error
 
 
 def _remove_unused(folder: Path) -> None:

@@ -6,10 +6,10 @@ Inference", arXiv:1712.05877.
 
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from polycap.features.identity import SIZE
 from polycap.runtime.encoder_graphs import RECIPE, EncoderGraphs
 from polycap.runtime.exported import require_openvino
 from polycap.runtime.graphs import MODEL, new_graph
+from polycap.telemetry import import_nncf, import_openvino
 
 __all__ = ["FEWEST", "MOST", "Quantized", "quantize_encoder", "quantize_graph"]
 
@@ -75,15 +76,15 @@ def quantize_graph(model: Path, batches: Sequence[NDArray[Any]], out: Path) -> N
     Raises:
         CaptionRuntimeError: NNCF is not installed.
     """
-    import openvino
-    from openvino._offline_transformations import apply_moc_transformations
-
+    openvino = import_openvino()
     graph = openvino.Core().read_model(model)
     with contextlib.redirect_stdout(sys.stderr):  # NNCF's bars; results alone go to stdout
         nncf = _load_nncf()
         # Folds batch normalisation into the convolutions' weights. NNCF would quantise around it: on Flickr8k, cells
         # of cosine 0.96 instead of 0.99, and no faster than float32.
-        apply_moc_transformations(graph, cf=True, smart_reshape=False)
+        import_module("openvino._offline_transformations").apply_moc_transformations(
+            graph, cf=True, smart_reshape=False
+        )
         quantized = nncf.quantize(
             graph,
             nncf.Dataset(batches),
@@ -103,9 +104,8 @@ def _ends(graph: Any) -> list[str]:
 
 
 def _load_nncf() -> Any:
-    os.environ["NNCF_CI"] = "1"  # else it tells its makers of each use, over the network
     try:
-        import nncf
+        nncf = import_nncf()
     except ImportError as error:
         message = missing_package("polycap quantize", "nncf", "int8", f"not to be had ({error})")
         raise CaptionRuntimeError(message) from error

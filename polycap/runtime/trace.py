@@ -1,10 +1,9 @@
-"""`python -m polycap.runtime.trace JOB`: trace a network into a graph in OpenVINO's format.
+"""Trace a network into a graph in OpenVINO's format.
 
 Keras' OpenVINO backend does it, from the definitions that training uses: what `keras.ops` would compute becomes nodes
 of a graph. It runs in a process of its own, which `polycap.runtime.graphs` starts with KERAS_BACKEND=openvino.
 """
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +11,23 @@ from typing import Any
 
 from polycap.errors import PolycapError
 from polycap.language import DecodingSettings
+from polycap.telemetry import import_openvino
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
+
+
+def run(job: dict[str, Any]) -> None:
+    """Do `main`; polycap's own errors become one line and status 2."""
+    try:
+        main(job)
+    except PolycapError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 def main(job: dict[str, Any]) -> None:
     """Trace what `job["kind"]` says and write it to `job["out"]`."""
-    import openvino
-
+    openvino = import_openvino()
     kinds = {"encoder": _encoder, "search": _search}
     openvino.save_model(kinds[job["kind"]](job), job["out"], compress_to_fp16=False)
 
@@ -50,18 +58,10 @@ def _search(job: dict[str, Any]) -> Any:
 
 def _graph(network: Callable[[Any], Any], shape: list[int], dtype: str) -> Any:
     """The graph of a function of one tensor that returns several."""
-    import openvino
     from keras.src.backend.openvino.core import OPENVINO_DTYPES, OpenVINOKerasTensor
-    from openvino import opset13 as opset
 
+    openvino = import_openvino()
+    opset = openvino.opset13
     parameter = opset.parameter(shape, OPENVINO_DTYPES[dtype])
     outputs = network(OpenVINOKerasTensor(parameter.output(0)))
     return openvino.Model([opset.result(output.output) for output in outputs], [parameter])
-
-
-if __name__ == "__main__":
-    try:
-        main(json.loads(sys.argv[1]))
-    except PolycapError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -17,7 +16,8 @@ from typing import ClassVar
 
 import langcodes
 
-from polycap.errors import TranslationError
+from polycap.child import find_program, run_program, start_program
+from polycap.errors import PolycapError, TranslationError
 from polycap.translation.engine import Translation
 
 __all__ = ["ApertiumEngine", "ApertiumTranslator"]
@@ -137,26 +137,24 @@ class ApertiumTranslator:
     def _run(self, texts: list[str]) -> tuple[list[str], str]:
         """The paragraphs that come back for texts, and what went wrong; empty if nothing did."""
         sent = "".join(text + _BREAK for text in (_FENCE, *texts, _FENCE))
-        command = [_program() or "apertium", self.mode]
         timeout_s = self._timeout_s * max(1 / 8, len(texts) / CHUNK)
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+            with start_program(
+                [_program() or "apertium", self.mode],
+                environment=_environment(),
                 start_new_session=True,  # so that the whole pipe can be ended
-            )
-        except OSError as error:
-            raise TranslationError(f"Apertium can't be started ({error}); install it again") from error
-        with process:
-            try:
-                output, errors = process.communicate(sent.encode(errors="replace"), timeout=timeout_s)
-            except BaseException as error:
-                _end(process)
-                if isinstance(error, subprocess.TimeoutExpired):
-                    return [], f"no answer in {timeout_s:g} s"
-                raise
+                **pipes,
+            ) as process:
+                try:
+                    output, errors = process.communicate(sent.encode(errors="replace"), timeout=timeout_s)
+                except BaseException as error:
+                    _end(process)
+                    if isinstance(error, subprocess.TimeoutExpired):
+                        return [], f"no answer in {timeout_s:g} s"
+                    raise
+        except PolycapError as error:
+            raise TranslationError(f"Apertium: {error}; install it again") from error
         received = output.decode(errors="replace").split(_BREAK)
         if len(received) < 3 or received[0].strip() != _FENCE or received[-2].strip() != _FENCE or received[-1].strip():
             said = " ".join(errors.decode(errors="replace").split())[-200:]
@@ -185,7 +183,12 @@ def _translation(source: str, output: str) -> Translation:
 
 
 def _program() -> str | None:
-    return shutil.which("apertium")
+    return find_program("apertium")
+
+
+def _environment() -> dict[str, str]:
+    """Apertium's own variables."""
+    return {name: value for name, value in os.environ.items() if name.startswith("APERTIUM")}
 
 
 def _modes() -> list[str]:
@@ -208,11 +211,11 @@ def _version(mode: str) -> str:
 
 def _output(program: str, *arguments: str) -> str:
     """What a short command prints; empty if there is no such command, or it fails."""
-    path = shutil.which(program)
+    path = find_program(program)
     if path is None:
         return ""
     try:
-        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        done = run_program([path, *arguments], environment=_environment(), timeout_s=30)
+    except (PolycapError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""

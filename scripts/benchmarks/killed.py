@@ -25,19 +25,8 @@ def rows(options: Options) -> list[dict[str, Any]]:
 
         def start(folder: str, *more: str) -> subprocess.Popen[bytes]:
             out = f"{place}/{folder}/{code}.jsonl"
-            command = [
-                sys.executable,
-                "-P",
-                "-m",
-                "polycap",
-                "translate",
-                code,
-                "--data",
-                str(options.data),
-                "--out",
-                out,
-            ]
-            return subprocess.Popen([*command, *more], env=environment, stdout=subprocess.DEVNULL)
+            command = [sys.executable, "-P", "-m", "polycap", "translate", code, "--data", str(options.data)]
+            return subprocess.Popen([*command, "--out", out, *more], env=environment, stdout=subprocess.DEVNULL)
 
         begun = time.perf_counter()
         if start("whole", "--package", str(options.package)).wait():
