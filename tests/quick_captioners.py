@@ -11,15 +11,15 @@ from polycap.decoder.card_file import read_card
 from polycap.features.identity import CELLS, CHANNELS, SIZE, EncoderIdentity
 from polycap.language import DecodingSettings
 from polycap.runtime.exported import ExportedEncoder, OpenVINORuntime
+from polycap.telemetry import import_openvino
 
 __all__ = ["caption_some", "load_two", "write_quick_graph"]
 
 
 def write_quick_graph(path: Path) -> None:
     """Write a graph for use in place of the encoder's: a pixel of each of 10 × 10 cells, times random numbers."""
-    import openvino
-    from openvino import opset13 as opset
-
+    openvino = import_openvino()
+    opset = openvino.opset13
     photos = opset.parameter([-1, SIZE, SIZE, 3], np.uint8)
     pixels = np.arange(15, SIZE, 30)
     rows = opset.gather(photos, opset.constant(pixels), opset.constant(1))
