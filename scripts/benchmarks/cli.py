@@ -14,7 +14,7 @@ from polycap.errors import PolycapError
 
 __all__ = ["main"]
 
-OTHERS = ("flat", "runtimes", "killed")
+OTHERS = ("flat", "runtimes", "killed", "hostile")
 DESCRIPTION = """Measures polycap on this machine.
 
 features, caption, train, translate and startup compare polycap with what a tutorial's code does, in the same run:
