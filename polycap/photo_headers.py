@@ -136,6 +136,7 @@ class TiffShape:
         block_bytes: bytes of a strip or tile, decoded.
         blocks: number of strips or tiles that are listed.
         is_turned: whether it is turned when it is loaded.
+        scans: number of scans, if its strips or tiles are JPEGs.
     """
 
     width: int
@@ -143,6 +144,7 @@ class TiffShape:
     block_bytes: int
     blocks: int
     is_turned: bool
+    scans: int
 
 
 _WIDTH, _HEIGHT, _BITS, _ORIENTATION, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT = (
@@ -156,6 +158,7 @@ _WIDTH, _HEIGHT, _BITS, _ORIENTATION, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT
     323,
 )
 _OFFSETS = (273, 324)
+_COMPRESSION, _JPEGS, _SCAN = 259, {6, 7}, re.compile(rb"\xff\xda")
 _SIZES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
 """Bytes of a TIFF's whole numbers, by type."""
 
@@ -179,6 +182,7 @@ def tiff_shape(data: Bytes) -> TiffShape | None:
         block * samples * max(8, values.get(_BITS, 1)) // 8,
         sum(count.get(tag, 0) for tag in _OFFSETS),
         values.get(_ORIENTATION, 1) > 1,
+        sum(1 for _ in _SCAN.finditer(data)) if values.get(_COMPRESSION) in _JPEGS else 0,
     )
 
 

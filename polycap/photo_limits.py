@@ -44,7 +44,7 @@ _MAX_TILES, _MIN_BLOCK = 4096, 1024
 each block."""
 _MAX_ICON_PIXELS = 2 * 1024 * 1024
 
-_AVIF, _ANIMATED_WEBP, _PILLOWS_WEBP, _IN_PYTHON = 2.0, 3.0, 2.0, 20.0
+_AVIF, _DEEP_HEIF, _ANIMATED_WEBP, _PILLOWS_WEBP, _IN_PYTHON = 2.0, 1.7, 3.0, 2.0, 20.0
 """How many times a PNG's memory, or time, decoding a pixel takes."""
 _PYTHON_DECODERS = {"bmp_rle", "ppm"}
 
@@ -113,9 +113,7 @@ class PhotoLimits:
         Raises:
             PhotoError: it is too much, or the image has no pixels.
         """
-        decoders = {tile[0] for tile in getattr(image, "tile", ())}
-        cost = _AVIF if image.format == "AVIF" else _IN_PYTHON if decoders & _PYTHON_DECODERS else 1.0
-        self._check(image.width, image.height, cost)
+        self._check(image.width, image.height, _cost(image))
 
     def too_large(self) -> str:
         """Message for a photo that Pillow refuses as it opens it, so that its size is not known."""
@@ -169,6 +167,8 @@ class PhotoLimits:
             return
         if shape.blocks > _MAX_TIFF_BLOCKS:
             raise PhotoError(f"is a TIFF of {shape.blocks:,} strips; the limit is {_MAX_TIFF_BLOCKS:,}; save it again")
+        if shape.scans > _FULL_SCANS * (shape.blocks + 1):
+            raise PhotoError(f"is a TIFF of JPEGs of {shape.scans:,} scans; save it again, without `progressive`")
         if shape.width and shape.height:
             self._check(shape.width, shape.height)
         copies = 2 if shape.is_turned else 1
@@ -197,3 +197,12 @@ class PhotoLimits:
         most = limit / (_JPEG2000_BLOCKS + _JPEG2000_SAMPLE / 4**halved) / frame.components
         self._refuse(f"{frame.width}×{frame.height} pixels", most / 1e6, " of such a JPEG 2000")
         return 0
+
+
+def _cost(image: Image.Image) -> float:
+    """How many times a PNG's memory, or time, decoding a pixel takes."""
+    if image.format == "AVIF":
+        return _AVIF
+    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        return 1.0 if image.mode == "RGB" and image.info.get("chroma") == 420 else _DEEP_HEIF
+    return _IN_PYTHON if {tile[0] for tile in getattr(image, "tile", ())} & _PYTHON_DECODERS else 1.0

@@ -127,6 +127,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "tiff": (tiff(9000, 9000), "9000×9000 pixels is above the limit of 50 megapixels"),
     "tiff, tile": (tiff(8, 8, t322=30_000, t323=30_000, t324=8), "is a TIFF that takes 900 MB to decode; the limit is"),
     "tiff, strips": (tiff(8, 8, n273=999_999), "is a TIFF of 999,999 strips; the limit is 262,140"),
+    "tiff, scans": (tiff(8, 8, t259=7) + b"\xff\xda" * 99, "is a TIFF of JPEGs of 99 scans; save it again"),
     "avif": (declared("AVIF", 6000), "6000×6000 pixels is above the limit of 25 megapixels of this format"),
     "heif": (declared("HEIF", 9000), "9000×9000 pixels is above the limit of 50 megapixels"),
     "icon": (icon(7000), "is an icon with a picture of 49,000,000 pixels; save it as a PNG"),

@@ -11,6 +11,7 @@ import pytest
 from hostile import HOSTILE, jpeg, jpeg2000, png, webp
 from numpy.typing import NDArray
 from PIL import Image
+from tiny import run_polycap
 
 from polycap import photos as photo_files
 from polycap import webp as webp_decoder
@@ -184,3 +185,25 @@ def test_colours_under_transparent_pixels_do_not_show(tmp_path: Path, monkeypatc
     red = Image.new("RGBA", (400, 300), (255, 0, 0, 0))
     red.paste((255, 255, 255, 255), (0, 0, 399, 151))  # whose edges fall into the middle of a pixel
     assert (halves(monkeypatch, red, tmp_path / "photo.webp", lossless=True, exact=True) == 255).all()
+
+
+def test_deep_colours_of_a_telephone_take_more() -> None:
+    image = Image.new("RGB", (300, 200))
+    image.format, limits = "HEIF", PhotoLimits(0.06)
+    image.info.update(bit_depth=10, chroma=420)
+    limits.check_image(image)
+    image.info.update(chroma=444)
+    with pytest.raises(PhotoError, match=r"300×200 pixels is above the limit of 0\.03529 megapixels of this format"):
+        limits.check_image(image)
+
+
+def test_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "1")  # what a command sets ends with the test, too
+    (tmp_path / "Images").mkdir()
+    Image.new("RGB", (200, 100)).save(tmp_path / "Images" / "a.png")
+    (tmp_path / "captions.txt").write_text("image,caption\na.png,a photo\n")
+    assert run_polycap("data", "check", tmp_path).out.count("faults: 0") == 1
+    said = run_polycap("data", "check", tmp_path, "--max-megapixels", 0.015).out
+    assert "200×100 pixels is above the limit of 0.015 megapixels; make it smaller, or raise --max-megapixels" in said
+    for command in (("caption",), ("evaluate",), ("serve",), ("features",), ("quantize",), ("data", "check")):
+        assert "--max-megapixels" in run_polycap(*command, "--help").out

@@ -121,7 +121,7 @@ class Decoders:
             if self._ended:
                 return
         try:
-            if _ask(process, b"", _START_SECONDS)[0] != READY:
+            if _ask(process, _START_SECONDS)[0] != READY:
                 if not self._ended:
                     logger.error("a process that decodes photos ended as it started")
                     self._refuse_next()
@@ -139,8 +139,7 @@ class Decoders:
     def _decode(self, process: "subprocess.Popen[bytes]", photo: PhotoBytes) -> tuple[Decoded, bool]:
         """What became of a photo, and whether the process lives."""
         name, seconds = photo.name.encode(errors="replace"), self._limits.decoding_seconds
-        message = REQUEST.pack(len(name), len(photo.data)) + name + photo.data
-        kind, payload = _ask(process, message, seconds)
+        kind, payload = _ask(process, seconds, REQUEST.pack(len(name), len(photo.data)) + name, photo.data)
         if kind == PIXELS:
             return np.frombuffer(payload, np.uint8).reshape(self._size, self._size, 3), True
         if kind:
@@ -183,7 +182,7 @@ class Decoders:
             self._finish(request, index, PhotoError(message))
 
 
-def _ask(process: "subprocess.Popen[bytes]", message: bytes, seconds: float) -> tuple[bytes, bytes]:
+def _ask(process: "subprocess.Popen[bytes]", seconds: float, *message: bytes) -> tuple[bytes, bytes]:
     """Kind and payload of an answer; no kind where the process is dead, and a payload where it was too late."""
     overdue = threading.Event()
 
@@ -196,7 +195,8 @@ def _ask(process: "subprocess.Popen[bytes]", message: bytes, seconds: float) -> 
     try:
         assert process.stdin is not None
         assert process.stdout is not None
-        _write(process.stdin.fileno(), message)
+        for part in message:
+            _write(process.stdin.fileno(), part)
         head = process.stdout.read(ANSWER.size)
         if len(head) == ANSWER.size:
             kind, length = ANSWER.unpack(head)
