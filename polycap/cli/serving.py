@@ -38,6 +38,19 @@ def serve(
     max_seconds: Annotated[int, typer.Option(min=1, help="Seconds in which a request must have arrived.")] = (
         DEFAULTS.seconds
     ),
+    max_megapixels: Annotated[
+        float,
+        typer.Option(
+            "--max-megapixels",
+            envvar="POLYCAP_MAX_MEGAPIXELS",
+            min=0.01,
+            help="Decoded megapixels of a photo, at most. A JPEG is decoded smaller: a baseline one may have 250, a "
+            "progressive one 60.",
+        ),
+    ] = DEFAULTS.megapixels,
+    decoding_seconds: Annotated[int, typer.Option(min=1, help="Seconds in which a photo must be decoded.")] = (
+        DEFAULTS.decoding_seconds
+    ),
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(help="A site whose pages may ask from a browser (CORS), https://…; may be given again."),
@@ -54,6 +67,6 @@ def serve(
         beam=beam,
         runtime=runtime,
         precision=precision,
-        limits=Limits(max_photo_mb, max_photos, queue, memory_mb, max_seconds),
+        limits=Limits(max_photo_mb, max_photos, queue, memory_mb, max_seconds, max_megapixels, decoding_seconds),
         allow_origins=allow_origin or [],
     )

@@ -17,14 +17,15 @@ from polycap.errors import PolycapError
 __all__ = ["main"]
 
 ALL = "all"
-OTHERS = ("threads", "flat", "runtimes", "killed")
+OTHERS = ("threads", "flat", "runtimes", "killed", "hostile")
 DESCRIPTION = """Measure polycap on this machine.
 
 features, caption, train, translate and startup compare polycap with what a tutorial's code does, in the same run:
 medians of turns that alternate, and how many times as fast polycap is. `all` runs these five.
 `threads` makes the same calls from one thread and from several, and counts those that raise, that give other captions,
 and that never end. `flat` draws time and memory over the number of photos. `runtimes` says how alike OpenVINO's and
-Keras' captions are, `killed` what becomes of a translation that is killed.
+Keras' captions are, `killed` what becomes of a translation that is killed, `hostile` what decoding large photos and
+files that ask for too much takes.
 
 With --against those five and threads compare polycap of this checkout with polycap of another one: each side is that
 checkout's own, in an environment and a process of its own, and turns alternate. The ratio of medians has a 95 %
