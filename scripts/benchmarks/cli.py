@@ -20,7 +20,8 @@ DESCRIPTION = """Measures polycap on this machine.
 features, caption, train, translate and startup compare polycap with what a tutorial's code does, in the same run:
 medians of turns that alternate, and how many times as fast polycap is. `all` runs these five. `flat` draws
 time and memory over the number of photos. `runtimes` says how alike OpenVINO's and Keras' captions are, `killed` what
-becomes of a translation that is killed."""
+becomes of a translation that is killed. `hostile` measures memory and seconds of large photos, and of files that ask
+for much."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
