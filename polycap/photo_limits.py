@@ -38,14 +38,14 @@ _JPEG2000_MB = 6.0
 _JPEG2000_SAMPLE, _JPEG2000_BLOCKS = 6.3, 0.6
 """Bytes of a JPEG 2000's decoder for each sample that it decodes, and for each sample of the file."""
 
-_MAX_TIFF_BLOCKS = 4 * MAX_SIDE
+_MAX_TIFF_BLOCKS = 100_000
 _MAX_TILES, _MIN_BLOCK = 4096, 1024
 """Tiles of a JPEG 2000, and pixels of its smallest block: the decoder takes some kilobytes for each tile, 600 bytes for
 each block."""
 _MAX_ICON_PIXELS = 2 * 1024 * 1024
 
 _AVIF, _DEEP_HEIF, _ANIMATED_WEBP, _PILLOWS_WEBP, _IN_PYTHON = 2.0, 1.7, 3.0, 2.0, 20.0
-"""How many times a PNG's memory, or time, decoding a pixel takes."""
+"""Memory, or time, of decoding a pixel, as a multiple of a PNG's."""
 _PYTHON_DECODERS = {"bmp_rle", "ppm"}
 
 
@@ -62,7 +62,7 @@ class PhotoLimits:
     megapixels: float = DEFAULT_MEGAPIXELS
 
     @classmethod
-    def of_environment(cls, default: float = DEFAULT_MEGAPIXELS) -> "PhotoLimits":
+    def of_environment(cls) -> "PhotoLimits":
         """The limits that `POLYCAP_MAX_MEGAPIXELS` sets, or else the default.
 
         Raises:
@@ -70,7 +70,7 @@ class PhotoLimits:
         """
         text = os.environ.get(VARIABLE, "")
         if not text.strip():
-            return cls(default)
+            return cls()
         try:
             value = float(text)
         except ValueError:
@@ -83,7 +83,8 @@ class PhotoLimits:
         """Check what Pillow would decode, or reserve memory for, as it opens the file, and what its header hides.
 
         Returns:
-            How often a JPEG 2000 is to be halved as it is decoded, with at least `side` pixels left; 0 for others.
+            Number of times that a JPEG 2000 is to be halved as it is decoded, so that at least `side` pixels are left;
+            0 for others.
 
         Raises:
             PhotoError: it is too much.
@@ -200,7 +201,7 @@ class PhotoLimits:
 
 
 def _cost(image: Image.Image) -> float:
-    """How many times a PNG's memory, or time, decoding a pixel takes."""
+    """Memory, or time, of decoding a pixel, as a multiple of a PNG's."""
     if image.format == "AVIF":
         return _AVIF
     if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:

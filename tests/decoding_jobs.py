@@ -1,4 +1,4 @@
-"""What a test has a process do that decodes photos: take its time, die, or take memory, by the photo's name."""
+"""Jobs of processes that decode photos: take time, die, or take memory, by the photo's name."""
 
 import os
 import sys

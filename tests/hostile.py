@@ -126,7 +126,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "gif": (b"GIF89a" + struct.pack("<HHBBB", 9000, 9000, 0, 0, 0) + b"," + bytes(9) + b"\2\0;", "9000×9000 pixels is"),
     "tiff": (tiff(9000, 9000), "9000×9000 pixels is above the limit of 50 megapixels"),
     "tiff, tile": (tiff(8, 8, t322=30_000, t323=30_000, t324=8), "is a TIFF that takes 900 MB to decode; the limit is"),
-    "tiff, strips": (tiff(8, 8, n273=999_999), "is a TIFF of 999,999 strips; the limit is 262,140"),
+    "tiff, strips": (tiff(8, 8, n273=999_999), "is a TIFF of 999,999 strips; the limit is 100,000"),
     "tiff, scans": (tiff(8, 8, t259=7) + b"\xff\xda" * 99, "is a TIFF of JPEGs of 99 scans; save it again"),
     "avif": (declared("AVIF", 6000), "6000×6000 pixels is above the limit of 25 megapixels of this format"),
     "heif": (declared("HEIF", 9000), "9000×9000 pixels is above the limit of 50 megapixels"),

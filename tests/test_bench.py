@@ -193,6 +193,19 @@ def test_stages_on_two_photos(
         assert picture.width > picture.height > 100
 
 
+def test_hostile_images(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = import_module("benchmarks.hostile")
+    chosen = {name: hostile.HOSTILE[name] for name in ("WebP of 34 bytes", "JPEG of 1,000 scans")}
+    monkeypatch.setattr(hostile, "PHOTOS", {})
+    monkeypatch.setattr(hostile, "HOSTILE", chosen)
+    rows = json.loads(bench(capsys, "hostile", "--json"))
+    assert [row["image"] for row in rows] == list(chosen)
+    assert rows[0]["bytes"] == 34
+    for row in rows:
+        assert row["memory_mb"] < 100
+        assert "limit" in row["outcome"]
+
+
 @pytest.mark.usefixtures("seated_here")
 def test_training_of_both_kinds(world: World) -> None:
     options = Options(data=world.data, features=world.features, language=CODE, photos=8, baseline_photos=2, repeats=1)

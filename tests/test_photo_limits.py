@@ -1,4 +1,4 @@
-"""What is too much work is refused before it is done; what is allowed takes little memory and has the same pixels."""
+"""Photos that are too much work are refused before it is done; others take little memory and keep their pixels."""
 
 import os
 import subprocess
@@ -59,7 +59,7 @@ for path in sorted(Path().iterdir()):
 
 
 def in_little_memory(folder: Path, megabytes: int) -> dict[str, str]:
-    """What a process says of each file of a folder that may take so much memory beyond its start."""
+    """Output for each file of a folder, by a process that may take so much memory beyond its start."""
     command = [sys.executable, "-c", SCRIPT, str(megabytes)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=True)

@@ -8,19 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from polycap.child import start_child
 from polycap.errors import PhotoError
+from polycap.features.extract import Decoded
 from polycap.features.images import PhotoBytes
 from polycap.server.decoding_child import ANSWER, PIXELS, READY, REQUEST
 from polycap.server.limits import Limits
 
-__all__ = ["Decoded", "Decoders"]
+__all__ = ["Decoders"]
 
 logger = logging.getLogger(__name__)
-
-Decoded = NDArray[np.uint8] | PhotoError
 
 _TARGET = "polycap.server.decoding_child:run"
 _MOST = 8
@@ -36,7 +34,7 @@ class _Request:
         photos: the files.
         done: is called with the decoded photos, or with None if they are not decoded before the end.
         is_cancelled: whether nobody waits for them any more.
-        decoded: what became of each photo so far, by its index.
+        decoded: photos that are decoded, or their errors, by index.
         begun: photos that have been handed to a process.
     """
 
@@ -137,7 +135,7 @@ class Decoders:
                 self._processes.discard(process)
 
     def _decode(self, process: "subprocess.Popen[bytes]", photo: PhotoBytes) -> tuple[Decoded, bool]:
-        """What became of a photo, and whether the process lives."""
+        """The decoded photo, or its error, and whether the process lives."""
         name, seconds = photo.name.encode(errors="replace"), self._limits.decoding_seconds
         kind, payload = _ask(process, seconds, REQUEST.pack(len(name), len(photo.data)) + name, photo.data)
         if kind == PIXELS:

@@ -16,11 +16,11 @@ from typing import Any
 from polycap.captioning import Captioner, Result, Wanted, caption_each
 from polycap.commands import load_captioner, result_rows
 from polycap.errors import PhotoError
-from polycap.features.extract import BATCH_SIZE
+from polycap.features.extract import BATCH_SIZE, Decoded
 from polycap.features.images import PhotoBytes
 from polycap.registry import get_language
 from polycap.runtime.base import Runtime
-from polycap.server.decoding import Decoded, Decoders
+from polycap.server.decoding import Decoders
 from polycap.server.limits import DEFAULTS, Limits
 
 __all__ = ["BusyError", "Captioners", "Row", "Seats", "Stay", "Worker"]

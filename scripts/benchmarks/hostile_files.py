@@ -79,7 +79,7 @@ def png(path: Path, width: int, height: int, depth: int = 8, colours: int = 6, i
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colours]
-    left, packer = (width * channels * depth // 8 + 1) * height, zlib.compressobj(9)
+    left, packer = (width * channels * depth // 8 + 1 + 2 * interlaced) * height, zlib.compressobj(9)
     data = bytearray()
     while left:
         part = min(left, 1 << 24)
@@ -194,8 +194,8 @@ HOSTILE: dict[str, Make] = {
     "WebP of 7k x 7k, animated": animation,
     "AVIF of 13k x 13k": partial(plain, kind="AVIF", size=(13_300, 13_300), mode="RGB", speed=10),
     "AVIF of 7k x 7k": partial(plain, kind="AVIF", size=(7000, 7000), mode="RGB", speed=10),
-    "HEIF of 13k x 13k": partial(
-        plain, kind="HEIF", size=(13_300, 13_300), mode="RGB", enc_params={"preset": "ultrafast"}
+    "HEIF of 11k x 11k": partial(
+        plain, kind="HEIF", size=(11_000, 11_000), mode="RGB", enc_params={"preset": "ultrafast"}
     ),
     "ICO of 13k x 13k": ico,
     "PPM of comments": ppm_comments,
