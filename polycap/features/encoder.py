@@ -57,8 +57,8 @@ def _freeze(tensors: Tensors) -> Callable[[NDArray[np.uint8]], Any]:
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise CaptionRuntimeError(
-            f"runtime keras: the encoder needs Keras' backend tensorflow, and here it is {backend}, by KERAS_BACKEND or "
-            "by this program; unset KERAS_BACKEND, or caption with runtime openvino"
+            f"runtime keras: the encoder needs Keras' backend tensorflow, and here it is {backend}, by KERAS_BACKEND "
+            "or by this program; unset KERAS_BACKEND, or caption with runtime openvino"
         )
     # Imported here, after `polycap.backend` has set what TensorFlow reads when it is imported.
     import tensorflow as tf
