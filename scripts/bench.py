@@ -1,9 +1,11 @@
 """The entry of `scripts/bench`; see `benchmarks.cli`."""
 
+import os
 import sys
 from pathlib import Path
 
-# `python -P`, which the processes of `multiprocessing` inherit, adds neither the current folder nor this one
+os.environ["PYTHONSAFEPATH"] = "1"  # processes of `multiprocessing` would look into the current folder first
+# by `python -P`, and with that variable, not even this folder is looked into
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from benchmarks.cli import main
