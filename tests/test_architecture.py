@@ -120,6 +120,19 @@ def test_one_module_starts_processes_and_one_imports_what_calls_home(home: str, 
     assert [name for name, text in texts.items() if re.search(pattern, text, re.MULTILINE)] == [home]
 
 
+def test_scripts_start_no_python_that_looks_into_the_current_folder() -> None:
+    scripts = PACKAGE.parent / "scripts"
+    shell = "\n".join(
+        path.read_text(encoding="utf-8") for path in scripts.iterdir() if path.suffix in ("", ".sh") and path.is_file()
+    )
+    started = re.findall(r'(?:python3?\}?|\$python|\$candidate)" ([^]]\S*)', shell)
+    started += re.findall(
+        r'\[sys\.executable, "?([^,\]"]*)', "\n".join(path.read_text() for path in scripts.rglob("*.py"))
+    )
+    assert len(started) > 10
+    assert set(started) == {"-P"}
+
+
 def literals(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and value of every string but docstrings, which may name languages as examples."""
     places = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

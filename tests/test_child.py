@@ -19,9 +19,9 @@ TARGET = """
 import json, os, sys, warnings
 def tell(job):
     import polycap
-    json.dump({"job": job, "cwd": os.getcwd(), "files": os.listdir(), "path": sys.path, "isolated": sys.flags.isolated,
-               "no_bytecode": sys.dont_write_bytecode, "environment": dict(os.environ),
-               "polycap": polycap.__file__, "prefix": sys.pycache_prefix}, sys.stdout)
+    json.dump({"job": job, "cwd": os.getcwd(), "files": os.listdir(), "path": sys.path,
+               "isolated": sys.flags.isolated, "no_bytecode": sys.dont_write_bytecode,
+               "environment": dict(os.environ), "polycap": polycap.__file__, "prefix": sys.pycache_prefix}, sys.stdout)
 def warn(job):
     warnings.warn("a library's own", stacklevel=1)
 def echo(job):

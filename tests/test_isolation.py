@@ -148,8 +148,10 @@ def serving(place: Stranger) -> Iterator[str]:
         line = process.stderr.readline()
         found = re.match(r"polycap: (http://127\.0\.0\.1:\d+); ", line)
         assert found, line + process.stderr.read()
-        yield found[1]
-        process.send_signal(signal.SIGTERM)
+        try:
+            yield found[1]
+        finally:
+            process.send_signal(signal.SIGTERM)
         assert process.stderr.read() == ""
 
 

@@ -5,7 +5,8 @@
     CACHE/graphs/encoder-KEY/    model.xml and model.bin, in OpenVINO's format
                              compiled/     what OpenVINO made of them for this CPU
 
-The key holds all that decides a graph: weights, settings, the versions of Keras and OpenVINO, and polycap's own code.
+The key holds all that decides a graph: weights, settings, the versions of Keras and OpenVINO, and the bytecode of those
+modules of polycap's that compute in it.
 """
 
 import contextlib
