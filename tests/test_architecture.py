@@ -15,7 +15,7 @@ PACKAGE = Path(polycap.__file__).parent
 LANGUAGES = PACKAGE.parent / "languages"
 
 GROUND = {"backend", "download", "errors", "files", "hashes", "language", "language_folder", "metrics", "page"}
-GROUND |= {"archive", "hook_watch", "probes", "photos", "processor", "quiet", "registry", "samples", "script"}
+GROUND |= {"archive", "probes", "photos", "processor", "quiet", "registry", "samples", "script"}
 GROUND |= {"child", "fork", "locks", "staging", "text"}
 ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "runtime", "training", "captioning", "via"]
 ROOMS += ["evaluation", "contract", "scaffold", "exchange", "build", "report"]
