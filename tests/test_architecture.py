@@ -15,7 +15,7 @@ PACKAGE = Path(polycap.__file__).parent
 LANGUAGES = PACKAGE.parent / "languages"
 
 GROUND = {"backend", "download", "errors", "files", "hashes", "language", "language_folder", "metrics", "page"}
-GROUND |= {"archive", "hook_watch", "probes", "photos", "processor", "quiet", "registry", "samples", "script"}
+GROUND |= {"archive", "probes", "photos", "processor", "quiet", "registry", "samples", "script"}
 GROUND |= {"child", "extras", "fork", "locks", "photo_headers", "photo_limits", "staging", "telemetry", "text"}
 GROUND |= {"webp"}
 ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "runtime", "training", "captioning", "via"]

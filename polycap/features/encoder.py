@@ -13,7 +13,6 @@ from polycap.features.architecture import build_xception, cells_of
 from polycap.features.identity import BLOCKS, CELLS, PREPROCESSING, SIZE, EncoderIdentity, encoder_identity
 from polycap.features.weights import Tensors, find_weights, tensors_hash
 from polycap.fork import require_same_process
-from polycap.quiet import quiet
 
 __all__ = ["PREPROCESSING", "Encoder"]
 
@@ -69,15 +68,13 @@ def _freeze(tensors: Tensors) -> Callable[[NDArray[np.uint8]], Any]:
         )
     # Imported here, after `polycap.backend` has set what TensorFlow reads when it is imported.
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     model = build_xception()
-    model.set_weights(tensors)
 
+    @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8)])  # type: ignore[untyped-decorator]
     def network(photos: Any) -> Any:
-        return cells_of(model, photos)
+        with keras.StatelessScope(zip(model.weights, tensors, strict=True)):  # in a graph they become constants
+            return cells_of(model, photos)
 
-    signature = tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8)
-    with quiet():
-        frozen = convert_variables_to_constants_v2(tf.function(network).get_concrete_function(signature))
-    return lambda photos: frozen(tf.constant(photos))[0].numpy()
+    frozen = network.get_concrete_function()
+    return lambda photos: frozen(tf.constant(photos)).numpy()
