@@ -14,14 +14,14 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # not from `typing`, which `python -m polycap` would look for in the current folder first
 if TYPE_CHECKING:
-    from polycap.build import build_language
-    from polycap.captioning import Captioner, caption_photos
+    from polycap.captioning.captioner import Captioner, caption_photos
     from polycap.dataset import load_dataset
     from polycap.errors import PolycapError
-    from polycap.evaluation import evaluate_captioner
-    from polycap.exchange import install_pack, uninstall_pack, write_pack_file
-    from polycap.language import Language
-    from polycap.registry import available_languages, get_language
+    from polycap.evaluation.evaluate import evaluate_captioner
+    from polycap.language import Language, available_languages, get_language
+    from polycap.pack.install import install_pack, uninstall_pack
+    from polycap.pack.pack_file import write_pack_file
+    from polycap.pipeline import build_language
     from polycap.training.run import train_decoder
 
     __version__: str
@@ -44,19 +44,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Captioner": "polycap.captioning",
+    "Captioner": "polycap.captioning.captioner",
     "Language": "polycap.language",
     "PolycapError": "polycap.errors",
-    "available_languages": "polycap.registry",
-    "build_language": "polycap.build",
-    "caption_photos": "polycap.captioning",
-    "evaluate_captioner": "polycap.evaluation",
-    "get_language": "polycap.registry",
-    "install_pack": "polycap.exchange",
+    "available_languages": "polycap.language",
+    "build_language": "polycap.pipeline",
+    "caption_photos": "polycap.captioning.captioner",
+    "evaluate_captioner": "polycap.evaluation.evaluate",
+    "get_language": "polycap.language",
+    "install_pack": "polycap.pack.install",
     "load_dataset": "polycap.dataset",
     "train_decoder": "polycap.training.run",
-    "uninstall_pack": "polycap.exchange",
-    "write_pack_file": "polycap.exchange",
+    "uninstall_pack": "polycap.pack.install",
+    "write_pack_file": "polycap.pack.pack_file",
 }
 
 

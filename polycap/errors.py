@@ -36,7 +36,10 @@ __all__ = [
     "TokenizerError",
     "TrainingError",
     "TranslationError",
+    "one_line",
 ]
+
+_CONTROLS = {number: repr(chr(number))[1:-1] for number in (*range(32), *range(127, 160))}
 
 
 class PolycapError(Exception):
@@ -93,3 +96,8 @@ class EvaluationError(PolycapError):
 
 class BuildError(PolycapError):
     """A language can't be built: something is not given, or its folder can't take the pack."""
+
+
+def one_line(text: object) -> str:
+    """`text` with control characters spelled out: a file's name may hold a line's end, or speak to the terminal."""
+    return str(text).translate(_CONTROLS)

@@ -9,7 +9,7 @@ from typing import Any
 
 from polycap.dataset import load_dataset
 from polycap.features.prepare import open_features
-from polycap.registry import get_language
+from polycap.language import get_language
 from polycap.training.inputs import TrainingInputs
 from polycap.training.run import train_decoder
 from polycap.training.settings import parse_settings

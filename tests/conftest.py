@@ -3,27 +3,28 @@
 import itertools
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from loopback import BODY, Handler, Server
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-if TYPE_CHECKING:  # a test file that needs no encoder should not wait for TensorFlow
-    from polycap.dataset import Dataset
-    from polycap.features.encoder import Encoder
+from loopback import BODY, Handler, Server
+from random_weights import random_tensors
 
+if TYPE_CHECKING:
+    from polycap.dataset import Dataset
+    from polycap.encoder.encoder import Encoder
 
 _numbers = itertools.count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--language de` checks that language's folder alone; see test_contract.py."""
+    """`--language de` checks that language's folder alone; see contract/test_check.py."""
     parser.addoption("--language", action="append", metavar="CODE", help="check this language's folder (repeatable)")
 
 
@@ -46,7 +47,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     monkeypatch.setenv("POLYCAP_PACKS", str(tmp_path_factory.getbasetemp() / f"packs-of-test-{number}"))
     monkeypatch.setenv("POLYCAP_KERAS_WEIGHTS_URL", "http://127.0.0.1:9/nothing-listens-here")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("POLYCAP_RUNTIME", "keras")  # the reference; test_runtime.py is about the others
+    monkeypatch.setenv("POLYCAP_RUNTIME", "keras")  # the reference; tests/runtime is about the others
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
 
@@ -126,27 +127,10 @@ def dataset(dataset_folder: Path) -> "Dataset":
     return load_dataset(dataset_folder)
 
 
-# --- a whole Xception whose weights are random ---
-
-
-def random_tensors(model: Any, seed: int = 0) -> list[NDArray[np.float32]]:
-    """Weights that keep the size of what flows through; Keras' own let it fade to less than float16 can hold."""
-    generator = np.random.default_rng(seed)
-
-    def tensor(name: str, shape: Sequence[int]) -> NDArray[np.float32]:
-        if name.endswith("kernel"):
-            fan_in = np.prod(shape[:2] if "depthwise" in name else shape[:3])
-            return np.asarray(generator.standard_normal(shape, dtype=np.float32) / np.sqrt(fan_in), dtype=np.float32)
-        middle, spread = (1.0, 0.1) if name in ("gamma", "moving_variance") else (0.0, 0.1)
-        return np.asarray(middle + spread * generator.uniform(-1, 1, shape), dtype=np.float32)
-
-    return [tensor(weight.path.rpartition("/")[2], tuple(weight.shape)) for weight in model.weights]
-
-
 @pytest.fixture(scope="session")
 def xception() -> Any:
     """Keras' model itself, with random weights."""
-    from polycap.features.architecture import build_xception
+    from polycap.encoder.network import build_xception
 
     model = build_xception()
     model.set_weights(random_tensors(model))
@@ -162,7 +146,7 @@ def tensors(xception: Any) -> list[NDArray[np.float32]]:
 @pytest.fixture(scope="session")
 def encoder_weights(tensors: list[NDArray[np.float32]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A file of them, for `POLYCAP_XCEPTION_WEIGHTS` or `--encoder-weights`; read-only."""
-    from polycap.features.weights import save_weights
+    from polycap.encoder.weight_files import save_weights
 
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
     save_weights(tensors, path)
@@ -173,6 +157,6 @@ def encoder_weights(tensors: list[NDArray[np.float32]], tmp_path_factory: pytest
 @pytest.fixture(scope="session")
 def encoder(tensors: list[NDArray[np.float32]]) -> "Encoder":
     """The encoder with these weights: 234 real tensors, only not trained ones."""
-    from polycap.features.encoder import Encoder
+    from polycap.encoder.encoder import Encoder
 
     return Encoder(tensors)

@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from tiny import CODE, OTHER_CODE, Finished, make_card, make_decoder, make_language
 
-from polycap.decoder.pack import named_weights, save_pack
+from polycap.decoder.weights import named_weights
+from polycap.encoder.identity import CELLS, CHANNELS, weights_identity
+from polycap.encoder.pca import FeaturePCA
 from polycap.errors import PolycapError, TrainingError
-from polycap.extras import EXTRAS, require_extra, require_keras
-from polycap.features.identity import CELLS, CHANNELS, weights_identity
-from polycap.features.pca import FeaturePCA
-from polycap.tokenizer import Tokenizer
+from polycap.machine.extras import EXTRAS, require_extra, require_keras
+from polycap.pack.pack import save_pack
+from polycap.text.tokenizer import Tokenizer
+from tiny import CODE, OTHER_CODE, Finished, make_card, make_decoder, make_language
 
 pytest_plugins = ["tiny_fixtures"]
 

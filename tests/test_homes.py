@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import run_polycap
 
-from polycap import files
+from polycap.encoder.weights import local_weights
 from polycap.errors import CaptionRuntimeError, PolycapError, TranslationError
-from polycap.features.weights import local_weights
 from polycap.files import cache_folder, cache_place, expand_home, find_cached, packs_folder, write_text
-from polycap.registry import Registry
+from polycap.language import Registry
 from polycap.runtime import graphs
 from polycap.runtime.graphs import MODEL, Graph, find_graph
-from polycap.translation.argos_packages import install_file, installed_packages
-from polycap.translation.argos_settings import packages_folder
+from polycap.translation.argos.packages import install_file, installed_packages
+from polycap.translation.argos.settings import packages_folder
+from tiny import run_polycap
 
 ROOT = Path(__file__).parent.parent
 HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "POLYCAP_CACHE", "POLYCAP_PACKS")
@@ -32,7 +31,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder for temporary files; no test finds the temporary cache of another."""
     folder = tmp_path / "tmp"
     folder.mkdir()
-    monkeypatch.setattr(files, "_temporary_caches", {})
+    monkeypatch.setattr("polycap.files.folders._temporary_caches", {})
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
 
@@ -158,7 +157,7 @@ def test_a_filled_cache_that_is_read_only_serves(
 ) -> None:
     model = find_graph(Graph("search", {}, {}))
     caplog.clear()
-    monkeypatch.setattr(files, "_write_fault", lambda _: "Read-only file system")
+    monkeypatch.setattr("polycap.files.folders._write_fault", lambda _: "Read-only file system")
     monkeypatch.setattr(os, "utime", refuse)
     assert find_graph(Graph("search", {}, {})) == model
     assert len(traced) == 1

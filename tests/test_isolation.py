@@ -17,9 +17,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tiny import CODE, OTHER_CODE, RECIPE, World
 
 import polycap
+from tiny import CODE, OTHER_CODE, RECIPE, World
 
 pytest_plugins = ["tiny_fixtures"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="programs are shell scripts here")
@@ -37,7 +37,7 @@ def spy(event, arguments):
             stream.write(event + " " + repr(arguments[:2]) + "\\n")
 sys.addaudithook(spy)
 """
-SPY_ON_CHILDREN = "import polycap.child\npolycap.child._BOOT = {spy!r} + polycap.child._BOOT\n"
+SPY_ON_CHILDREN = "import polycap.machine.child\npolycap.child._BOOT = {spy!r} + polycap.machine.child._BOOT\n"
 APERTIUM = """#!/bin/sh
 case "$1" in
 -l) echo eng-spa ;;
@@ -183,9 +183,9 @@ def test_nobody_is_called(stranger: Stranger) -> None:
 def test_the_spy_would_see(stranger: Stranger, tmp_path: Path) -> None:
     """Also in a child of a child."""
     code = (
-        "import polycap.child, socket\n"
+        "import polycap.machine.child, socket\n"
         "try: socket.getaddrinfo('name.invalid', 80)\nexcept OSError: pass\n"
-        "print(polycap.child.run_child('socket:gethostbyname', 'name.invalid').stderr)"
+        "print(polycap.machine.child.run_child('socket:gethostbyname', 'name.invalid').stderr)"
     )
     environment = stranger.environment | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     boot = (stranger.folder.parent / "spies" / "sitecustomize.py").read_text()

@@ -93,7 +93,7 @@ def test_installed_wheel_lists_the_languages(installed: Installed) -> None:
 def test_the_languages_come_from_inside_the_wheel(installed: Installed) -> None:
     code = """if True:
         import polycap
-        from polycap.registry import get_language
+        from polycap.language import get_language
         print(polycap.__file__, get_language("en").folder, sep="\\n")
     """
     for path in installed.run("python", "-c", code).split("\n")[:2]:
@@ -108,9 +108,9 @@ def test_wheel_holds_every_module_and_language_file(installed: Installed) -> Non
     files = {path.relative_to(ROOT) for path in (ROOT / "languages").rglob("*") if path.is_file()}
     expected = {f"polycap/{path.as_posix()}" for path in files if "__pycache__" not in path.parts}
     assert not expected - packed
-    data = [path for folder in ("templates", "pictures") for path in (ROOT / "polycap" / folder).iterdir()]
+    data = [path for folder in ("pages/templates", "photos/pictures") for path in (ROOT / "polycap" / folder).iterdir()]
     assert {"polycap/py.typed", *(path.relative_to(ROOT).as_posix() for path in data)} <= packed
-    assert "polycap/templates/demo.html" in packed
+    assert "polycap/pages/templates/captions.html" in packed
 
 
 def test_sdist_holds_the_languages(installed: Installed) -> None:

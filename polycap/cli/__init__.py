@@ -14,7 +14,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; polycap's own errors become one line and status 1."""
     if getattr(sys, "frozen", False):  # an application by PyInstaller, whose children are itself
-        from polycap.child import freeze_support
+        from polycap.machine.child import freeze_support
 
         freeze_support()
     _set_encoding()
@@ -41,7 +41,7 @@ def _once() -> Callable[[logging.LogRecord], bool]:
     said: set[str] = set()
 
     def is_new(record: logging.LogRecord) -> bool:
-        if record.name != "polycap.registry":
+        if record.name != "polycap.language.registry":
             return True
         message = record.getMessage()
         new = message not in said

@@ -4,12 +4,17 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.data import data_check, data_fetch, make_features, quantize
-from polycap.cli.exchange import install, pack, uninstall
+from polycap.cli.build import build, status
+from polycap.cli.caption import caption
+from polycap.cli.data import data_check, data_fetch
+from polycap.cli.evaluate import evaluate
+from polycap.cli.features import make_features
 from polycap.cli.languages import check, list_languages, new
-from polycap.cli.making import build, status, train, translate
-from polycap.cli.serving import serve
-from polycap.cli.using import caption, evaluate
+from polycap.cli.pack import install, pack, uninstall
+from polycap.cli.quantize import quantize
+from polycap.cli.serve import serve
+from polycap.cli.train import train
+from polycap.cli.translate import translate
 
 __all__ = ["app"]
 

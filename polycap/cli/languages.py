@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson
+from polycap.cli.options import AsJson
 from polycap.cli.output import note, note_all, print_json
 
 __all__ = ["check", "list_languages", "new"]
@@ -25,8 +25,7 @@ def new(
     argos_index: Annotated[str | None, typer.Option(help="Argos' index.json, a file or URL, if not its own.")] = None,
 ) -> None:
     """Make a language folder; what is left to do is printed."""
-    from polycap.contract import check_language
-    from polycap.scaffold import new_language
+    from polycap.contract import check_language, new_language
 
     folder = new_language(code, native_name, place=place, argos_index=argos_index)
     typer.echo(folder)
@@ -41,7 +40,7 @@ def check(
 ) -> None:
     """Check language folders against all that is expected of one. The status is 1 if anything is wrong."""
     from polycap.contract import check_language
-    from polycap.registry import available_languages
+    from polycap.language import available_languages
 
     codes = languages or list(dict.fromkeys(entry.code for entry in available_languages()))
     reports = [check_language(code, pack=pack) for code in codes]

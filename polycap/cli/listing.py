@@ -1,7 +1,7 @@
 """`polycap languages`, without the parser: it is called often, and has next to nothing to parse."""
 
 from polycap.cli.output import note, print_json
-from polycap.registry import available_languages
+from polycap.language import available_languages
 
 __all__ = ["print_languages"]
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from polycap.files import one_line
+from polycap.errors import one_line
 
 __all__ = ["note", "note_all", "print_json", "print_row", "print_scores"]
 
@@ -20,7 +20,7 @@ def print_row(row: dict[str, Any]) -> None:
 
 
 def print_scores(row: dict[str, Any]) -> None:
-    from polycap.metrics import summary_lines
+    from polycap.evaluation.summary import summary_lines
 
     print("\n".join(summary_lines(row)), flush=True)
 

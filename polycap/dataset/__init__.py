@@ -1,11 +1,14 @@
 """Datasets: photos, their captions and their fixed splits, and the readers of the known file formats."""
 
-from polycap.dataset.check import DatasetReport, check_dataset
-from polycap.dataset.load import load_dataset
-from polycap.dataset.model import HUMAN, SPLITS, Caption, Dataset, Fault, Photo, count_origins, join_origins
-from polycap.dataset.readers import read_captions
-from polycap.dataset.release import fetch_flickr8k
-from polycap.dataset.sources import CaptionSource, chief_origin, language_sources, read_sources, score_against
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polycap.dataset.check import DatasetReport, check_dataset
+    from polycap.dataset.dataset import HUMAN, SPLITS, Caption, Dataset, Fault, Photo, count_origins, join_origins
+    from polycap.dataset.load import load_dataset
+    from polycap.dataset.readers import read_captions
+    from polycap.dataset.sources import CaptionSource, chief_origin, language_sources, read_sources
 
 __all__ = [
     "HUMAN",
@@ -19,11 +22,38 @@ __all__ = [
     "check_dataset",
     "chief_origin",
     "count_origins",
-    "fetch_flickr8k",
     "join_origins",
     "language_sources",
     "load_dataset",
     "read_captions",
     "read_sources",
-    "score_against",
 ]
+
+_HOMES = {
+    "Caption": "polycap.dataset.dataset",
+    "CaptionSource": "polycap.dataset.sources",
+    "Dataset": "polycap.dataset.dataset",
+    "DatasetReport": "polycap.dataset.check",
+    "Fault": "polycap.dataset.dataset",
+    "HUMAN": "polycap.dataset.dataset",
+    "Photo": "polycap.dataset.dataset",
+    "SPLITS": "polycap.dataset.dataset",
+    "check_dataset": "polycap.dataset.check",
+    "chief_origin": "polycap.dataset.sources",
+    "count_origins": "polycap.dataset.dataset",
+    "join_origins": "polycap.dataset.dataset",
+    "language_sources": "polycap.dataset.sources",
+    "load_dataset": "polycap.dataset.load",
+    "read_captions": "polycap.dataset.readers",
+    "read_sources": "polycap.dataset.sources",
+}
+
+
+if not TYPE_CHECKING:  # a type checker reads the imports above, and refuses other names
+
+    def __getattr__(name):
+        """Load a public name from its module, and keep it."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+        globals()[name] = value = getattr(import_module(_HOMES[name]), name)
+        return value

@@ -12,11 +12,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from polycap.dataset.dataset import SPLITS, Dataset, Fault, Photo
 from polycap.dataset.load import load_dataset
-from polycap.dataset.model import SPLITS, Dataset, Fault, Photo
 from polycap.errors import PhotoError
-from polycap.photo_limits import PhotoLimits
-from polycap.photos import open_photo
+from polycap.photos.formats import open_photo
+from polycap.photos.limits import PhotoLimits
 
 __all__ = ["DatasetReport", "check_dataset"]
 

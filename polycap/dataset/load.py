@@ -3,8 +3,8 @@
 from os import PathLike
 from pathlib import Path
 
-from polycap.dataset import layout
-from polycap.dataset.model import Dataset, Fault, Photo
+from polycap.dataset import find
+from polycap.dataset.dataset import Dataset, Fault, Photo
 from polycap.dataset.readers import CaptionTable, read_table
 from polycap.dataset.splits import HASH_SOURCE, hash_split, read_official, resolve
 from polycap.errors import DatasetError
@@ -38,9 +38,9 @@ def load_dataset(
         DatasetError: no photos, no captions, a file that is not text, or no caption that fits a photo.
     """
     folder = Path(folder)
-    folders = layout.search_folders(folder)
-    table = read_table(Path(captions) if captions else layout.find_captions(folder))
-    place, files = (Path(photos), layout.list_photos(Path(photos))) if photos else layout.find_photos(folder)
+    folders = find.search_folders(folder)
+    table = read_table(Path(captions) if captions else find.find_captions(folder))
+    place, files = (Path(photos), find.list_photos(Path(photos))) if photos else find.find_photos(folder)
     if not files:
         raise DatasetError(f"{place}: holds no photos; name the folder of the photos")
     _require_match(table, place, files)
@@ -100,7 +100,7 @@ def _find_splits(
     if table.assignments:
         splits, faults = resolve(table.assignments)
         return splits, table.split_source, faults
-    karpathy = layout.find_karpathy(places)
+    karpathy = find.find_karpathy(places)
     if karpathy:
         splits, faults = resolve(read_table(karpathy).assignments)
         return splits, "karpathy", faults

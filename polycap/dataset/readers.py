@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polycap.dataset.model import HUMAN, Caption, Fault
+from polycap.dataset.dataset import HUMAN, Caption, Fault
 from polycap.dataset.tables import Row, find_columns, parse_index, table_rows
 from polycap.errors import DatasetError
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from polycap.dataset.model import HUMAN, Caption, Dataset, Fault, Photo, count_origins
+from polycap.dataset.dataset import HUMAN, Caption, Fault, Photo, count_origins
 from polycap.dataset.readers import is_origin, is_weight, read_captions
 from polycap.errors import DatasetError
 from polycap.language import Language
 
-__all__ = ["CaptionSource", "chief_origin", "language_sources", "read_sources", "score_against"]
+__all__ = ["CaptionSource", "chief_origin", "language_sources", "read_sources"]
 
 _FORM = "FILE[,origin=ORIGIN][,weight=NUMBER]"
 
@@ -119,31 +119,3 @@ def chief_origin(photos: Iterable[Photo]) -> str:
     """The origin to judge by, where there are several: what people wrote, or revised, or else the most frequent."""
     counts = count_origins(photos)
     return max(counts, key=lambda o: (o == HUMAN, o.startswith(HUMAN), counts[o]), default=HUMAN)
-
-
-def score_against(dataset: Dataset, split: str, origin: str | None = None) -> Dataset:
-    """The dataset with captions of one origin: a score is against references of one kind, and names it.
-
-    Where people wrote or revised some of the split's captions, it is those unless another origin is named.
-
-    Args:
-        dataset: photos and captions.
-        split: the one to be scored.
-        origin: the one to score against; not needed where the split's captions are all of one, or some are people's.
-
-    Raises:
-        DatasetError: no caption is of this origin; or there are several, none of them people's, and none is named.
-    """
-    found = count_origins(dataset.split(split))
-    if origin is not None:
-        return dataset.of_origin(origin)
-    chief = chief_origin(dataset.split(split))
-    if len(found) > 1 and chief.startswith(HUMAN):
-        return dataset.of_origin(chief)
-    if len(found) > 1:
-        counts = ", ".join(f"{count:,} {name}" for name, count in found.items())
-        raise DatasetError(
-            f"{dataset.name}: the {split} split has captions of several origins ({counts}); a score is against "
-            f"one: choose it with --origin {chief}"
-        )
-    return dataset

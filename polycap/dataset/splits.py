@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from polycap.dataset.model import Fault
+from polycap.dataset.dataset import Fault
 from polycap.dataset.readers import photo_key, read_text_file
 
 __all__ = ["HASH_SOURCE", "OFFICIAL_FILES", "Assignment", "hash_split", "read_official", "resolve"]

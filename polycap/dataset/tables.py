@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from polycap.dataset.model import Fault
+from polycap.dataset.dataset import Fault
 
 __all__ = ["Row", "find_columns", "parse_index", "table_rows"]
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from polycap.backend import keras
-from polycap.decoder.base import Decoder, State, Tensor
-from polycap.decoder.packing import Packing, side_by_side
+from polycap.decoder.base import Decoder, State
+from polycap.decoder.lstm import Tensor
+from polycap.decoder.packed import Packing, side_by_side
 from polycap.decoder.settings import DecoderSettings
+from polycap.machine.backend import keras
 
 __all__ = ["AttentionDecoder"]
 

@@ -7,10 +7,10 @@ depends on the photo alone is computed once per photo.
 from abc import abstractmethod
 from typing import Any
 
-from polycap.backend import keras
 from polycap.decoder.lstm import Tensor, lstm_gates, run_lstm
-from polycap.decoder.packing import Packing, side_by_side
+from polycap.decoder.packed import Packing, side_by_side
 from polycap.decoder.settings import DecoderSettings
+from polycap.machine.backend import keras
 
 __all__ = ["Decoder", "State", "Tensor"]
 
@@ -82,7 +82,7 @@ class Decoder(keras.Model):  # type: ignore[misc]
 
         Args:
             inputs: features `(photos, cells, channels) float32` and token ids `(photos, captions, length) int32`
-                that begin with `<s>`; or a batch of `polycap.training.data.Batches`: features, a packing, types, and
+                that begin with `<s>`; or a batch of `polycap.training.batches.Batches`: features, a packing, types, and
                 the logarithms of their shares, where the packing's tokens are places in types, and only these types
                 are answered for.
 

@@ -11,7 +11,7 @@ forget gate); Jozefowicz et al. (2015), "An Empirical Exploration of Recurrent N
 from collections.abc import Sequence
 from typing import Any
 
-from polycap.backend import keras
+from polycap.machine.backend import keras
 
 __all__ = ["Tensor", "lstm_gates", "run_lstm"]
 

@@ -1,9 +1,10 @@
 """The decoder of the "Image Caption Generator with CNN & LSTM" tutorial, behind the same interface."""
 
-from polycap.backend import keras
-from polycap.decoder.base import Decoder, State, Tensor
-from polycap.decoder.packing import Packing
+from polycap.decoder.base import Decoder, State
+from polycap.decoder.lstm import Tensor
+from polycap.decoder.packed import Packing
 from polycap.decoder.settings import DecoderSettings
+from polycap.machine.backend import keras
 
 __all__ = ["MergeDecoder"]
 

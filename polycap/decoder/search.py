@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.backend import keras
-from polycap.decoder.base import Decoder, Tensor
-from polycap.decoder.found import NEVER, Found
-from polycap.fork import require_same_process
-from polycap.language import DecodingSettings
-from polycap.tokenizer import BOS, EOS, PAD, UNK
+from polycap.decoder.base import Decoder
+from polycap.decoder.lstm import Tensor
+from polycap.decoder.results import NEVER, Found
+from polycap.language.settings import DecodingSettings
+from polycap.machine.backend import keras
+from polycap.machine.fork import require_same_process
+from polycap.text.tokenizer import BOS, EOS, PAD, UNK
 
 __all__ = ["NEVER", "Found", "Search"]
 

@@ -1,0 +1,1 @@
+"""The encoder's output for many photos, on disk."""

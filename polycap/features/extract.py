@@ -1,30 +1,22 @@
 """From photo files to a feature store: photos are decoded in threads while the encoder computes."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from polycap.encoder.pca import FeaturePCA
+from polycap.encoder.protocol import PhotoEncoder, maker_of
 from polycap.errors import FeatureStoreError, PhotoError
-from polycap.features.images import Photograph, load_photo
-from polycap.features.pca import FeaturePCA
-from polycap.features.protocol import PhotoEncoder, maker_of
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.files import sha256_file
-from polycap.hashes import HashCache
+from polycap.files.hashes import HashCache
+from polycap.photos.batches import decode_batches
 
-__all__ = ["BATCH_SIZE", "Decoded", "decode_batches", "extract_features", "one_ahead"]
-
-BATCH_SIZE = 32
-"""Photos per pass of the encoder; larger gains nothing on a CPU and costs 40 MB a photo."""
-
-Item = TypeVar("Item")
-Decoded = NDArray[np.uint8] | PhotoError
+__all__ = ["extract_features"]
 
 
 def extract_features(
@@ -107,46 +99,3 @@ def _can_be_read(path: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def decode_batches(
-    items: Sequence[tuple[Item, Photograph]], size: int, batch_size: int = BATCH_SIZE, threads: int = 2
-) -> Iterator[list[tuple[Item, Decoded]]]:
-    """Decode photos ahead of their use, two batches at most, in order.
-
-    Args:
-        items: keys and photos.
-        size: side of a decoded photo, pixels.
-
-    Yields:
-        Batches of `(key, (size, size, 3) uint8)`, or the key with the `PhotoError` that says why not.
-    """
-
-    def decode(item: tuple[Item, Photograph]) -> tuple[Item, Decoded]:
-        key, photo = item
-        try:
-            return key, load_photo(photo, size)
-        except PhotoError as error:
-            return key, error
-
-    waiting: deque[Future[tuple[Item, Decoded]]] = deque()
-    position = 0
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            while waiting or position < len(items):
-                while position < len(items) and len(waiting) < 2 * batch_size:
-                    waiting.append(pool.submit(decode, items[position]))
-                    position += 1
-                yield [waiting.popleft().result() for _ in range(min(batch_size, len(waiting)))]
-        finally:  # who stops halfway does not wait for photos that nobody will see
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items; the next one is made in a thread while the one before is in use."""
-    rest = iter(items)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(next, rest, None)
-        while (item := waiting.result()) is not None:
-            waiting = pool.submit(next, rest, None)
-            yield item

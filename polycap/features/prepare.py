@@ -17,15 +17,16 @@ from functools import partial
 from pathlib import Path
 
 from polycap.dataset import Dataset
+from polycap.encoder.pca import PCA_FILE, FeaturePCA, require_pca
+from polycap.encoder.protocol import PhotoEncoder, maker_of
 from polycap.errors import FeatureStoreError
 from polycap.features.extract import extract_features
-from polycap.features.pca import PCA_FILE, FeaturePCA, fit_pca, reduce_store, require_pca
-from polycap.features.protocol import PhotoEncoder, maker_of
+from polycap.features.reduce import fit_pca, reduce_store
 from polycap.features.store import MANIFEST, FeatureStore, require_precision
 from polycap.files import make_folder
-from polycap.hashes import HashCache
+from polycap.files.hashes import HashCache
 
-__all__ = ["Features", "load_pca", "open_features", "prepare_features", "require_fit"]
+__all__ = ["Features", "clear_broken", "open_features", "pca_identity", "prepare_features", "require_fit"]
 
 PLAIN, MIRRORED = "plain", "mirrored"
 HASHES = "hashes.json"
@@ -171,18 +172,33 @@ def _use_pca(folder: Path, pca: FeaturePCA, begun: bool) -> None:
         raise FeatureStoreError(f"{folder}: holds features of PCA {found}, not {pca.identity}; choose another folder")
 
 
-def load_pca(path: Path) -> FeaturePCA:
-    """The PCA of a pack's folder or of one of features, or a file's.
-
-    Raises:
-        FeatureStoreError: there is none.
-    """
-    return FeaturePCA.load(path / PCA_FILE if path.is_dir() else path)
-
-
 def _load_pca(folder: Path, components: int) -> FeaturePCA:
     path = folder / PCA_FILE
     pca = FeaturePCA.load(path)
     if (found := pca.blocks[0][1]) != components:
         raise FeatureStoreError(f"{path}: has {found} components, not {components}; choose another folder")
     return pca
+
+
+def clear_broken(place: Path) -> None:
+    """Remove what can't be gone on with: torn stores, and a PCA and reduced stores that are not of one another."""
+    pca = pca_identity(place)
+    stores = {}
+    for folder in [folder for folder in place.iterdir() if folder.is_dir()]:
+        try:
+            stores[folder] = FeatureStore(folder).pca
+        except FeatureStoreError:
+            shutil.rmtree(folder)
+    reduced = {folder: identity for folder, identity in stores.items() if identity is not None}
+    if not pca or any(identity != pca for identity in reduced.values()):
+        (place / PCA_FILE).unlink(missing_ok=True)
+        for folder in reduced:
+            shutil.rmtree(folder)
+
+
+def pca_identity(place: Path) -> str:
+    """Of the PCA in a folder of features; empty if there is none that can be read."""
+    try:
+        return FeaturePCA.load(place / PCA_FILE).identity
+    except FeatureStoreError:
+        return ""

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from polycap.errors import FeatureStoreError
 from polycap.files import make_folder, read_json, write_json
-from polycap.hashes import UNREADABLE
+from polycap.files.hashes import UNREADABLE
 
 __all__ = ["MANIFEST", "FeatureStore", "StoreWriter", "require_precision"]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from polycap.metrics.figures import by_people, measure
+from polycap.metrics.measure import by_people, measure
 
 __all__ = ["Agreement", "measure_agreement"]
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polycap.metrics import consensus
+from polycap.metrics import coco
 from polycap.metrics.agreement import Agreement, measure_agreement
+from polycap.metrics.bleu import words_of
 from polycap.metrics.diversity import Diversity, Lengths
-from polycap.metrics.figures import METRICS, SAMPLES, measure
-from polycap.metrics.sacre import words_of
+from polycap.metrics.measure import METRICS, SAMPLES, measure
 from polycap.metrics.texts import checked, lines
 
 __all__ = ["Scores", "score_captions"]
@@ -58,7 +58,7 @@ class Scores:
     @property
     def missing(self) -> str:
         """What could not be scored, and the fix; empty if nothing."""
-        return consensus.HINT if self.cider_d is None else ""
+        return coco.HINT if self.cider_d is None else ""
 
     def value(self, key: str) -> float | None:
         """A metric by its key in `METRICS`; None if it could not be computed."""

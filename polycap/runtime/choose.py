@@ -6,17 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from polycap.encoder.pca import FeaturePCA
+from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import CaptionRuntimeError
-from polycap.features.pca import FeaturePCA
-from polycap.features.protocol import PhotoEncoder
-from polycap.language import DecodingSettings
-from polycap.runtime.base import CaptionSearch, Reduction, Runtime
-from polycap.runtime.exported import OpenVINORuntime
+from polycap.language.settings import DecodingSettings
+from polycap.runtime.keras_runtime import KerasRuntime
+from polycap.runtime.openvino_runtime import OpenVINORuntime
 from polycap.runtime.precision import INT8, choose_precision
-from polycap.runtime.reference import KerasRuntime
+from polycap.runtime.protocol import CaptionSearch, Reduction, Runtime
 
 if TYPE_CHECKING:
-    from polycap.decoder.pack import Pack
+    from polycap.pack.pack import Pack
 
 __all__ = ["AUTO", "RUNTIMES", "VARIABLE", "open_runtime"]
 

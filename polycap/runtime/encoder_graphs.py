@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polycap.encoder.identity import EncoderIdentity, weights_identity
+from polycap.encoder.weights import stored_weights
 from polycap.errors import CaptionRuntimeError, PolycapError
-from polycap.features.identity import EncoderIdentity, weights_identity
-from polycap.features.weights import stored_weights
 from polycap.files import cache_folder, cache_place, digest, find_cached
-from polycap.hashes import HashCache
+from polycap.files.hashes import HashCache
 from polycap.runtime.graphs import MODEL, Graph, find_graph
 
 __all__ = ["RECIPE", "EncoderGraphs"]

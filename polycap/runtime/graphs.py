@@ -22,9 +22,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from polycap.child import run_child
 from polycap.errors import CaptionRuntimeError, EncoderError, PackError, PolycapError
 from polycap.files import cache_place, digest, find_cached, make_folder
+from polycap.machine.child import run_child
 from polycap.runtime.bytecode import module_digest
 
 __all__ = ["MODEL", "Graph", "find_graph", "new_graph"]
@@ -35,15 +35,15 @@ MODEL = "model.xml"
 ERRORS = {"encoder": EncoderError, "search": PackError}
 UNUSED_DAYS = 30
 DECIDING = {
-    "encoder": ("features.architecture", "features.identity"),
+    "encoder": ("encoder.network", "encoder.identity"),
     "search": (
         "decoder.attention",
         "decoder.base",
-        "decoder.found",
+        "decoder.results",
         "decoder.lstm",
         "decoder.merge",
-        "decoder.model",
-        "decoder.packing",
+        "decoder.kinds",
+        "decoder.packed",
         "decoder.search",
     ),
 }

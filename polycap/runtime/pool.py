@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.fork import keep_in_forks, require_same_process
+from polycap.machine.fork import keep_in_forks, require_same_process
 
 __all__ = ["Outputs", "RequestPool"]
 

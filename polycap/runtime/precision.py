@@ -8,7 +8,7 @@ __all__ = ["AUTO", "BF16", "F32", "FPMATH", "INT8", "PRECISIONS", "VARIABLE", "c
 
 VARIABLE = "POLYCAP_PRECISION"
 FPMATH = "ONEDNN_DEFAULT_FPMATH_MODE"
-"""oneDNN's own variable, which TensorFlow reads; `polycap.backend` says more."""
+"""oneDNN's own variable, which TensorFlow reads; `polycap.machine.backend` says more."""
 AUTO, F32, BF16, INT8 = "auto", "f32", "bf16", "int8"
 PRECISIONS = (F32, BF16, INT8)
 

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polycap.encoder.identity import SIZE
 from polycap.errors import CaptionRuntimeError, PhotoError
-from polycap.extras import missing_package
-from polycap.features.extract import decode_batches
-from polycap.features.identity import SIZE
+from polycap.machine.extras import missing_package
+from polycap.machine.telemetry import import_nncf, import_openvino
+from polycap.photos.batches import decode_batches
 from polycap.runtime.encoder_graphs import RECIPE, EncoderGraphs
-from polycap.runtime.exported import require_openvino
 from polycap.runtime.graphs import MODEL, new_graph
-from polycap.telemetry import import_nncf, import_openvino
+from polycap.runtime.openvino_runtime import require_openvino
 
 __all__ = ["FEWEST", "MOST", "Quantized", "quantize_encoder", "quantize_graph"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from polycap.errors import PolycapError
-from polycap.language import DecodingSettings
-from polycap.telemetry import import_openvino
+from polycap.language.settings import DecodingSettings
+from polycap.machine.telemetry import import_openvino
 
 __all__ = ["main", "run"]
 
@@ -34,12 +34,12 @@ def main(job: dict[str, Any]) -> None:
 
 
 def _encoder(job: dict[str, Any]) -> Any:
-    from polycap.backend import keras
-    from polycap.features.weights import read_weights
+    from polycap.encoder.weight_files import read_weights
+    from polycap.machine.backend import keras
 
     keras.config.set_image_data_format("channels_first")  # OpenVINO's own: else each layer would be transposed
-    from polycap.features.architecture import build_xception, cells_of
-    from polycap.features.identity import SIZE
+    from polycap.encoder.identity import SIZE
+    from polycap.encoder.network import build_xception, cells_of
 
     tensors = read_weights(Path(job["weights"]))
     network = build_xception()
@@ -48,8 +48,8 @@ def _encoder(job: dict[str, Any]) -> Any:
 
 
 def _search(job: dict[str, Any]) -> Any:
-    from polycap.decoder.pack import load_pack
     from polycap.decoder.search import Search
+    from polycap.pack.pack import load_pack
 
     pack = load_pack(Path(job["pack"]))
     search = Search(pack.decoder, DecodingSettings.model_validate(job["decoding"]))
@@ -59,7 +59,7 @@ def _search(job: dict[str, Any]) -> Any:
 
 def _graph(network: Callable[[Any], Any], shape: list[int], dtype: str) -> Any:
     """Trace a function of one tensor, whose axes of size -1 are of any size, by Keras' own export."""
-    from polycap.backend import keras
+    from polycap.machine.backend import keras
 
     class Traced(keras.Model):  # type: ignore[misc]
         def call(self, inputs: Any) -> Any:

@@ -12,12 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 
+from polycap.captioning.rows import Row
 from polycap.errors import PolycapError
+from polycap.server.answers import Caption, Fault, Health, LanguageRow, Problem
+from polycap.server.capacity import BusyError, Seats
 from polycap.server.limits import Limits
-from polycap.server.models import Caption, Fault, Health, LanguageRow, Problem
 from polycap.server.page import Page
 from polycap.server.upload import FORM, PHOTOS, read_upload
-from polycap.server.worker import BusyError, Row, Seats, Worker
+from polycap.server.worker import Worker
 
 __all__ = ["MAX_N_BEST", "Service", "create_app"]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from polycap.child import start_child
 from polycap.errors import PhotoError
-from polycap.features.extract import Decoded
-from polycap.features.images import PhotoBytes
+from polycap.machine.child import start_child
+from polycap.photos.batches import Decoded
+from polycap.photos.load import PhotoBytes
 from polycap.server.decoding_child import ANSWER, PIXELS, READY, REQUEST
 from polycap.server.limits import Limits
 

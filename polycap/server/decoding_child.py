@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from polycap.errors import PhotoError
-from polycap.features.images import PhotoBytes, load_photo
-from polycap.photo_limits import PhotoLimits
+from polycap.photos.limits import PhotoLimits
+from polycap.photos.load import PhotoBytes, load_photo
 
 __all__ = ["ANSWER", "ERROR", "PIXELS", "READY", "REQUEST", "run"]
 

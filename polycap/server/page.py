@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from polycap.page import fill_template
+from polycap.pages.template import fill_template
 
 __all__ = ["Page"]
 
@@ -24,9 +24,9 @@ class Page:
     @classmethod
     def of(cls, languages: Sequence[dict[str, Any]], default: Sequence[str]) -> "Page":
         """The page for these languages, as `polycap languages --json` has them; those in `default` are chosen."""
-        script = files("polycap").joinpath("templates/serve.js").read_text(encoding="utf-8")
+        script = files("polycap.pages").joinpath("templates/server.js").read_text(encoding="utf-8")
         trained = [row for row in languages if row["status"] == "trained"]
-        html = fill_template("serve.html", languages=trained, default=default, script=Markup(script))
+        html = fill_template("server.html", languages=trained, default=default, script=Markup(script))
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
         policy = {
             "default-src": "'none'",

@@ -10,15 +10,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from polycap import __version__
-from polycap.captioning import Captioner
-from polycap.commands import load_captioners
-from polycap.decoder.pack import load_pack
+from polycap.captioning.captioners import Captioners, usable_codes
+from polycap.captioning.load import load_captioners
 from polycap.errors import PolycapError
-from polycap.registry import Registry, get_language
+from polycap.language import Registry
 from polycap.runtime.choose import open_runtime
 from polycap.server.app import Service, create_app
 from polycap.server.limits import DEFAULTS, Limits
-from polycap.server.worker import Captioners, Row, Worker
+from polycap.server.worker import Worker
 
 __all__ = ["listen", "make_server", "open_service", "serve"]
 
@@ -92,22 +91,9 @@ def open_service(
     opened = open_runtime(runtime, precision=precision)
     loaded = load_captioners(languages, beam=beam, runtime=opened)
     rows = [entry.to_json() for entry in Registry.discover().entries]
-    default = [captioner.language.code for captioner in loaded] if languages else _usable(rows, loaded[0])
+    default = [captioner.language.code for captioner in loaded] if languages else usable_codes(rows, loaded[0])
     with Worker(Captioners(loaded, opened, beam), limits) as worker:
         yield Service(worker, rows, default, limits, __version__, opened.name)
-
-
-def _usable(rows: Sequence[Row], other: Captioner) -> list[str]:
-    """The trained languages whose packs fit: one that does not must not fail the requests that name no language."""
-    codes = []
-    for code in (row["code"] for row in rows if row["status"] == "trained"):
-        try:
-            load_pack(get_language(code).pack_folder).require_encoder(other.encoder.identity)
-        except PolycapError as error:
-            logger.warning("%s: left out: %s", code, error)
-        else:
-            codes.append(code)
-    return codes
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -12,9 +12,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
-from polycap.features.images import PhotoBytes
+from polycap.photos.load import PhotoBytes
+from polycap.server.capacity import Stay
 from polycap.server.limits import Limits
-from polycap.server.worker import Stay
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

@@ -4,96 +4,22 @@ Captioning uses all cores: a second thread would gain nothing, while photos of s
 than each alone.
 """
 
-import logging
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
-from polycap.captioning import Captioner, Result, Wanted, caption_each
-from polycap.commands import load_captioner, result_rows
+from polycap.captioning.captioner import Captioner, Result, Wanted, caption_each
+from polycap.captioning.captioners import Captioners
+from polycap.captioning.rows import Row, result_rows
 from polycap.errors import PhotoError
-from polycap.features.extract import BATCH_SIZE, Decoded
-from polycap.features.images import PhotoBytes
-from polycap.registry import get_language
-from polycap.runtime.base import Runtime
+from polycap.photos.batches import BATCH_SIZE, Decoded
+from polycap.photos.load import PhotoBytes
 from polycap.server.decoding import Decoders
 from polycap.server.limits import DEFAULTS, Limits
 
-__all__ = ["BusyError", "Captioners", "Row", "Seats", "Stay", "Worker"]
-
-logger = logging.getLogger(__name__)
-
-Row = dict[str, Any]
-"""An object of `polycap caption --json`."""
-
-
-class BusyError(Exception):
-    """There is no room for another photo."""
-
-
-class Seats:
-    """How many more photos, and bytes of them, there is room for. For one thread, that of the event loop."""
-
-    def __init__(self, photos: int, size: int) -> None:
-        self.photos, self.size = photos, size
-
-    @contextmanager
-    def visit(self) -> Iterator["Stay"]:
-        """A request's stay; what it takes is given back at the end."""
-        stay = Stay(self)
-        try:
-            yield stay
-        finally:
-            self.photos += stay.photos
-            self.size += stay.size
-
-
-class Stay:
-    """What a request has taken: so many photos, of so many bytes."""
-
-    def __init__(self, seats: Seats) -> None:
-        self._seats, self.photos, self.size = seats, 0, 0
-
-    def take(self, *, photos: int = 0, size: int = 0) -> None:
-        """Take more.
-
-        Raises:
-            BusyError: others have it.
-        """
-        if photos > self._seats.photos or size > self._seats.size:
-            raise BusyError
-        self._seats.photos -= photos
-        self._seats.size -= size
-        self.photos += photos
-        self.size += size
-
-
-class Captioners:
-    """Captioners by language code, which share an encoder; others are loaded when they are first asked for."""
-
-    def __init__(self, loaded: Sequence[Captioner], runtime: Runtime, beam: int | None = None) -> None:
-        self._loaded = {captioner.language.code: captioner for captioner in loaded}
-        self._encoder, self._runtime, self._beam = loaded[0].encoder, runtime, beam
-
-    @property
-    def size(self) -> int:
-        """Side of the encoder's photos, pixels."""
-        return self._encoder.size
-
-    def get(self, code: str) -> Captioner:
-        """The captioner of a language.
-
-        Raises:
-            PolycapError: it can't be loaded.
-        """
-        if code not in self._loaded:
-            logger.info("%s: loading", code)
-            self._loaded[code] = load_captioner(get_language(code), self._encoder, self._runtime, beam=self._beam)
-        return self._loaded[code]
+__all__ = ["Worker"]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from polycap.backend import keras
 from polycap.errors import TrainingError
 from polycap.files import atomic_path, write_text
+from polycap.machine.backend import keras
 
 __all__ = ["BEST", "Average", "Bar", "Checkpoint", "Evaluate", "Report", "save_arrays"]
 

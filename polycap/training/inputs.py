@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polycap.dataset import Dataset, Photo, chief_origin
+from polycap.encoder.pca import FeaturePCA
 from polycap.errors import TrainingError
-from polycap.features.pca import FeaturePCA
 from polycap.features.store import FeatureStore
 from polycap.language import Language
-from polycap.tokenizer import Tokenizer
+from polycap.text.tokenizer import Tokenizer
 
 __all__ = ["TrainingInputs"]
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from polycap.backend import keras
-from polycap.tokenizer import PAD
+from polycap.machine.backend import keras
+from polycap.text.tokenizer import PAD
 
 __all__ = ["TokenLoss", "in_rows", "token_entropy"]
 
@@ -17,7 +17,7 @@ class TokenLoss(keras.losses.Loss):  # type: ignore[misc]
     """Cross-entropy per token with label smoothing (Szegedy et al., 2016, arXiv:1512.00567), `<pad>` left out.
 
     `call` takes targets `(…,) int32` and logits `(…, types) float32` and gives one number, nats per token. Where there
-    are fewer types than the vocabulary has, they are those of a batch of `polycap.training.data.Batches`: what comes
+    are fewer types than the vocabulary has, they are those of a batch of `polycap.training.batches.Batches`: what comes
     after the last target stands for all others alike, and its logits have the logarithm of that share in them.
     """
 

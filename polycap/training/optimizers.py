@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from polycap.backend import keras
+from polycap.machine.backend import keras
 from polycap.training.settings import TrainingSettings
 
 __all__ = ["self_critical_optimizer", "teacher_forcing_optimizer"]

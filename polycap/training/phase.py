@@ -8,12 +8,12 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
-from polycap.backend import keras
 from polycap.decoder.base import Decoder
-from polycap.decoder.pack import named_weights
+from polycap.decoder.weights import named_weights
 from polycap.errors import TrainingError
-from polycap.extras import install_line
 from polycap.files import make_folder
+from polycap.machine.backend import keras
+from polycap.machine.extras import install_line
 from polycap.training.callbacks import BEST, Average, Bar, Checkpoint, Evaluate, Report
 from polycap.training.interrupt import kept_interrupt
 

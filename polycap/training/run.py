@@ -12,40 +12,29 @@
     pack/            the result
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from polycap.backend import allow_bfloat16, keras
-from polycap.dataset import Photo, chief_origin, count_origins
-from polycap.decoder.base import Decoder
-from polycap.decoder.model import build_decoder
-from polycap.decoder.pack import Card, read_card, save_pack
+from polycap.decoder.kinds import build_decoder
 from polycap.decoder.settings import DecoderSettings
 from polycap.errors import TrainingError
 from polycap.files import make_folder, read_json, sha256_file, write_json
-from polycap.tokenizer import Tokenizer
-from polycap.training.data import train_tokenizer
+from polycap.machine.backend import allow_bfloat16, keras
+from polycap.machine.describe import describe_machine
+from polycap.pack.pack import save_pack
+from polycap.text.tokenizer import Tokenizer
+from polycap.training.card import make_card
+from polycap.training.initialize import start_from, start_identity
 from polycap.training.inputs import TrainingInputs
-from polycap.training.learn import SELF_CRITICAL, Learner, read_arrays
-from polycap.training.machine import describe_machine, time_spent
+from polycap.training.learner import SELF_CRITICAL, Learner, read_arrays
+from polycap.training.log import time_spent
 from polycap.training.settings import TrainingSettings
-from polycap.training.start import start_from, start_identity
+from polycap.training.tokenizer import train_tokenizer
 
 __all__ = ["train_decoder"]
 
 LOG = "log.csv"
-
-ENCODER_TERMS = (
-    "The encoder's weights are Keras' ImageNet Xception; ImageNet is for non-commercial research and education."
-)
-FLICKR8K_TERMS = (
-    "Flickr8k is for non-commercial research and education; cite Hodosh, Young and Hockenmaier (2013), "
-    "JAIR 47:853–899. What is trained on it carries these terms."
-)
-OTHER_TERMS = "The photos and captions that it was trained on may carry terms of their own: ask whoever made the pack."
 
 
 def train_decoder(
@@ -55,7 +44,7 @@ def train_decoder(
 
     The weights are judged after each epoch by BLEU-4 of captions searched for freely on the dev split; the best are
     kept. After self-critical epochs so are those between them and the best of teacher forcing, see
-    `polycap.training.learn`.
+    `polycap.training.learner`.
 
     Returns:
         The pack's folder.
@@ -82,7 +71,7 @@ def train_decoder(
         learner.expect_frequencies()
     learned = learner.learn()
     cost = {**time_spent([folder / LOG, folder / SELF_CRITICAL / LOG]), **machine}
-    card = _card(inputs, config, decoder, learned.facts | cost)
+    card = make_card(inputs, config, decoder, learned.facts | cost)
     save_pack(folder / "pack", card, read_arrays(learned.weights), tokenizer, inputs.pca)
     return folder / "pack"
 
@@ -163,56 +152,4 @@ def _decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokeni
         feature_dropout=settings.feature_dropout,
         embedding_dropout=settings.embedding_dropout,
         output_dropout=settings.output_dropout,
-    )
-
-
-def _origins(photos: Sequence[Photo]) -> str:
-    """How many captions of each origin there are, and their weight where it is not 1."""
-    weights: dict[str, set[float]] = {}
-    for photo in photos:
-        for caption in photo.captions:
-            weights.setdefault(caption.origin, set()).add(caption.weight)
-    parts = []
-    for origin, count in count_origins(photos).items():
-        shown = "/".join(f"{weight:g}" for weight in sorted(weights[origin]))
-        parts.append(f"{count} {origin}" + (f" (weight {shown})" if weights[origin] != {1.0} else ""))
-    return ", ".join(parts)
-
-
-def _before(inputs: TrainingInputs, config: dict[str, Any]) -> dict[str, Any]:
-    """Where a run only went on from a pack, how that was trained."""
-    if inputs.start is None or config["settings"]["epochs"]:
-        return {}
-    return {"trained before": read_card(inputs.start).training}
-
-
-def _card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, learned: dict[str, Any]) -> Card:
-    dataset = inputs.dataset
-    train = inputs.photos("train")
-    return Card(
-        language=inputs.language.code,
-        decoder=decoder.settings,
-        encoder=config["encoder"],
-        pca=config["pca"],
-        tokenizer=config["tokenizer"],
-        data={
-            "name": dataset.name,
-            "splits": dataset.split_source,
-            "caption origin": dataset.caption_origin,
-            "train photos": len(train),
-            "train captions": sum(len(photo.captions) for photo in train),
-            "train captions by origin": _origins(train),
-            "fingerprint": config["dataset"],
-            "views": ", ".join(config["views"]),
-        },
-        terms=[FLICKR8K_TERMS if "Flickr_8k" in dataset.split_source else OTHER_TERMS, *inputs.terms, ENCODER_TERMS],
-        training={
-            **config["settings"],
-            "begins with": config["start"] or "nothing",
-            **_before(inputs, config),
-            "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
-            **learned,
-        },
-        created=datetime.now(UTC).date().isoformat(),
-        versions=config["versions"],
     )

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.backend import keras
-from polycap.decoder.packing import Room, pack
-from polycap.decoder.sample import Sampler
-from polycap.tokenizer import BOS, PAD, Tokenizer
-from polycap.training.data import Batch, Batches
+from polycap.decoder.packed import Room, pack
+from polycap.decoder.sampling import Sampler
+from polycap.machine.backend import keras
+from polycap.text.tokenizer import BOS, PAD, Tokenizer
+from polycap.training.batches import Batch, Batches
 from polycap.training.loss import in_rows, token_entropy
 from polycap.training.rewards import Reward
 

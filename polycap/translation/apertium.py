@@ -16,8 +16,8 @@ from typing import ClassVar
 
 import langcodes
 
-from polycap.child import find_program, run_program, start_program
 from polycap.errors import PolycapError, TranslationError
+from polycap.machine.child import find_program, run_program, start_program
 from polycap.translation.engine import Translation
 
 __all__ = ["ApertiumEngine", "ApertiumTranslator"]

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from polycap.errors import TranslationError
-from polycap.language import NO_ENGINES, Language
-from polycap.registry import get_source
+from polycap.language import Language
+from polycap.language.registry import get_source
+from polycap.language.settings import NO_ENGINES
 from polycap.translation.engine import Translator, load_engine, open_translator
 
 __all__ = ["EngineChoice", "choose_engine"]

@@ -18,7 +18,7 @@ ENTRY_POINT_GROUP = "polycap.translators"
 
 _BUILT_IN = {
     "apertium": "polycap.translation.apertium:ApertiumEngine",
-    "argos": "polycap.translation.argos:ArgosEngine",
+    "argos": "polycap.translation.argos.engine:ArgosEngine",
 }
 
 

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from polycap.language import GateSettings
-from polycap.script import share_in_script
+from polycap.language.settings import GateSettings
+from polycap.text.script import share_in_script
 from polycap.translation.engine import Translation
 
 __all__ = ["GATES", "Refusal", "judge", "lowest_scored", "repeats", "split_words", "usual_ratio"]

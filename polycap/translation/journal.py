@@ -23,7 +23,7 @@ from typing import Any
 
 from polycap.errors import TranslationError
 from polycap.files import make_folder, read_json, write_json
-from polycap.locks import exclusive
+from polycap.files.locks import exclusive
 from polycap.translation.engine import Translation
 
 __all__ = ["CHUNK", "Journal"]

@@ -41,10 +41,10 @@ def ready_features(photos: Sequence[Path], code: str, path: Path) -> None:
     Raises:
         PhotoError: a photo can't be read.
     """
-    from polycap.decoder.pack import load_pack
     from polycap.errors import PhotoError
-    from polycap.features.extract import decode_batches
-    from polycap.registry import get_language
+    from polycap.language import get_language
+    from polycap.pack.pack import load_pack
+    from polycap.photos.batches import decode_batches
     from polycap.runtime.choose import open_runtime
 
     pca, encoder = load_pack(get_language(code).pack_folder).pca, open_runtime().encoder()
@@ -64,7 +64,7 @@ class OurCaptions:
     """polycap, from photo files, with the language's own search. See `Side`."""
 
     def __init__(self, photos: Sequence[Path], code: str) -> None:
-        from polycap.captioning import Captioner
+        from polycap.captioning.captioner import Captioner
 
         self._photos = photos
         self._captioner = Captioner.load(code)
@@ -83,7 +83,7 @@ class OurCaptions:
         return Turn(len(self._photos), time.perf_counter() - start)
 
     def _caption(self, photos: Sequence[Path]) -> None:
-        from polycap.captioning import caption_photos
+        from polycap.captioning.captioner import caption_photos
 
         for result in caption_photos(photos, [self._captioner]):
             if result.error is not None:
@@ -95,7 +95,7 @@ class OurSearch:
 
     def __init__(self, features: Path, code: str) -> None:
         """Features: a file of `(photos, cells, channels)`."""
-        from polycap.captioning import Captioner
+        from polycap.captioning.captioner import Captioner
 
         self._features = np.load(features, mmap_mode="r")
         self._captioner = Captioner.load(code)

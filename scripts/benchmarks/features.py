@@ -11,7 +11,7 @@ from benchmarks.material import part, photos
 from benchmarks.options import BenchError, Options
 from benchmarks.sides import Turn, compare
 from benchmarks.tutorial_features import TutorialFeatures
-from polycap.features.protocol import PhotoEncoder
+from polycap.encoder.protocol import PhotoEncoder
 
 __all__ = ["OurFeatures", "rows", "runtime_of"]
 
@@ -28,7 +28,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
 
 def runtime_of(encoder: PhotoEncoder) -> str:
     """What computes an encoder and in which numbers, for people."""
-    from polycap.runtime.exported import ExportedEncoder
+    from polycap.runtime.openvino_runtime import ExportedEncoder
 
     name = "OpenVINO" if isinstance(encoder, ExportedEncoder) else "Keras"
     return f"{name}, {encoder.precision}"

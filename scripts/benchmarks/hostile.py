@@ -38,7 +38,7 @@ def decode(path: Path) -> dict[str, Any]:
     from PIL import Image
 
     from polycap.errors import PolycapError
-    from polycap.features.images import load_photo
+    from polycap.photos.load import load_photo
 
     _limit()
     with tempfile.TemporaryDirectory() as folder:  # what a first photo loads is no photo's memory

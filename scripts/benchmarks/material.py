@@ -30,7 +30,7 @@ def dataset(options: Options) -> "Dataset":
 
 def photos(options: Options) -> list[Path]:
     """`--photos` photos, of `--photos-from` or of the dataset."""
-    from polycap.features.images import find_photos
+    from polycap.photos.find import find_photos
 
     if options.photos_from is None and options.data is None:
         raise BenchError("needs photos: --photos-from FOLDER or --data FOLDER")

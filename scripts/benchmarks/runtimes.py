@@ -19,10 +19,10 @@ def rows(options: Options) -> list[dict[str, Any]]:
     """
     import numpy as np
 
-    from polycap.captioning import Captioner
+    from polycap.captioning.captioner import Captioner
     from polycap.errors import PhotoError
-    from polycap.features.extract import decode_batches
     from polycap.metrics import bleu
+    from polycap.photos.batches import decode_batches
 
     names = ["openvino_f32", "openvino", "keras"]  # the first is what the others are compared with
     if _has_int8():

@@ -74,14 +74,14 @@ class Command:
 
 
 def _photo(options: Options) -> Path:
-    from polycap.samples import sample_photos
+    from polycap.photos.samples import sample_photos
 
     return photos(options)[0] if options.photos_from or options.data else sample_photos()[0].path
 
 
 def _fill(place: Path) -> None:
     """Folders of languages, the built-in ones included, up to FOLDERS; the rest have private-use codes: qaa, qab, …"""
-    from polycap.registry import available_languages
+    from polycap.language import available_languages
 
     built_in = [entry.folder for entry in available_languages()]
     for number in range(max(0, FOLDERS - len(built_in))):

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polycap.training.machine import cores, processor
+from polycap.machine.processor import cores, processor
 
 __all__ = ["KEYS", "as_json", "as_text", "missing", "with_machine"]
 

@@ -221,7 +221,7 @@ def _row(calls: Calls, alone: Outcome, several: Outcome) -> dict[str, Any]:
 
 
 def _photos(options: Options) -> list[Path]:
-    from polycap.samples import sample_photos
+    from polycap.photos.samples import sample_photos
 
     given = options.photos_from is not None or options.data is not None
     return photos(options) if given else [sample.path for sample in sample_photos()]

@@ -43,8 +43,8 @@ class Material:
 
     def __init__(self, options: Options, max_tokens: int) -> None:
         from polycap.features.prepare import open_features
-        from polycap.registry import get_language
-        from polycap.training.data import train_tokenizer
+        from polycap.language import get_language
+        from polycap.training.tokenizer import train_tokenizer
 
         self.language, everything = get_language(options.language), dataset(options)
         self.stores = open_features(options.features).stores
@@ -63,7 +63,7 @@ def tutorial_training(options: Options) -> Side:
     from benchmarks.tutorial import plain_keras
 
     plain_keras()
-    from polycap.tokenizer import BOS, EOS
+    from polycap.text.tokenizer import BOS, EOS
     from polycap.training.settings import TrainingSettings
 
     material = Material(options, TrainingSettings().max_tokens)
@@ -79,11 +79,11 @@ class OurTraining:
 
     def __init__(self, options: Options, recipe: dict[str, Any]) -> None:
         """`recipe`: settings other than the language's own."""
-        from polycap.backend import allow_bfloat16, keras
-        from polycap.decoder.model import build_decoder
+        from polycap.decoder.kinds import build_decoder
         from polycap.decoder.settings import DecoderSettings
-        from polycap.registry import get_language
-        from polycap.training.data import Batches
+        from polycap.language import get_language
+        from polycap.machine.backend import allow_bfloat16, keras
+        from polycap.training.batches import Batches
         from polycap.training.settings import parse_settings
 
         language = get_language(options.language)

@@ -36,7 +36,7 @@ class _Installed:
         folder = self._place.name
         os.environ |= dict.fromkeys(("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)
         os.environ["ARGOS_PACKAGES_DIR"] = f"{folder}/packages"
-        from polycap.translation.argos import ArgosEngine
+        from polycap.translation.argos.engine import ArgosEngine
 
         self._package = ArgosEngine().install_file(file)
 
@@ -46,8 +46,8 @@ class OurTranslation(_Installed):
 
     def __init__(self, file: Path, texts: Sequence[str]) -> None:
         super().__init__(file)
-        from polycap.translation.argos import ArgosEngine
-        from polycap.translation.argos_model import worker_count
+        from polycap.machine.processor import worker_count
+        from polycap.translation.argos.engine import ArgosEngine
 
         self._texts, self._translator = texts, ArgosEngine().open(*self._package.pair)
         self.about = f"polycap's Argos engine, {worker_count()} workers of 1 thread, {self._package.facts.identity}"
@@ -96,8 +96,8 @@ class DatasetTranslation(_Installed):
     def __init__(self, file: Path, dataset: "Dataset", code: str) -> None:
         """`code` names the language whose gates check the captions."""
         super().__init__(file)
-        from polycap.registry import get_language
-        from polycap.translation.argos import ArgosEngine
+        from polycap.language import get_language
+        from polycap.translation.argos.engine import ArgosEngine
 
         self._dataset, self._language = dataset, get_language(code)
         self._translator = ArgosEngine().open(*self._package.pair)

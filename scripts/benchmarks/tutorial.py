@@ -8,14 +8,14 @@ is kept from doing so.
 import os
 from typing import Any
 
-from polycap.quiet import quiet
+from polycap.machine.stderr import quiet
 
 __all__ = ["plain_keras", "without_xla"]
 
 
 def plain_keras() -> Any:
     """Keras with TensorFlow as it comes: in float32. To be called before anything else imports Keras."""
-    # oneDNN's own default, in place of the bfloat16 that `polycap.backend` asks for when it is imported later
+    # oneDNN's own default, in place of the bfloat16 that `polycap.machine.backend` asks for when it is imported later
     os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "STRICT"
     os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     with quiet():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.sides import Turn
 from benchmarks.tutorial import plain_keras, without_xla
 from benchmarks.tutorial_features import encoder_network, read_photo
-from polycap.tokenizer import BOS, EOS, PAD, Tokenizer
+from polycap.text.tokenizer import BOS, EOS, PAD, Tokenizer
 
 if TYPE_CHECKING:
     from polycap.decoder.base import Decoder
@@ -26,7 +26,7 @@ def next_word_model(decoder: "Decoder") -> Any:
     layer for its last word alone.
     """
     keras: Any = plain_keras()
-    from polycap.decoder.packing import side_by_side
+    from polycap.decoder.packed import side_by_side
 
     ops, model_class = keras.ops, keras.Model
 
@@ -127,8 +127,8 @@ class TutorialCaptions:
 def _word_by_word(code: str) -> tuple[WordByWord, Any]:
     """The loop over the decoder of a language's pack, as long as its search, and how the pack reduces cells."""
     plain_keras()
-    from polycap.decoder.pack import load_pack
-    from polycap.registry import get_language
+    from polycap.language import get_language
+    from polycap.pack.pack import load_pack
 
     language = get_language(code)
     pack = load_pack(language.pack_folder)

@@ -19,8 +19,8 @@ __all__ = ["TutorialFeatures", "encoder_network", "read_photo"]
 def encoder_network(pooled: bool) -> Any:
     """Xception without its top and with the published weights, pooled, or the cells that polycap's decoders read."""
     keras = plain_keras()
-    from polycap.features.architecture import cells_of
-    from polycap.features.weights import find_weights
+    from polycap.encoder.network import cells_of
+    from polycap.encoder.weights import find_weights
 
     pooling = "avg" if pooled else None
     model = keras.applications.Xception(weights=None, include_top=False, pooling=pooling, input_shape=(299, 299, 3))

@@ -1,0 +1,1 @@
+"""Photos in, captions out; `from polycap import Captioner`."""

@@ -1,0 +1,35 @@
+"""`polycap quantize`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polycap.cli.options import MaxMegapixels, Weights, limit_photos
+from polycap.cli.output import note_all
+from polycap.errors import PhotoError
+from polycap.machine.extras import require_extra
+
+__all__ = ["quantize"]
+
+
+def quantize(
+    photos: Annotated[list[Path] | None, typer.Argument(help="Some hundred photos, or folders of them.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A dataset's folder, for its train photos.")] = None,
+    encoder_weights: Weights = None,
+    max_megapixels: MaxMegapixels = None,
+) -> None:
+    """Make the encoder for `--precision int8`, once. Tries it on photos like those to be captioned, in some minutes."""
+    from polycap.dataset import load_dataset
+    from polycap.photos.find import find_photos
+    from polycap.runtime.quantize import quantize_encoder
+
+    limit_photos(max_megapixels)
+    require_extra("int8", "polycap quantize")
+    if (data is None) == (not photos):
+        raise PhotoError("name photos, or a dataset with --data: one of the two")
+    train = load_dataset(data).split("train") if data else []
+    paths = [photo.path for photo in train] or [path for place in photos or [] for path in find_photos(place)]
+    made = quantize_encoder(paths, encoder_weights)
+    note_all(made.faults)
+    typer.echo(f"{made.path}: int8, from {made.photos} photos")

@@ -1,0 +1,37 @@
+"""Checks that every language folder must pass, for whoever writes one, and for polycap's own.
+
+In a plugin's tests::
+
+    from polycap.contract import assert_language
+
+    def test_my_language():
+        assert_language("languages/gsw")        # a folder, or a code in reach
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polycap.contract.check import assert_language, check_language
+    from polycap.contract.report import Check, Report
+    from polycap.contract.scaffold import new_language
+
+__all__ = ["Check", "Report", "assert_language", "check_language", "new_language"]
+
+_HOMES = {
+    "Check": "polycap.contract.report",
+    "Report": "polycap.contract.report",
+    "assert_language": "polycap.contract.check",
+    "check_language": "polycap.contract.check",
+    "new_language": "polycap.contract.scaffold",
+}
+
+
+if not TYPE_CHECKING:  # a type checker reads the imports above, and refuses other names
+
+    def __getattr__(name):
+        """Load a public name from its module, and keep it."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+        globals()[name] = value = getattr(import_module(_HOMES[name]), name)
+        return value

@@ -1,0 +1,29 @@
+"""The decoder kinds, by name."""
+
+from polycap.decoder.attention import AttentionDecoder
+from polycap.decoder.base import Decoder
+from polycap.decoder.merge import MergeDecoder
+from polycap.decoder.settings import DecoderSettings
+from polycap.machine.backend import require_float32
+from polycap.machine.fork import require_same_process
+
+__all__ = ["DECODERS", "build_decoder"]
+
+DECODERS: dict[str, type[Decoder]] = {
+    "attention": AttentionDecoder,
+    "merge": MergeDecoder,
+}
+
+
+def build_decoder(settings: DecoderSettings) -> Decoder:
+    """A decoder with random weights.
+
+    Raises:
+        CaptionRuntimeError: this process was forked from one that had loaded Keras, or Keras makes layers of another
+            type than float32 in it.
+    """
+    require_same_process()
+    require_float32()
+    decoder = DECODERS[settings.kind](settings)
+    decoder.build_weights()
+    return decoder

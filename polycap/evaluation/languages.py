@@ -1,0 +1,142 @@
+"""What `polycap evaluate` does between parsing and printing."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from polycap.captioning.load import load_captioners
+from polycap.captioning.rows import translated_by
+from polycap.dataset import Dataset
+from polycap.errors import EvaluationError, LanguageError, PolycapError
+from polycap.evaluation.failures import look_for_failures, look_in_files
+from polycap.evaluation.references import score_against
+from polycap.files import make_folder
+from polycap.language import Language, Registry, get_language
+
+if TYPE_CHECKING:  # they bring TensorFlow
+    from polycap.evaluation.compare import Comparison
+    from polycap.features.store import FeatureStore
+    from polycap.runtime.protocol import Runtime
+
+__all__ = ["Compared", "evaluate_all", "evaluate_one"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What `evaluate_all` found, and the page that shows it."""
+
+    comparison: "Comparison"
+    page: Path
+
+
+def evaluate_one(
+    code: str,
+    dataset: Dataset,
+    split: str,
+    *,
+    origin: str | None,
+    beam: int | None,
+    raw: bool,
+    features: Path | None,
+    folder: Path,
+    record: bool,
+    pack: Path | None,
+    via: str | None,
+    weights: Path | None,
+    runtime: str | None,
+    precision: str | None,
+) -> dict[str, Any]:
+    """Score one language's captions; returns the row for `--json`.
+
+    Raises:
+        PolycapError: one of its kinds, for whatever does not fit.
+    """
+    language = get_language(code)  # one, where `load_captioners` takes several
+    references = score_against(dataset, split, origin)
+    opened = _runtime(runtime, precision)
+    [captioner] = load_captioners(
+        language.code, beam=beam, pack=pack, weights=weights, via=via, always_via=True, runtime=opened
+    )
+    from polycap.evaluation.evaluate import evaluate_captioner
+    from polycap.pack.record import record_scores
+
+    scores = evaluate_captioner(captioner, references, split, store=_store(features), raw=raw, folder=folder)
+    row = scores.to_json(language=code, split=split) | ({"via": translated_by(captioner)} if via else {})
+    if record:
+        record_scores(captioner.pack.folder, row | {"failures": look_in_files(language, folder)})
+    return row
+
+
+def evaluate_all(
+    dataset: Dataset,
+    references: Sequence[str],
+    split: str,
+    *,
+    work: Path | None,
+    beam: int | None,
+    raw: bool,
+    features: Path | None,
+    folder: Path,
+    record: bool,
+    weights: Path | None,
+    runtime: str | None,
+    precision: str | None,
+) -> Compared:
+    """Score every trained language's captions and write one report.
+
+    Raises:
+        PolycapError: one of its kinds, where nothing could be scored; what concerns one language is in the report.
+    """
+    dataset.split(split)  # before the work: is there such a split?
+    trained = _trained()
+    if not trained:
+        raise LanguageError("--all: no language has a trained pack; make one with `polycap build`")
+    make_folder(folder)
+    from polycap.evaluation.compare import compare_languages
+    from polycap.evaluation.references import parse_references, references_of
+    from polycap.evaluation.report.write import write_comparison
+
+    given = parse_references(references, [language.code for language in trained])
+    chosen: dict[str, Dataset] = {}
+    left_out: dict[str, str] = {}
+    for language in trained:
+        try:
+            chosen[language.code] = references_of(language, dataset, split, given, work)
+        except PolycapError as error:
+            logger.warning("%s: left out: %s", language.code, error)
+            left_out[language.code] = str(error)
+    if not chosen:
+        raise EvaluationError(f"--all: none of {', '.join(left_out)} has references to score it by; see above")
+    opened = _runtime(runtime, precision)
+    captioners = load_captioners(",".join(chosen), beam=beam, weights=weights, broken=left_out, runtime=opened)
+    found = compare_languages(captioners, chosen, split, store=_store(features), raw=raw, folder=folder)
+    found.left_out |= left_out
+    if record:
+        from polycap.pack.record import record_scores
+
+        for captioner in captioners:
+            if evaluation := found.evaluations.get(captioner.language.code):
+                failures = look_for_failures(evaluation.language, evaluation.captions, evaluation.references)
+                record_scores(captioner.pack.folder, evaluation.to_json() | {"failures": failures})
+    return Compared(found, write_comparison(folder, found))
+
+
+def _runtime(name: str | None, precision: str | None) -> "Runtime":
+    """The runtime of that name, or the reference: a score is compared with others."""
+    from polycap.runtime.choose import open_runtime
+
+    return open_runtime(name, precision=precision, reference=True)
+
+
+def _trained() -> list[Language]:
+    return [language for language in Registry.discover().languages if language.status == "trained"]
+
+
+def _store(features: Path | None) -> "FeatureStore | None":
+    from polycap.features.prepare import open_features
+
+    return open_features(features).stores[0] if features else None

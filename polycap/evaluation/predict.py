@@ -1,0 +1,92 @@
+"""Captions of a split, from photos or from features."""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from polycap.captioning.captioner import Captioner, caption_photos
+from polycap.dataset import Photo
+from polycap.errors import PhotoError
+from polycap.features.store import FeatureStore
+from polycap.photos.batches import decode_batches
+
+__all__ = ["predict", "reduced_features"]
+
+BATCH = 50
+
+
+def predict(
+    captioners: Sequence[Captioner], photos: Sequence[Photo], store: FeatureStore | None = None, *, progress: bool
+) -> dict[str, dict[str, str]]:
+    """The captions of photos in one or more languages; without a store, each photo is encoded once for all of them.
+
+    Returns:
+        language code -> photo name -> caption; photos that can't be read are left out, and named on stderr.
+
+    Raises:
+        FeatureStoreError: the store is of another encoder, or lacks photos.
+    """
+    if store is None:
+        return _from_photos(captioners, photos, progress)
+    for name in [photo.name for photo in photos if photo.name in store.faults]:
+        _leave_out(f"{name}: {store.faults[name]}")
+    kept = [photo for photo in photos if photo.name not in store.faults]
+    return {captioner.language.code: _from_store(captioner, kept, store) for captioner in captioners}
+
+
+def reduced_features(
+    captioner: Captioner, photos: Sequence[Photo], store: FeatureStore | None = None
+) -> NDArray[np.float32]:
+    """The features of a few photos as the captioner's decoder takes them, `(photos, cells, channels) float32`.
+
+    Raises:
+        PhotoError: a photo can't be read.
+        FeatureStoreError: the store is of another encoder, or lacks photos.
+    """
+    pca = captioner.pack.pca
+    if store is not None:
+        whole = captioner.encoder.identity.whole  # reduced by the pack itself, which fits the encoder
+        encoder = whole if store.pca is None and store.encoder == whole else captioner.pack.card.encoder
+        store.require(encoder, store.pca and (pca.identity if pca else None))
+        found = store.read(photo.name for photo in photos)
+        return found.astype(np.float32) if store.pca else captioner.reduce(found)
+    grids = []
+    for batch in decode_batches([(photo.name, photo.path) for photo in photos], captioner.encoder.size):
+        decoded = []
+        for _, pixels in batch:
+            if isinstance(pixels, PhotoError):
+                raise pixels
+            decoded.append(pixels)
+        grids.append(captioner.encoder.grid(np.stack(decoded)))
+    return captioner.reduce(np.concatenate(grids))
+
+
+def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureStore) -> dict[str, str]:
+    store.rows(photo.name for photo in photos)  # before the work: all that have no features are named
+    captions: dict[str, str] = {}
+    for start in range(0, len(photos), BATCH):
+        batch = photos[start : start + BATCH]
+        found = captioner.decode_reduced(reduced_features(captioner, batch, store))
+        captions |= {photo.name: best[0].caption for photo, best in zip(batch, found, strict=True)}
+    return captions
+
+
+def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progress: bool) -> dict[str, dict[str, str]]:
+    names = {photo.path: photo.name for photo in photos}
+    captions: dict[str, dict[str, str]] = {captioner.language.code: {} for captioner in captioners}
+    results = caption_photos(list(names), captioners)
+    for (_, name), result in zip(
+        names.items(), tqdm(results, total=len(names), unit="photo", disable=None if progress else True), strict=True
+    ):
+        for code, candidates in result.candidates.items():
+            captions[code][name] = candidates[0].caption
+        if result.error is not None:
+            _leave_out(str(result.error))
+    return captions
+
+
+def _leave_out(reason: str) -> None:
+    tqdm.write(f"polycap: left out: {reason}", file=sys.stderr)

@@ -1,0 +1,29 @@
+"""Files on disk: written whole, hashed, unpacked, fetched, locked."""
+
+from polycap.files.atomic import atomic_path, read_json, write_json, write_text
+from polycap.files.folders import (
+    cache_folder,
+    cache_place,
+    expand_home,
+    find_cached,
+    make_folder,
+    packs_folder,
+    path_variable,
+)
+from polycap.files.hashes import digest, sha256_file
+
+__all__ = [
+    "atomic_path",
+    "cache_folder",
+    "cache_place",
+    "digest",
+    "expand_home",
+    "find_cached",
+    "make_folder",
+    "packs_folder",
+    "path_variable",
+    "read_json",
+    "sha256_file",
+    "write_json",
+    "write_text",
+]

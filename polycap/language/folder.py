@@ -1,0 +1,179 @@
+"""Reading a language folder: `language.toml` and `samples.toml`, with every fault collected.
+
+Nothing is reported before all is read, so that one reading shows all there is to fix.
+"""
+
+import difflib
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from polycap.errors import LanguageError
+from polycap.language.language import TRUSTED, Language
+from polycap.language.settings import NO_ENGINES
+
+__all__ = ["LanguageFault", "folder_name", "load_language", "read_language"]
+
+
+@dataclass(frozen=True)
+class LanguageFault:
+    """One fault of a language folder, and what to do about it."""
+
+    where: str  # path:key
+    received: str
+    allowed: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: received {self.received}; allowed: {self.allowed}; fix: {self.fix}"
+
+
+def load_language(folder: Path) -> Language:
+    """The language in `folder`.
+
+    Raises:
+        LanguageError: the folder is broken; the message holds every fault.
+    """
+    language, faults = read_language(folder)
+    if language is None:
+        raise LanguageError(f"{folder}: " + " | ".join(map(str, faults)))
+    return language
+
+
+def read_language(
+    folder: Path, *, code: str | None = None, trusted: bool = False
+) -> tuple[Language | None, tuple[LanguageFault, ...]]:
+    """Read `folder` and collect all of its faults; there is a language exactly if there is no fault.
+
+    Args:
+        folder: holds `language.toml` and, usually, `samples.toml`.
+        code: the code it must declare; the folder's own name unless given (a Python package can't be
+            called `pt-BR`, so an entry point's name takes its place).
+        trusted: take the word of a built-in folder that its code and script are registered ones.
+    """
+    path, samples_path = folder / "language.toml", folder / "samples.toml"
+    facts, faults = _read_toml(path)
+    samples, sample_faults = _read_samples(samples_path)
+    faults += sample_faults
+    language = None
+    if facts is not None:
+        try:
+            language = Language.model_validate(facts, context=TRUSTED if trusted else None)
+        except ValidationError as error:
+            faults += [_explain(path, fault) for fault in error.errors(include_url=False)]
+        faults += _check_relations(path, facts, language, code or folder_name(folder))
+    if language is None or faults:
+        return None, tuple(faults)
+    language._folder, language._samples = folder, samples
+    return language, ()
+
+
+def folder_name(folder: Path) -> str:
+    """The name that a folder goes by; a link keeps its own."""
+    return Path(os.path.abspath(folder)).name  # noqa: PTH100
+
+
+def _read_toml(path: Path) -> tuple[dict[str, Any] | None, list[LanguageFault]]:
+    """The table in `path`, or None and why not."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")), []
+    except FileNotFoundError:
+        return None, [LanguageFault(str(path), "no such file", "a TOML file", "write it")]
+    except OSError as error:
+        return None, [LanguageFault(str(path), f"{error.strerror}", "a readable file", "check its permissions")]
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested without end
+        return None, [LanguageFault(str(path), _short(error), "TOML in UTF-8", "correct it there")]
+
+
+def _check_relations(path: Path, facts: dict[str, Any], language: Language | None, code: str) -> list[LanguageFault]:
+    """What no single key can tell: the code is the folder's, and the lengths leave room for a caption."""
+    faults = []
+    found = facts.get("code")
+    if isinstance(found, str) and found != code:
+        fix = f'write code = "{code}", or rename the folder'
+        faults.append(LanguageFault(f"{path}:code", _short(found, quote=True), f'"{code}", as it is found by', fix))
+    if language and language.decoding.min_length > language.decoding.max_length:
+        where, allowed = f"{path}:decoding.min_length", f"at most max_length, {language.decoding.max_length}"
+        received = str(language.decoding.min_length)
+        faults.append(LanguageFault(where, received, allowed, "lower min_length or raise max_length"))
+    return faults + (_check_captions(path, language) if language else [])
+
+
+def _check_captions(path: Path, language: Language) -> list[LanguageFault]:
+    """Each source is a file or the translation, and this is there once."""
+    faults = []
+    translated = 0
+    for index, source in enumerate(language.captions):
+        where = f"{path}:captions[{index}]"
+        translated += source.translated
+        if source.translated == (source.file is not None):
+            received = "file and translated" if source.translated else "neither file nor translated"
+            faults.append(LanguageFault(where, received, "one of them", 'write file = "…" or translated = true'))
+        elif source.translated and language.translation.engine in NO_ENGINES:
+            received = f'translated = true with [translation] engine = "{language.translation.engine}"'
+            faults.append(LanguageFault(where, received, "a translation by an engine", "name an engine, or a file"))
+        elif source.translated and (source.origin is not None or translated > 1):
+            received = "translated = true a second time" if translated > 1 else "an origin of what is translated"
+            fix = "remove this table" if translated > 1 else "remove origin"
+            faults.append(LanguageFault(where, received, "one translation, whose origin is its engine", fix))
+    return faults
+
+
+def _read_samples(path: Path) -> tuple[tuple[str, ...], list[LanguageFault]]:
+    """The samples of `samples.toml`, if there is one, and what is wrong with them."""
+    if not path.exists():
+        return (), []
+    table, faults = _read_toml(path)
+    if table is None:
+        return (), faults
+    faults = [
+        LanguageFault(f"{path}:{_short(key)}", "an unknown key", "samples", "remove it")
+        for key in table
+        if key != "samples"
+    ]
+    samples = table.get("samples")
+    if not isinstance(samples, list):
+        received = "nothing" if samples is None else _short(samples, quote=True)
+        allowed, fix = "a list of captions", 'write samples = ["a caption", …]'
+        return (), [*faults, LanguageFault(f"{path}:samples", received, allowed, fix)]
+    faults += [
+        LanguageFault(f"{path}:samples[{index}]", _short(sample, quote=True), "a caption", "write one or remove it")
+        for index, sample in enumerate(samples)
+        if not isinstance(sample, str) or not sample.strip()
+    ]
+    return (() if faults else tuple(samples)), faults
+
+
+def _explain(path: Path, error: Any) -> LanguageFault:
+    """What pydantic found, as a fault with the key's own description of what it allows."""
+    *parents, key = [part for part in error["loc"] if not isinstance(part, int)]
+    steps = [f"[{part}]" if isinstance(part, int) else f".{_short(part)}" for part in error["loc"]]
+    where = f"{path}:{''.join(steps).removeprefix('.')}"
+    model: type[BaseModel] = Language
+    for parent in parents:
+        annotation: Any = model.model_fields[parent].annotation
+        model = (*get_args(annotation), annotation)[0]  # a table, or the table of an array of them
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, fields, n=1)
+        fix = f"write {close[0]}, or remove it" if close else "remove it"
+        return LanguageFault(where, "an unknown key", ", ".join(fields), fix)
+    allowed = fields[key].description or ""
+    if error["type"] == "missing":
+        return LanguageFault(where, "nothing", allowed, f"add {key} = …")
+    fix = error.get("ctx", {}).get("fix") or f"change {key}"
+    return LanguageFault(where, _short(error["input"], quote=True), allowed, str(fix))
+
+
+def _short(value: object, *, quote: bool = False) -> str:
+    """`value` on one line and within reason, for a message."""
+    try:
+        text = repr(value) if quote else str(value)
+    except ValueError:  # an integer too long to be written
+        text = f"a {type(value).__name__} too long to write"
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,0 +1,61 @@
+"""What this machine's processor can do."""
+
+import os
+import platform
+from functools import cache
+from pathlib import Path
+
+__all__ = ["cores", "has_amx", "has_avx2", "has_bfloat16_products", "has_fast_bfloat16", "processor", "worker_count"]
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether bfloat16 is faster than float32: with AMX (Xeons since 2023), or AMD's AVX512-BF16 (EPYCs since 2022).
+
+    False where Linux does not tell. With Intel's AVX512-BF16 alone, OpenVINO's encoder took 1.7 times as long in
+    bfloat16 as in float32, and TensorFlow's training 1.4 times; on an EPYC of 2024 0.6 and 0.75 times.
+    """
+    return has_amx() or {"AuthenticAMD", "avx512_bf16"} <= _flags()
+
+
+def has_amx() -> bool:
+    """Whether the processor multiplies tiles of bfloat16, as Xeons do since 2023."""
+    return "amx_bf16" in _flags()
+
+
+def has_bfloat16_products() -> bool:
+    """Whether the processor multiplies in bfloat16, however fast; elsewhere it would be emulated, slowly."""
+    return bool(_flags() & {"amx_bf16", "avx512_bf16"})
+
+
+def has_avx2() -> bool:
+    """Whether the processor is an x86-64 of the last ten years. False where Linux does not tell."""
+    return "avx2" in _flags()
+
+
+@cache
+def _flags() -> frozenset[str]:
+    processor = Path("/proc/cpuinfo")
+    text = processor.read_text(encoding="utf-8") if processor.is_file() else ""
+    return frozenset(text.split())
+
+
+def processor() -> str:
+    """The processor's model, or "unknown"; Linux tells it in a file of its own."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(filter(None, (*models, platform.processor(), platform.machine())), "unknown")
+
+
+def cores() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def worker_count() -> int:
+    """How many batches are translated at once: one for each core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

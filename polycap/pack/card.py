@@ -1,0 +1,111 @@
+"""`card.json`: what a pack is, read and written without loading anything that computes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from polycap.decoder.settings import DecoderSettings
+from polycap.errors import BuildError, PackError
+from polycap.files import digest, read_json
+
+__all__ = [
+    "CARD",
+    "CARD_TEXT",
+    "DECODER",
+    "PCA",
+    "TOKENIZER",
+    "Card",
+    "FileEntry",
+    "card_hash",
+    "read_card",
+    "read_pack",
+]
+
+DECODER, PCA, TOKENIZER, CARD, CARD_TEXT = (
+    "decoder.safetensors",
+    "pca.safetensors",
+    "tokenizer.model",
+    "card.json",
+    "CARD.md",
+)
+
+
+_SUBJECT = ("split", "references_origin", "signature")
+"""What a row of scores must say about itself."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FileEntry(_Strict):
+    """A file's size in bytes and its hash."""
+
+    size: int = Field(ge=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Card(_Strict):
+    """The model card, as it stands in `card.json`."""
+
+    schema_version: int = Field(alias="schema", default=1)
+    language: str = Field(pattern="^[A-Za-z0-9-]{1,64}$")
+    decoder: DecoderSettings
+    encoder: str = Field(pattern="^[!-~]{1,64}$")
+    pca: str | None
+    tokenizer: str
+    data: dict[str, Any]
+    terms: list[str]
+    training: dict[str, Any]
+    scores: list[dict[str, Any]] = Field(default_factory=list)
+    created: str = Field(pattern="^[0-9-]{1,10}$")
+    versions: dict[str, str]
+    files: dict[str, FileEntry] = Field(default_factory=dict)
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    @field_validator("scores")
+    @classmethod
+    def _name_their_subject(cls, scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for row in scores:
+            if not all(isinstance(row.get(key), str) for key in _SUBJECT):
+                raise ValueError(f"each row needs {', '.join(_SUBJECT)}, in quotes")
+        return scores
+
+
+def read_card(folder: Path) -> Card:
+    """The card in `folder`.
+
+    Raises:
+        PackError: there is no pack, or its card is broken.
+    """
+    if not (folder / CARD).is_file():
+        raise PackError(f"{folder}: no trained pack here ({CARD} is missing); train one with `polycap train`")
+    content = read_json(folder / CARD, PackError)
+    if content.get("schema") != 1:  # first: a later schema has keys that are unknown here
+        raise PackError(f"{folder / CARD}: schema {content.get('schema')}; this polycap reads 1: update polycap")
+    try:
+        card = Card.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = repr(".".join(map(str, first["loc"])))[1:-1]  # a stranger's key may hold what a terminal obeys
+        raise PackError(f"{folder / CARD}:{where}: {first['msg']}; install the pack again") from error
+    unnamed = [name for name in (DECODER, TOKENIZER) if name not in card.files]
+    if unnamed:
+        raise PackError(f"{folder / CARD}:files: does not name {' and '.join(unnamed)}; install the pack again")
+    unknown = [name for name in card.files if name not in (DECODER, PCA, TOKENIZER)]  # such as ../../elsewhere
+    if unknown:
+        raise PackError(f"{folder / CARD}:files: names {unknown[0]!r}, which no pack has; install the pack again")
+    return card
+
+
+def card_hash(card: Mapping[str, Any]) -> str:
+    """What a pack's card says of its files: the same for a pack and its copy, whatever scores were entered since."""
+    return digest(card.get("files"))
+
+
+def read_pack(folder: Path) -> dict[str, Any]:
+    """A pack's card, unchecked and without what loading a decoder brings."""
+    return read_json(folder / "card.json", BuildError)

@@ -1,0 +1,52 @@
+"""`CARD.md`: a model card for people, written from `card.json`."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from polycap.pack.card_failures import failures_text
+from polycap.pack.card_scores import scores_text
+
+if TYPE_CHECKING:
+    from polycap.pack.card import Card
+
+__all__ = ["card_text"]
+
+
+def card_text(card: "Card") -> str:
+    """The card as Markdown."""
+    size = sum(entry.size for entry in card.files.values()) / 1e6
+    sections = [
+        f"# polycap pack: {card.language}",
+        f"An image caption decoder for polycap, kind `{card.decoder.kind}`, {size:.1f} MB, made {card.created}. "
+        "It reads the features of polycap's shared Xception encoder; see polycap's README for its use.",
+        "## Scores",
+        scores_text(card.scores),
+        "## Data and terms",
+        _listing(card.data),
+        "\n".join(f"- {term}" for term in card.terms),
+        "## Identity",
+        _listing({"encoder": card.encoder, "PCA": card.pca or "none", "tokenizer": card.tokenizer}),
+        "## Training",
+        _listing(card.training),
+        "## Decoder",
+        _listing(card.decoder.model_dump()),
+        "## Versions",
+        _listing(card.versions),
+        "## Files",
+        _listing({name: f"{entry.size:,} bytes, sha256 {entry.sha256}" for name, entry in card.files.items()}),
+        "## Known failures",
+        failures_text(card.scores),
+        f"It learned from photos of {card.data.get('name', 'one dataset')} only: what these don't show, it describes "
+        "as something that they do. Do not rely on it where a wrong caption does harm.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _listing(values: Mapping[str, object]) -> str:
+    return "\n".join(f"- {name}: {_line(value)}" for name, value in values.items())
+
+
+def _line(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_line(part)}" for name, part in value.items())
+    return str(value)

@@ -1,0 +1,31 @@
+"""A pack's card written, and scores entered in it."""
+
+from pathlib import Path
+from typing import Any
+
+from polycap.files import write_json, write_text
+from polycap.pack.card import CARD, CARD_TEXT, Card, read_card
+from polycap.pack.card_text import card_text
+
+__all__ = ["record_scores", "write_card"]
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write `CARD.md` and `card.json`."""
+    write_text(folder / CARD_TEXT, card_text(card))
+    write_json(folder / CARD, card.model_dump(mode="json", by_alias=True))
+
+
+def record_scores(folder: Path, scores: dict[str, Any]) -> None:
+    """Enter scores in a pack's card, in place of those of the same split, references and text.
+
+    All but `lengths`: a histogram is for a report.
+    """
+    card = read_card(folder)
+    scores = {name: value for name, value in scores.items() if name != "lengths"}
+
+    def subject(row: dict[str, Any]) -> tuple[Any, ...]:
+        return row["split"], row["references_origin"], row["signature"].rsplit("text:", 1)[-1]
+
+    kept = [row for row in card.scores if subject(row) != subject(scores)]
+    write_card(folder, card.model_copy(update={"scores": [*kept, scores]}))

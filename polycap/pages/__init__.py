@@ -1,0 +1,1 @@
+"""HTML files that need nothing else: no network, no other file."""

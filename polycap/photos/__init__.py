@@ -1,0 +1,1 @@
+"""Photo files: which are photos, found, opened, decoded, shown small."""

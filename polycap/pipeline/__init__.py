@@ -1,0 +1,27 @@
+"""`polycap build` and `polycap status`: a language from one end to the other, and what of it is up to date."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polycap.pipeline.build import Build, build_language
+    from polycap.pipeline.status import LanguageStatus, language_status
+
+__all__ = ["Build", "LanguageStatus", "build_language", "language_status"]
+
+_HOMES = {
+    "Build": "polycap.pipeline.build",
+    "LanguageStatus": "polycap.pipeline.status",
+    "build_language": "polycap.pipeline.build",
+    "language_status": "polycap.pipeline.status",
+}
+
+
+if not TYPE_CHECKING:  # a type checker reads the imports above, and refuses other names
+
+    def __getattr__(name):
+        """Load a public name from its module, and keep it."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+        globals()[name] = value = getattr(import_module(_HOMES[name]), name)
+        return value

@@ -1,0 +1,1 @@
+"""The stages of a language, a file each."""

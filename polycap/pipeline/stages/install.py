@@ -1,0 +1,26 @@
+"""The run's pack, copied into the language's folder."""
+
+from pathlib import Path
+
+from polycap.pipeline.install import install_pack
+from polycap.pipeline.plan import Result
+from polycap.pipeline.record import Values
+from polycap.pipeline.stages.base import JobStage
+
+__all__ = ["InstallStage"]
+
+
+class InstallStage(JobStage):
+    """The run's pack, copied to where the language is looked for."""
+
+    name = "install"
+    needs = ("train", "evaluate")
+
+    def facts(self) -> dict[str, str]:
+        """Where to."""
+        return {"pack folder": str(self.job.language.own_pack_folder)}
+
+    def run(self, place: Path, inputs: Values) -> Result:
+        """Copy it."""
+        files, changeable = install_pack(place / inputs["training run"] / "pack", self.job.language)
+        return Result({}, files, changeable)

@@ -1,0 +1,30 @@
+"""The language's tokenizer."""
+
+from pathlib import Path
+
+from polycap.pipeline.job import table
+from polycap.pipeline.plan import Result
+from polycap.pipeline.record import Values
+from polycap.pipeline.stages.base import JobStage
+
+__all__ = ["TokenizerStage"]
+
+
+class TokenizerStage(JobStage):
+    """The language's SentencePiece model, of the train split's captions."""
+
+    name = "tokenizer"
+    needs = ("captions",)
+
+    def facts(self) -> dict[str, str]:
+        """How text is normalised and cut."""
+        return {**self.job.text, **table("tokenizer", self.job.language.tokenizer)}
+
+    def run(self, place: Path, inputs: Values) -> Result:  # noqa: ARG002
+        """Train it."""
+        from polycap.training.tokenizer import train_tokenizer
+
+        path = place / "tokenizer.model"
+        tokenizer = train_tokenizer(self.job.language, self.job.captioned)
+        tokenizer.save(path)
+        return Result({"tokenizer": tokenizer.identity}, [path])

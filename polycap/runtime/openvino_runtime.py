@@ -1,0 +1,216 @@
+"""OpenVINO computes: the same networks, traced once by Keras into graphs that polycap's cache keeps."""
+
+import contextlib
+import os
+import threading
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polycap.decoder.results import Found
+from polycap.encoder.identity import BLOCKS, CELLS, CHANNELS, SIZE, EncoderIdentity
+from polycap.encoder.pca import FeaturePCA
+from polycap.encoder.protocol import PhotoEncoder
+from polycap.errors import CaptionRuntimeError
+from polycap.language.settings import DecodingSettings
+from polycap.machine.extras import missing_package
+from polycap.machine.fork import keep_in_forks, require_same_process
+from polycap.machine.processor import has_fast_bfloat16
+from polycap.machine.telemetry import import_openvino
+from polycap.runtime.encoder_graphs import EncoderGraphs
+from polycap.runtime.graphs import Graph, find_graph
+from polycap.runtime.pool import RequestPool
+from polycap.runtime.precision import AUTO, BF16, F32, INT8, choose_precision
+from polycap.runtime.protocol import CaptionSearch, Reduction
+
+if TYPE_CHECKING:
+    from polycap.pack.pack import Pack
+
+__all__ = ["OpenVINORuntime", "require_openvino"]
+
+
+_loading = threading.Lock()
+
+
+class OpenVINORuntime:
+    """Graphs in OpenVINO's format, on the CPU. TensorFlow is not needed, and Keras only to make a new graph.
+
+    Args:
+        precision: in which numbers the encoder computes, as `choose_precision` has it. The search computes in f32: in
+            bf16 one caption in twelve became another one. In int8, where one in four does, it is as fast as it can be.
+    """
+
+    name = "openvino"
+
+    def __init__(self, precision: str | None = None) -> None:
+        self._precision = choose_precision(precision)
+
+    def encoder(self, weights: Path | None = None) -> PhotoEncoder:
+        """See `Runtime.encoder`."""
+        require_openvino()
+        graphs = EncoderGraphs.of(weights)
+        computed = self._computed()
+        if self._precision == INT8:
+            return ExportedEncoder(graphs.identity, INT8, graphs.int8(), computed)
+        return ExportedEncoder(graphs.identity, computed, graphs.traced(), computed)
+
+    def reduction(self, pca: FeaturePCA) -> Reduction:
+        """See `Runtime.reduction`."""
+        require_openvino()
+        return ExportedPCA(pca, self._computed())
+
+    def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
+        """See `Runtime.search`."""
+        require_openvino()
+        decoding = settings.model_dump(mode="json")
+        files = {name: entry.sha256 for name, entry in pack.card.files.items()}
+        subject = {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files, "decoding": decoding}
+        graph = Graph("search", subject, {"pack": str(pack.folder.absolute()), "decoding": decoding})
+        precision = self._computed() if self._precision == INT8 else F32
+        return ExportedSearch(find_graph(graph), precision)
+
+    def _computed(self) -> str:
+        """The precision of what is not quantised: in int8 that is computed as without it."""
+        return _precision(AUTO if self._precision == INT8 else self._precision)
+
+
+class ExportedEncoder:
+    """See `PhotoEncoder`. Any number of threads may call it.
+
+    Args:
+        model: the encoder's graph.
+        computed: the precision of what `model` leaves open, f32 or bf16.
+    """
+
+    size = SIZE
+    cells = CELLS
+    blocks = BLOCKS
+
+    def __init__(self, identity: EncoderIdentity, precision: str, model: Path, computed: str) -> None:
+        self.identity, self.precision = identity, precision
+        # A photo per request: a fifth less time than a batch in one, whose layers outgrow a core's cache.
+        self._several = RequestPool(lambda: _compile(model, computed, "THROUGHPUT"))
+        self._one = RequestPool(lambda: _compile(model, computed, "LATENCY"))
+        self._one.open()
+
+    def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """See `PhotoEncoder.grid`. All cores take one photo together; of several, each takes its own."""
+        pool = self._one if len(photos) == 1 else self._several
+        return _each_photo(pool, photos, np.empty((len(photos), CELLS, CHANNELS), dtype=np.float16))
+
+
+class ExportedPCA:
+    """See `Reduction`. NumPy took twice the time: it splits each product between cores that are busy.
+
+    Args:
+        computed: the precision, f32 or bf16.
+    """
+
+    def __init__(self, pca: FeaturePCA, computed: str) -> None:
+        self._pca = pca
+        options = {"INFERENCE_PRECISION_HINT": computed, "PERFORMANCE_HINT": "THROUGHPUT"}
+        # compiled on first use: of several languages that share a PCA, one computes it
+        self._pool = RequestPool(lambda: _core().compile_model(self._graph(), "CPU", options))
+
+    def __call__(self, grid: NDArray[np.float16]) -> NDArray[np.float32]:
+        """See `Reduction`."""
+        cells = grid[..., : self._pca.channels].astype(np.float16, copy=False)
+        return _each_photo(self._pool, cells, np.empty((*grid.shape[:2], self._pca.components), dtype=np.float32))
+
+    def _graph(self) -> Any:
+        openvino = import_openvino()
+        opset = openvino.opset13
+        grid = opset.parameter([1, -1, self._pca.channels], np.float16)
+        kinds = [channels for channels, _ in self._pca.blocks]
+        parts = opset.variadic_split(opset.convert(grid, "f32"), 2, kinds).outputs()
+        reduced = [
+            opset.matmul(part, opset.constant(self._pca.basis[place]), False, False)
+            for part, place in zip(parts, self._pca.places, strict=True)
+        ]
+        centred = opset.subtract(opset.concat(reduced, 2), opset.constant(self._pca.offset))
+        return openvino.Model([opset.result(centred)], [grid])
+
+
+class ExportedSearch:
+    """See `CaptionSearch`. Each core, or a few of them, searches for the captions of its own share of a batch.
+
+    Cores that share each step wait for one another at each of its products, the more so while the encoder computes.
+    """
+
+    def __init__(self, graph: Path, precision: str) -> None:
+        self._pool = RequestPool(lambda: _compile(graph, precision, "THROUGHPUT"))
+        self._requests = self._pool.open()
+
+    def find(self, features: NDArray[Any]) -> Found:
+        """See `CaptionSearch.find`."""
+        shares = np.array_split(features.astype(np.float32, copy=False), max(1, min(len(features), self._requests)))
+        parts = self._pool.run(shares)
+        return Found(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _each_photo(pool: RequestPool, photos: NDArray[Any], found: NDArray[Any]) -> NDArray[Any]:
+    """Compute each photo, `(photos, …)`, by a request of its own, into `found`, `(photos, …)`, which is returned."""
+    rows = [photos[row : row + 1] for row in range(len(photos))]
+    for row, (output,) in enumerate(pool.run(rows)):
+        found[row] = output[0]
+    return found
+
+
+def require_openvino() -> None:
+    """Go on only where OpenVINO is installed.
+
+    Raises:
+        CaptionRuntimeError: it is not.
+    """
+    try:
+        import_openvino()
+    except ImportError as error:
+        raise CaptionRuntimeError(
+            f"{missing_package('runtime openvino', 'OpenVINO', 'fast', f'not to be had ({error})')}, or --runtime keras"
+        ) from error
+
+
+def _core() -> Any:
+    """OpenVINO, once for the process: of several that end, one may leave the thread a signal stack that is gone.
+
+    Ctrl-C then crashes it: the CPU plugin gives the thread a stack for signals, unmaps it when it ends, and puts back
+    the one it found, which may be another Core's that has ended (2026.4).
+    """
+    require_same_process()
+    with _loading:
+        return _load_core()
+
+
+@cache
+def _load_core() -> Any:
+    openvino = import_openvino()
+    # Its Python binding looks NumPy's interface up when it first meets an array; of two threads that meet one at the
+    # same time, each then waits for the other (2026.4).
+    _ = openvino.Tensor(np.zeros(1, dtype=np.float32)).data
+    return keep_in_forks(openvino.Core())
+
+
+def _precision(wanted: str) -> str:
+    """What the CPU can do of what is wanted, and the faster where it is left open."""
+    has = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if wanted == BF16 and not has:
+        raise CaptionRuntimeError(f"runtime openvino: this CPU has no {BF16}; give --precision {F32}, or none")
+    return BF16 if wanted == BF16 or (wanted == AUTO and has and has_fast_bfloat16()) else F32
+
+
+def _compile(model: Path, precision: str, hint: str) -> Any:
+    """A graph, ready to be called; OpenVINO keeps what it compiles beside it, for later processes."""
+    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": hint}
+    if os.access(model.parent, os.W_OK):
+        # Without chmod OpenVINO fails after it has written there (2026.4).
+        with contextlib.suppress(RuntimeError):
+            return _core().compile_model(model, "CPU", options | {"CACHE_DIR": str(model.parent / "compiled")})
+    try:
+        return _core().compile_model(model, "CPU", options)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        message = f"runtime openvino: {model} can't be compiled ({reason}); delete {model.parent}"
+        raise CaptionRuntimeError(message) from error

@@ -1,0 +1,59 @@
+"""What a runtime offers: encoder, reduction and search, whatever computes them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polycap.decoder.results import Found
+from polycap.encoder.pca import FeaturePCA
+from polycap.encoder.protocol import PhotoEncoder
+from polycap.language.settings import DecodingSettings
+
+if TYPE_CHECKING:
+    from polycap.pack.pack import Pack
+
+__all__ = ["CaptionSearch", "Reduction", "Runtime"]
+
+Reduction: TypeAlias = Callable[[NDArray[np.float16]], NDArray[np.float32]]
+"""A PCA: `(photos, cells, channels) float16` → `(photos, cells, components) float32`; further channels are not read."""
+
+
+class CaptionSearch(Protocol):
+    """A pack's decoder and how it is searched, as `polycap.decoder.search.Search`."""
+
+    def find(self, features: NDArray[Any]) -> Found:
+        """`(photos, cells, channels) float16 or float32` → the captions of a batch."""
+
+
+class Runtime(Protocol):
+    """A way to compute all of them."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, as `open_runtime` has it."""
+
+    def encoder(self, weights: Path | None = None) -> PhotoEncoder:
+        """The encoder with weights from `weights`, or from the first source that `find_weights` finds.
+
+        Raises:
+            EncoderError: no usable weights.
+            CaptionRuntimeError: the runtime is not installed, or can't run.
+        """
+
+    def reduction(self, pca: FeaturePCA) -> Reduction:
+        """A PCA of the encoder's cells.
+
+        Raises:
+            CaptionRuntimeError: the runtime is not installed, or can't run.
+        """
+
+    def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
+        """The search over a pack's decoder.
+
+        Raises:
+            PackError: its weights are not those of the decoder in its card.
+            CaptionRuntimeError: the runtime is not installed, or can't run.
+        """

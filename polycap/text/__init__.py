@@ -1,0 +1,1 @@
+"""Letters: normalised, told by script, cut into tokens."""

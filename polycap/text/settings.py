@@ -1,0 +1,61 @@
+"""The `[text]` and `[tokenizer]` tables, and the strict base of every table."""
+
+import unicodedata
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+__all__ = ["APOSTROPHE", "APOSTROPHES", "Table", "TextSettings", "TokenizerSettings"]
+
+APOSTROPHE, APOSTROPHES = "'", "’ʼ＇"  # the one that is written, and others that are typed for it
+
+
+class Table(BaseModel):
+    """One table of `language.toml`: immutable, typed strictly, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class TokenizerSettings(Table):
+    """The `[tokenizer]` table: what SentencePiece is trained with."""
+
+    model_type: Literal["unigram", "bpe", "char", "word"] = Field(
+        default="unigram", description='"unigram", "bpe", "char" or "word"'
+    )
+    vocab_size: int = Field(default=4000, ge=16, le=64000, description="a whole number of pieces, 16 to 64000")
+    character_coverage: float = Field(
+        default=1.0, ge=0.98, le=1.0, allow_inf_nan=False, description="a share of the characters, 0.98 to 1.0"
+    )
+
+
+class TextSettings(BaseModel):
+    """The `[text]` table of `language.toml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    unicode_form: Literal["NFC", "NFD", "NFKC", "NFKD"] = Field(
+        default="NFC", description="NFC, NFD, NFKC or NFKD, in quotes"
+    )
+    lowercase: bool = Field(default=True, description="true or false")
+    casing: Literal["default", "turkic"] = Field(
+        default="default", description='"default", or "turkic" where I is the capital of ı and İ that of i'
+    )
+    strip_punctuation: bool = Field(default=True, description="true or false")
+    keep_in_words: str = Field(
+        default="", description="""the punctuation that spelling needs between two letters, such as "'" for l'eau"""
+    )
+    strip_tatweel: bool = Field(default=False, description="true or false")
+    strip_vowel_points: bool = Field(default=False, description="true or false")
+    digits: Literal["keep", "ascii"] = Field(default="keep", description='"keep", or "ascii" to write ٣ and ३ as 3')
+
+    @field_validator("keep_in_words")
+    @classmethod
+    def _only_punctuation(cls, characters: str) -> str:
+        if any(unicodedata.category(character)[0] not in "PS" for character in characters):
+            raise ValueError("not only punctuation")
+        return unicodedata.normalize("NFC", characters)  # as it stands in texts: there is a second middle dot
+
+    @property
+    def has_apostrophe(self) -> bool:
+        """Whether an apostrophe, whichever, is kept in words. All are then written in one way."""
+        return bool(set(self.keep_in_words) & {APOSTROPHE, *APOSTROPHES})

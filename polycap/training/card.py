@@ -1,0 +1,73 @@
+"""A pack's card, with the terms of data and weights."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from polycap.dataset import Photo, chief_origin, count_origins
+from polycap.decoder.base import Decoder
+from polycap.pack.card import Card, read_card
+from polycap.training.inputs import TrainingInputs
+
+__all__ = ["make_card"]
+
+ENCODER_TERMS = (
+    "The encoder's weights are Keras' ImageNet Xception; ImageNet is for non-commercial research and education."
+)
+FLICKR8K_TERMS = (
+    "Flickr8k is for non-commercial research and education; cite Hodosh, Young and Hockenmaier (2013), "
+    "JAIR 47:853–899. What is trained on it carries these terms."
+)
+OTHER_TERMS = "The photos and captions that it was trained on may carry terms of their own: ask whoever made the pack."
+
+
+def _origins(photos: Sequence[Photo]) -> str:
+    """How many captions of each origin there are, and their weight where it is not 1."""
+    weights: dict[str, set[float]] = {}
+    for photo in photos:
+        for caption in photo.captions:
+            weights.setdefault(caption.origin, set()).add(caption.weight)
+    parts = []
+    for origin, count in count_origins(photos).items():
+        shown = "/".join(f"{weight:g}" for weight in sorted(weights[origin]))
+        parts.append(f"{count} {origin}" + (f" (weight {shown})" if weights[origin] != {1.0} else ""))
+    return ", ".join(parts)
+
+
+def _before(inputs: TrainingInputs, config: dict[str, Any]) -> dict[str, Any]:
+    """Where a run only went on from a pack, how that was trained."""
+    if inputs.start is None or config["settings"]["epochs"]:
+        return {}
+    return {"trained before": read_card(inputs.start).training}
+
+
+def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, learned: dict[str, Any]) -> Card:
+    dataset = inputs.dataset
+    train = inputs.photos("train")
+    return Card(
+        language=inputs.language.code,
+        decoder=decoder.settings,
+        encoder=config["encoder"],
+        pca=config["pca"],
+        tokenizer=config["tokenizer"],
+        data={
+            "name": dataset.name,
+            "splits": dataset.split_source,
+            "caption origin": dataset.caption_origin,
+            "train photos": len(train),
+            "train captions": sum(len(photo.captions) for photo in train),
+            "train captions by origin": _origins(train),
+            "fingerprint": config["dataset"],
+            "views": ", ".join(config["views"]),
+        },
+        terms=[FLICKR8K_TERMS if "Flickr_8k" in dataset.split_source else OTHER_TERMS, *inputs.terms, ENCODER_TERMS],
+        training={
+            **config["settings"],
+            "begins with": config["start"] or "nothing",
+            **_before(inputs, config),
+            "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
+            **learned,
+        },
+        created=datetime.now(UTC).date().isoformat(),
+        versions=config["versions"],
+    )

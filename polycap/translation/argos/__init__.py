@@ -1,0 +1,1 @@
+"""Argos Translate's packages: found, installed, and computed with CTranslate2."""

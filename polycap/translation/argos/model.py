@@ -1,0 +1,173 @@
+"""One Argos package, loaded: its tokenizer, its vocabulary and its CTranslate2 model.
+
+What happens to a sentence's text is Argos' own: its tokenizer, its search (beam 4, length penalty 0.2), its unknown
+words, its prefix and spaces. How sentences are grouped is not: Argos translates one at a time.
+
+Reference: `argostranslate.translate.apply_packaged_translation`, version 1.12.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polycap.errors import TranslationError
+from polycap.machine.extras import missing_package
+from polycap.machine.fork import keep_in_forks, require_same_process
+from polycap.machine.processor import worker_count
+from polycap.translation.argos.archive import TOKENIZERS
+from polycap.translation.argos.packages import InstalledPackage
+from polycap.translation.argos.settings import argos_setting
+
+__all__ = ["ArgosModel", "Step"]
+
+BEAM_SIZE = 4  # Argos' default
+LENGTH_PENALTY = 0.2
+MOST_TOKENS = 200
+"""Of a sentence. Argos' models fail at 256, and with one such sentence the whole batch; a caption has about fifteen."""
+BATCH_TOKENS = 128  # some nine captions: beams of more fall out of the processor's cache, and are 1.3 times as slow
+COMPUTE_TYPE_VARIABLE = "ARGOS_COMPUTE_TYPE"
+COMPUTE_TYPE = "int8"  # what Argos' packages are stored in; CTranslate2's `auto` has given garbage
+_AGAIN = "delete that folder and install the package again"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One package's answer to one sentence, or what several in a row add up to.
+
+    Attributes:
+        text: the translation.
+        log_probability: of all tokens together, nats.
+        tokens: how many there are, the end of the sentence among them.
+        unknown: how many of the source's tokens the model does not know.
+    """
+
+    text: str
+    log_probability: float = 0.0
+    tokens: int = 0
+    unknown: int = 0
+
+
+class ArgosModel:
+    """One package's tokenizer, vocabulary and CTranslate2 model."""
+
+    def __init__(self, package: InstalledPackage) -> None:
+        """Load it.
+
+        Raises:
+            TranslationError: it is broken, or CTranslate2 is not installed.
+        """
+        self._package = package
+        self._prefix = package.facts.target_prefix
+        self._tokenizer = _load_tokenizer(package)
+        self._vocabulary = _source_vocabulary(package.path / "model")
+        self._translator = keep_in_forks(_load_translator(package))
+
+    def translate(self, texts: Sequence[str]) -> list[Step]:
+        """Translate sentences; one of more than `MOST_TOKENS` gets an empty answer, and a warning.
+
+        Raises:
+            TranslationError: CTranslate2 failed.
+            CaptionRuntimeError: this process was forked from one that had loaded CTranslate2.
+        """
+        require_same_process()
+        sentences = [self._tokens(text) for text in texts]
+        try:
+            results = self._translator.translate_batch(
+                sentences,
+                target_prefix=[[self._prefix]] * len(sentences) if self._prefix else None,
+                replace_unknowns=True,
+                max_batch_size=BATCH_TOKENS,  # CTranslate2 sorts the sentences by length, then cuts batches
+                batch_type="tokens",
+                beam_size=BEAM_SIZE,
+                length_penalty=LENGTH_PENALTY,
+                return_scores=True,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise TranslationError(f"{self._package.path}: CTranslate2 failed ({error})") from error
+        return [self._step(tokens, result) for tokens, result in zip(sentences, results, strict=True)]
+
+    def _tokens(self, text: str) -> list[str]:
+        tokens: list[str] = self._tokenizer.encode(text)
+        if len(tokens) <= MOST_TOKENS:
+            return tokens
+        logger.warning(
+            "%.40r… has %d tokens, which is no caption's; at most %d are translated, it is left empty",
+            *(text, len(tokens), MOST_TOKENS),
+        )
+        return []
+
+    def _step(self, source: list[str], result: Any) -> Step:
+        if not source:
+            return Step("")
+        [tokens], [score] = result.hypotheses, result.scores
+        length = len(tokens) + 1  # the end of the sentence counts
+        unknown = sum(token not in self._vocabulary for token in source) if self._vocabulary else 0
+        return Step(self._text(tokens), score * length**LENGTH_PENALTY, length, unknown)
+
+    def _text(self, tokens: list[str]) -> str:
+        text: str = self._tokenizer.decode(tokens)
+        text = text.removeprefix(self._prefix)
+        return text.removeprefix(" ")
+
+
+def _missing(package: str, reason: object) -> TranslationError:
+    return TranslationError(missing_package("Argos", package, "translate", f"not to be had ({reason})"))
+
+
+def _load_tokenizer(package: InstalledPackage) -> Any:
+    """Argos' own tokenizer for what the package has: SentencePiece, or Moses' words in byte pairs."""
+    try:
+        from argostranslate.tokenizer import BPETokenizer, SentencePieceTokenizer
+    except ImportError as error:
+        raise TranslationError(_missing("argos-translate-lt", error)) from error
+    sentencepiece, bpe = (package.path / name for name in TOKENIZERS)
+    tokenizer = SentencePieceTokenizer(sentencepiece) if sentencepiece.is_file() else BPETokenizer(bpe, *package.pair)
+    try:
+        tokenizer.encode("a")  # it loads on first use
+    except Exception as error:  # what a broken file does to three libraries is not limited to OSError
+        raise TranslationError(f"{package.path}: its tokenizer can't be loaded ({error}); {_AGAIN}") from error
+    return tokenizer
+
+
+def _load_translator(package: InstalledPackage) -> Any:
+    require_same_process()
+    try:
+        import ctranslate2
+    except ImportError as error:
+        raise TranslationError(_missing("ctranslate2", error)) from error
+    chosen = argos_setting(COMPUTE_TYPE_VARIABLE) or COMPUTE_TYPE
+    known = sorted(ctranslate2.get_supported_compute_types("cpu"))
+    if chosen not in ("auto", *known):
+        raise TranslationError(
+            f"{COMPUTE_TYPE_VARIABLE}: this processor can't compute in {chosen!r}; choose of {', '.join(known)}"
+        )
+    try:
+        return ctranslate2.Translator(
+            str(package.path / "model"),
+            device="cpu",
+            compute_type="default"
+            if chosen == "auto"
+            else chosen,  # Argos says auto for what CTranslate2 calls default
+            inter_threads=worker_count(),  # a batch a core: measured 1.2 times as fast as all cores on one batch
+            intra_threads=1,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise TranslationError(f"{package.path}: its model can't be loaded ({error}); {_AGAIN}") from error
+
+
+def _source_vocabulary(folder: Path) -> frozenset[str]:
+    """The tokens that a CTranslate2 model knows on its source side; empty if its file is of another kind."""
+    for name in ("shared_vocabulary", "source_vocabulary"):
+        try:
+            if (folder / f"{name}.json").is_file():
+                return frozenset(map(str, json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))))
+            if (folder / f"{name}.txt").is_file():
+                return frozenset((folder / f"{name}.txt").read_text(encoding="utf-8").split("\n"))
+        except (OSError, ValueError, TypeError) as error:
+            logger.warning("%s: can't be read (%s); unknown words are not counted", folder / name, error)
+    return frozenset()

@@ -1,0 +1,211 @@
+"""The packages of Argos Translate on this machine: found, installed from a file, downloaded from Argos' index.
+
+They lie where Argos keeps its own, so that what the user has installed with Argos is found here, and the reverse.
+polycap looks itself: importing `argostranslate.package` makes folders in the user's home, and one broken package there
+hides all others. A package that polycap installed says in its `polycap.json` which archive it came from.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from polycap.errors import DownloadError, PolycapError, TranslationError
+from polycap.files import cache_place, make_folder, read_json, sha256_file, write_json
+from polycap.files.download import download
+from polycap.files.locks import waiting
+from polycap.files.staging import put_in_place, staging
+from polycap.translation.argos.archive import METADATA, TOKENIZERS, PackageFacts, read_facts, unpack, version_key
+from polycap.translation.argos.index import ArgosPackage, index_source, read_index
+from polycap.translation.argos.settings import PACKAGES_VARIABLE, packages_folder
+
+__all__ = ["InstalledPackage", "install_file", "install_pair", "installed_packages", "read_package_index"]
+
+RECORD = "polycap.json"
+# Argos reads every folder beside its packages and fails on one without metadata; a type that it doesn't know it skips.
+_STAGING = ".polycap-unfinished"
+_NO_PACKAGE = {"type": "unfinished"}
+_LOCK = ".polycap.lock"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class InstalledPackage:
+    """A package that is there.
+
+    Attributes:
+        facts: what it translates, and its version.
+        path: its folder.
+        sha256: that of the archive it was installed from; empty if Argos installed it.
+    """
+
+    facts: PackageFacts
+    path: Path
+    sha256: str = ""
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Source and target, Argos' codes."""
+        return self.facts.source, self.facts.target
+
+
+def installed_packages() -> list[InstalledPackage]:
+    """The newest package of each pair, sorted by source and target. A broken one is left out, with a warning."""
+    newest: dict[tuple[str, str], InstalledPackage] = {}
+    for path in _package_folders():
+        try:
+            package = _read_package(path)
+        except TranslationError as error:
+            logger.warning("%s", error)
+            continue
+        other = newest.get(package.pair)
+        if other is None or version_key(other.facts.version) < version_key(package.facts.version):
+            newest[package.pair] = package
+    return [newest[pair] for pair in sorted(newest)]
+
+
+def install_file(path: Path) -> InstalledPackage:
+    """Install an `.argosmodel` file: the whole package at once or nothing of it, also after `kill -9`.
+
+    Raises:
+        TranslationError: the file is no package, is not safe to unpack, or the folder can't be written.
+    """
+    return _install(path, link="", expected=None)
+
+
+def install_pair(source: str, target: str, *, progress: bool = True) -> InstalledPackage:
+    """Download the package of a pair from Argos' index and install it; if one is installed, that one is returned.
+
+    A download that was killed goes on where it stopped.
+
+    Args:
+        source, target: Argos' own codes.
+        progress: draw a bar on stderr, when that is a terminal.
+
+    Raises:
+        DownloadError: the index or the package can't be had.
+        TranslationError: the index has no such package, or what it has is none.
+    """
+    for installed in installed_packages():
+        if installed.pair == (source, target):
+            return installed
+    package = _find(source, target)
+    facts = PackageFacts(package.from_code, package.to_code, package.version)
+    archive = cache_place("downloads") / f"{facts.folder}.argosmodel"
+    link = _download(package, archive, progress)
+    try:
+        return _install(archive, link=link, expected=(source, target))
+    finally:
+        archive.unlink(missing_ok=True)  # installed, or of no use
+
+
+def read_package_index() -> list[ArgosPackage]:
+    """The packages of Argos' index whose codes and versions are such.
+
+    Raises:
+        DownloadError: it can't be had, with what to do instead.
+    """
+    try:
+        packages = read_index()
+    except PolycapError as error:
+        raise DownloadError(
+            f"{error}; check the connection, or ARGOS_PACKAGE_INDEX; `--package FILE.argosmodel` installs a file"
+        ) from error
+    return [package for package in packages if _is_sound(package)]
+
+
+def _package_folders() -> list[Path]:
+    try:
+        folder = packages_folder()
+    except PolycapError:  # no home folder: no packages
+        return []
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise TranslationError(
+            f"{folder}: Argos' packages can't be looked for here ({error.strerror}); "
+            f"set {PACKAGES_VARIABLE} to a folder"
+        ) from error
+
+
+def _read_package(path: Path) -> InstalledPackage:
+    metadata = path / METADATA
+    try:
+        facts = read_facts(metadata.read_bytes(), str(metadata))
+    except OSError as error:
+        raise TranslationError(f"{metadata}: can't be read ({error.strerror}); delete that folder") from error
+    if not (path / "model").is_dir() or not any((path / name).is_file() for name in TOKENIZERS):
+        raise TranslationError(f"{path}: this Argos package lacks its model; delete the folder and install it again")
+    record = read_json(path / RECORD, TranslationError) if (path / RECORD).is_file() else {}
+    return InstalledPackage(facts, path, str(record.get("sha256", "")))
+
+
+def _is_sound(package: ArgosPackage) -> bool:
+    """Whether its codes and version may be part of a file's name."""
+    try:
+        values = {"from_code": package.from_code, "to_code": package.to_code, "package_version": package.version}
+        read_facts(json.dumps(values), "")
+    except TranslationError:
+        return False
+    return True
+
+
+def _find(source: str, target: str) -> ArgosPackage:
+    index = read_package_index()
+    found = [package for package in index if (package.from_code, package.to_code) == (source, target)]
+    if not found:
+        targets = sorted({package.to_code for package in index if package.from_code == source})
+        raise TranslationError(
+            f"{index_source()}: has no Argos package {source}→{target}; from {source} it has "
+            f"{', '.join(targets) or 'none'}; install a file with `--package FILE.argosmodel`"
+        )
+    return max(found, key=lambda package: version_key(package.version))
+
+
+def _download(package: ArgosPackage, archive: Path, progress: bool) -> str:
+    """Download from the first link that works, and return that link."""
+    reasons = []
+    for link in package.links:
+        if link.startswith(("http://", "https://")):  # the index has ipfs links, too
+            try:
+                download(link, archive, progress=progress)
+            except DownloadError as error:
+                reasons.append(str(error))
+            else:
+                return link
+    raise DownloadError(
+        "; ".join(reasons or [f"{index_source()}: has no link to {package.from_code}→{package.to_code}"])
+        + "; or install a file with `--package FILE.argosmodel`"
+    )
+
+
+def _install(archive: Path, *, link: str, expected: tuple[str, str] | None) -> InstalledPackage:
+    try:
+        folder = make_folder(packages_folder())
+        with waiting(folder / _LOCK), staging(folder / _STAGING, (METADATA, _NO_PACKAGE)) as prepared:
+            facts = unpack(archive, prepared / "new")
+            if expected not in (None, (facts.source, facts.target)):
+                raise TranslationError(f"{link}: holds {facts.identity}, not what the index says; tell Argos")
+            record = {"package": facts.identity, "archive": archive.name, "sha256": sha256_file(archive), "link": link}
+            write_json(prepared / "new" / RECORD, record)
+            final = folder / facts.folder
+            put_in_place(prepared, prepared / "new", final)
+    except OSError as error:
+        raise TranslationError(f"{folder}: can't be written ({error}); set {PACKAGES_VARIABLE} to another") from error
+    except TranslationError:
+        raise
+    except PolycapError as error:  # the folder
+        raise TranslationError(f"{error}; {PACKAGES_VARIABLE} names it") from error
+    _warn_if_older(facts)
+    return _read_package(final)
+
+
+def _warn_if_older(facts: PackageFacts) -> None:
+    for package in installed_packages():
+        if package.pair == (facts.source, facts.target) and package.facts.version != facts.version:
+            logger.warning(
+                "%s is installed, too, and newer; delete %s to use yours", package.facts.identity, package.path
+            )

@@ -1,0 +1,165 @@
+"""Known failures, looked for: made-up captions whose failures can be counted by hand."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polycap.errors import EvaluationError
+from polycap.evaluation.failures import look_for_failures, look_in_files
+from polycap.language import Language, available_languages, load_language, read_language
+from polycap.metrics import score_captions, write_score_files
+from polycap.pack.card_failures import failures_text
+from polycap.text.script import has_spaces
+
+TOML = """
+schema = 1
+code = "qaa"
+name = "Tiny"
+native_name = "ynit"
+script = "{script}"
+direction = "ltr"
+"""
+PROBES = """
+[probes]
+counts = ["two both", "three"]
+colours = ["red reds", "blue"]
+men = ["man men", "boy"]
+women = ["woman women"]
+dogs = ["dog dogs"]
+"""
+
+
+def make_language(folder: Path, probes: str = PROBES, script: str = "Latn") -> Language:
+    place = folder / "qaa"
+    place.mkdir()
+    (place / "language.toml").write_text(TOML.format(script=script) + probes, encoding="utf-8")
+    return load_language(place)
+
+
+PHOTOS: Sequence[tuple[str, list[str]]] = (
+    ("Two men run.", ["two women run", "both women run", "a woman and a woman"]),  # women called men
+    ("a red dog", ["a Blue dog", "a red dog", "a dog"]),
+    ("a dog", ["a cat", "the cat", "a reddish cat"]),  # no dog; "reddish" is not "red"
+    ("a woman", ["three women and a man", "three people", "three"]),  # both: nobody is mistaken
+    ("a dog", ["men", "a boy", "a man", "the man"]),
+)
+CAPTIONS, REFERENCES = [caption for caption, _ in PHOTOS], [texts for _, texts in PHOTOS]
+
+
+def test_what_is_counted(tmp_path: Path) -> None:
+    found = look_for_failures(make_language(tmp_path), CAPTIONS, REFERENCES)
+    assert found["photos"] == 5
+    words: dict[str, Any] = found["words"]
+    assert words["counts"] == {"said": 1, "right": 1, "precision": 1.0, "wanted": 2, "found": 1, "recall": 0.5}
+    # red is said by one of three references: right, but not wanted
+    assert words["colours"] == {"said": 1, "right": 1, "precision": 1.0, "wanted": 0, "found": 0, "recall": None}
+    assert words["men"] == {"said": 1, "right": 0, "precision": 0.0, "wanted": 1, "found": 0, "recall": 0.0}
+    assert words["women"] == {"said": 1, "right": 1, "precision": 1.0, "wanted": 1, "found": 0, "recall": 0.0}
+    assert words["dogs"] == {"said": 3, "right": 1, "precision": 0.3333, "wanted": 1, "found": 1, "recall": 1.0}
+    assert found["mistaken"] == {
+        "women_called_men": {"photos": 1, "times": 1},
+        "men_called_women": {"photos": 1, "times": 0},
+    }
+    assert found["most_frequent_caption"] == {"caption": "a dog", "times": 2}
+    assert found["different_captions"] == 4
+    never = found["never_said"]
+    assert never["of"] == len({word.lower() for texts in REFERENCES for text in texts for word in text.split()})
+    assert {"cat", "three", "women"} <= set(never["words"])
+    assert not {"a", "dog", "two", "woman"} & set(never["words"])
+
+
+def test_a_language_without_words(tmp_path: Path) -> None:
+    found = look_for_failures(make_language(tmp_path, ""), CAPTIONS, REFERENCES)
+    assert (found["words"], found["mistaken"]) == ({}, {})
+    assert found["different_captions"] == 4
+    text = failures_text([{"split": "dev", "references_origin": "human", "failures": found}])
+    assert "the language's folder has no `[probes]`" in text
+
+
+def test_words_that_stand_side_by_side(tmp_path: Path) -> None:
+    probes = '[probes]\ndogs = ["狗 犬"]\ncolours = ["红 红色", "黑"]\n'
+    language = make_language(tmp_path, probes, "Hans")
+    found = look_for_failures(language, ["一只黑狗在跑", "红色的球"], [["一只黑色的小犬"], ["一个球"]])
+    assert found["words"]["dogs"]["right"] == 1
+    assert (found["words"]["colours"]["said"], found["words"]["colours"]["right"]) == (2, 1)
+    assert "小" in found["never_said"]["words"]
+    assert "球" not in found["never_said"]["words"]
+
+
+def test_scripts_with_and_without_spaces() -> None:
+    assert [
+        code for code in ("Latn", "Arab", "Kore", "Hang", "Deva", "Hans", "Hant", "Jpan", "Thai") if has_spaces(code)
+    ] == [
+        "Latn",
+        "Arab",
+        "Kore",
+        "Hang",
+        "Deva",
+    ]
+
+
+def test_the_files_of_an_evaluation_say_the_same(tmp_path: Path) -> None:
+    """Though a photo with fewer references than others has one of them twice there."""
+    language = make_language(tmp_path)
+    captions = [language.normalize(caption) for caption in CAPTIONS]
+    references = [[language.normalize(text) for text in texts] for texts in REFERENCES]
+    scores = score_captions(captions, references, tokenizer="13a", references_origin="human", normalized=True)
+    names = [f"{number}.jpg" for number in range(5)]
+    write_score_files(tmp_path / "out", names, captions, references, scores, language="qaa", split="dev")
+    assert look_in_files(language, tmp_path / "out") == look_for_failures(language, captions, references)
+
+
+@pytest.mark.parametrize(("captions", "references"), [([], []), (["a"], [])])
+def test_nothing_to_look_at(captions: list[str], references: list[list[str]], tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="captions for the references of"):
+        look_for_failures(make_language(tmp_path), captions, references)
+
+
+def test_the_card_says_so(tmp_path: Path) -> None:
+    found = look_for_failures(make_language(tmp_path), CAPTIONS, REFERENCES)
+    test, dev = ({"split": s, "references_origin": "human", "failures": found} for s in ("test", "dev"))
+    text = failures_text([test, {**dev, "references_origin": "mt:x"}, dev])
+    assert "captions of 5 photos of the dev split, references: mt:x." in text
+    assert "| dogs | 3 | 1 (33%) | 1 | 1 (100%) |" in text
+    assert "| colours | 1 | 1 (100%) | 0 | 0 |" in text
+    assert "- women called men: 1 (100%) of 1 photos" in text
+    assert "- most frequent caption: “a dog”, 2 (40%)" in text
+    assert "of the test split" in failures_text([test])
+    assert failures_text([{"split": "dev"}]) == "Not looked for yet: `polycap evaluate --record` does."
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("dogs = 1", "probes.dogs: received 1; allowed: a list; an entry has all forms of one word"),
+        ('dogs = ["dog", 1]', "probes.dogs: received ['dog', 1]; allowed: a list"),
+        ('dogs = ["dog", " "]', "probes.dogs: received ['dog', ' ']; allowed: a list"),
+        ('cats = ["cat"]', "probes.cats: received an unknown key; allowed: counts, colours, men, women, dogs"),
+    ],
+)
+def test_a_table_that_is_wrong(table: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "qaa").mkdir()
+    (tmp_path / "qaa" / "language.toml").write_text(f"{TOML.format(script='Latn')}[probes]\n{table}", encoding="utf-8")
+    language, [fault] = read_language(tmp_path / "qaa")
+    assert language is None
+    assert message in str(fault)
+
+
+def test_the_words_of_the_built_in_folders() -> None:
+    """Each is as captions are written, and means one thing."""
+    languages = [entry.language for entry in available_languages() if entry.language]
+    probed = [language for language in languages if language.probes.dogs]
+    assert {language.code for language in probed} >= {"ar", "de", "en", "es", "fr", "pt-BR", "zh"}
+    for language in probed:
+        table: dict[str, tuple[str, ...]] = language.probes.model_dump()
+        assert all(table.values()), language.code
+        # a pair of men may be listed as two; what is a man is no woman, and red is not blue
+        for categories in (["counts"], ["colours"], ["men", "women", "dogs"]):
+            entries = [entry.split() for category in categories for entry in table[category]]
+            forms = [form for entry in entries for form in set(entry)]
+            assert sorted(forms) == sorted(set(forms)), (language.code, categories)
+            assert [form for form in forms if language.normalize(form) != form] == [], language.code
+            assert [form for form in forms if re.search(r"[^\w'-]", form)] == [], language.code

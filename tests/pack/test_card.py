@@ -1,0 +1,84 @@
+"""Tests of polycap/pack/card.py."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from packs import Parts
+from polycap.errors import PackError
+from polycap.metrics import score_captions
+from polycap.pack.pack import load_pack
+from polycap.pack.record import record_scores
+
+pytest_plugins = ["tiny_fixtures"]
+
+SCORES: dict[str, Any] = {
+    "language": "qaa",
+    "split": "test",
+    "photos": 2,
+    "references_per_photo": 5,
+    "references_origin": "human",
+    "bleu1": 61.25,
+    "bleu2": 42.5,
+    "bleu3": 29.0,
+    "bleu4": 20.04,
+    "chrf": 40.0,
+    "signature": "BLEU|nrefs:5 + chrF2++|nrefs:5 + text:lc-nopunct|refs:human",
+}
+
+
+def test_the_card_for_people(saved: Path, parts: Parts) -> None:
+    text = (saved / "CARD.md").read_text(encoding="utf-8")
+    assert text.startswith("# polycap pack: qaa\n")
+    parts_named = ("made up: use it as you like", "- name: twelve photos", "- encoder: tiny", "2020-02-02")
+    for expected in (*parts_named, f"`{parts.decoder.settings.kind}`", parts.tokenizer.identity, "None recorded yet"):
+        assert expected in text
+
+
+def test_scores_are_recorded_and_replaced(pack: Path) -> None:
+    before = load_pack(pack)
+    record_scores(pack, SCORES)
+    record_scores(pack, {**SCORES, "split": "dev", "bleu4": 19.0})
+    record_scores(pack, {**SCORES, "references_origin": "mt:x", "signature": "BLEU + text:lc-nopunct|refs:mt:x"})
+    record_scores(pack, {**SCORES, "signature": "BLEU + text:raw|refs:human", "bleu4": 11.0})
+    record_scores(pack, {**SCORES, "bleu4": 21.17, "signature": SCORES["signature"].replace("nrefs:5", "nrefs:var")})
+    card = load_pack(pack).card
+    assert card.model_copy(update={"scores": []}) == before.card
+    found = [(row["split"], row["references_origin"], row["bleu4"]) for row in card.scores]
+    assert found == [
+        ("dev", "human", 19.0),
+        ("test", "mt:x", 20.04),
+        ("test", "human", 11.0),  # raw text is another subject
+        ("test", "human", 21.17),
+    ]
+    text = (pack / "CARD.md").read_text(encoding="utf-8")
+    assert "| test | human | 2 | 61.2 | 42.5 | 29.0 | 21.2 | 40.0 | – | – |" in text
+    assert "nrefs:var" in text
+    assert "20.0 |" in text  # the machine-translated references' row
+    assert "None recorded" not in text
+
+
+def test_the_card_has_intervals_people_and_diversity(pack: Path) -> None:
+    """And none of the histograms."""
+    scores = score_captions(
+        ["a red circle on white"] * 2,
+        [["a red circle", "a circle on white"]] * 2,
+        tokenizer="13a",
+        references_origin="human",
+        normalized=True,
+    )
+    record_scores(pack, scores.to_json(language="qaa", split="dev"))
+    [row] = load_pack(pack).card.scores
+    assert "lengths" not in row
+    assert row["human_agreement"]["references_per_photo"] == 1
+    assert row["diversity"]["distinct"] == 1
+    text = (pack / "CARD.md").read_text(encoding="utf-8")
+    assert f"| dev | human | 2 | {scores.bleu1:.1f} ± 0.0 |" in text
+    assert "| people's own captions, against 1 | human | 2 |" in text
+    assert "1 of 2 captions are different" in text
+
+
+def test_scores_of_no_pack(tmp_path: Path) -> None:
+    with pytest.raises(PackError, match="no trained pack here"):
+        record_scores(tmp_path, SCORES)

@@ -1,0 +1,279 @@
+"""Packs: what is saved is what is loaded, and nothing that is broken or foreign gets through."""
+
+import json
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from packs import GRID, Parts, make_parts
+from polycap.decoder.base import Decoder
+from polycap.decoder.kinds import build_decoder
+from polycap.decoder.merge import MergeDecoder
+from polycap.decoder.search import Search
+from polycap.decoder.settings import DecoderSettings
+from polycap.decoder.shapes import weight_shapes
+from polycap.decoder.weights import named_weights
+from polycap.errors import PackError
+from polycap.files import sha256_file
+from polycap.language.settings import DecodingSettings
+from polycap.machine.backend import keras
+from polycap.pack.card import read_card
+from polycap.pack.pack import Pack, load_pack, save_pack
+from polycap.text.settings import TokenizerSettings
+from polycap.text.tokenizer import Tokenizer
+from tiny import CELLS, CHANNELS, KINDS, change_json, decoder_settings, make_card, make_decoder, make_features
+
+pytest_plugins = ["tiny_fixtures"]
+
+
+def found(decoder: Decoder, features: Any) -> Any:
+    search = Search(decoder, DecodingSettings(beam_width=3, max_length=8))
+    return search.find(features)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_saved_is_what_is_loaded(kind: str, tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
+    parts = make_parts(kind, tiny_tokenizer)
+    card = parts.save(tmp_path / "deep" / "pack")
+    pack = load_pack(tmp_path / "deep" / "pack")
+    assert pack.card == card == read_card(pack.folder)
+    assert pack.tokenizer.identity == parts.tokenizer.identity
+    assert pack.pca is not None
+    assert pack.pca.identity == parts.pca.identity
+    grid = make_features(4, channels=GRID)
+    np.testing.assert_array_equal(pack.pca(grid), parts.pca(grid))
+    rounded = build_decoder(parts.decoder.settings)
+    for name, variable in named_weights(rounded).items():
+        variable.assign(parts.weights[name].astype(np.float16))
+    before, after = found(rounded, parts.pca(grid)), found(pack.decoder, pack.pca(grid))
+    np.testing.assert_array_equal(after.token_ids, before.token_ids)
+    np.testing.assert_array_equal(after.scores, before.scores)
+    assert len({tuple(ids) for ids in before.token_ids[:, 0].tolist()}) > 1  # captions that depend on the photo
+
+
+def test_a_pack_without_a_pca(tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
+    decoder = make_decoder(KINDS[0], vocab_size=tiny_tokenizer.vocab_size)
+    save_pack(tmp_path, make_card(decoder, tiny_tokenizer), named_weights(decoder), tiny_tokenizer, None)
+    assert load_pack(tmp_path).pca is None
+    assert not (tmp_path / "pca.safetensors").exists()
+    assert "- PCA: none" in (tmp_path / "CARD.md").read_text(encoding="utf-8")
+
+
+def test_the_files(saved: Path, parts: Parts) -> None:
+    names = {"decoder.safetensors", "pca.safetensors", "tokenizer.model", "card.json", "CARD.md"}
+    assert {path.name for path in saved.iterdir()} == names
+    tensors = load_file(saved / "decoder.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(np.float16)}
+    card = json.loads((saved / "card.json").read_text(encoding="utf-8"))
+    assert card["schema"] == 1
+    assert set(card["files"]) == names - {"card.json", "CARD.md"}
+    for name, entry in card["files"].items():
+        assert entry == {"size": (saved / name).stat().st_size, "sha256": sha256_file(saved / name)}
+    assert card["decoder"] == parts.decoder.settings.model_dump()
+
+
+def test_another_encoder_is_refused(saved: Path) -> None:
+    pack = load_pack(saved)
+    pack.require_encoder(["another", "tiny"])
+    with pytest.raises(PackError, match="trained for encoder tiny, but the encoder at hand is another"):
+        pack.require_encoder(["another", "third"])
+
+
+def test_a_pack_reads_the_first_channels(saved: Path, tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """An encoder that gives more than the one that it was trained with is one of its kind."""
+    decoder = make_decoder(KINDS[0], vocab_size=tiny_tokenizer.vocab_size)
+    save_pack(tmp_path, make_card(decoder, tiny_tokenizer), named_weights(decoder), tiny_tokenizer, None)
+    for pack in (load_pack(saved), load_pack(tmp_path)):
+        channels = pack.pca.channels if pack.pca else CHANNELS
+        grid = make_features(2, channels=channels + 5)
+        pack.require_grid(CELLS, channels + 5)
+        np.testing.assert_array_equal(pack.reduce(grid), pack.reduce(grid[..., :channels]))
+        assert pack.reduce(grid).shape == (2, CELLS, pack.card.decoder.channels)
+        with pytest.raises(PackError, match=f"reads {CELLS} cells of {channels} channels; the encoder gives"):
+            pack.require_grid(CELLS, channels - 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_shapes_are_those_that_keras_makes(kind: str) -> None:
+    """Each size another number, so that none can stand for another."""
+    settings = decoder_settings(kind, vocab_size=23, cells=5, channels=7, units=11, embedding=13)
+    made = {name: tuple(variable.shape) for name, variable in named_weights(build_decoder(settings)).items()}
+    assert weight_shapes(settings) == made
+
+
+def test_the_shapes_are_those_of_the_shipped_packs() -> None:
+    folders = [path.parent for path in (Path(__file__).parent.parent.parent / "languages").glob("*/pack/card.json")]
+    assert len(folders) >= 7
+    for folder in folders:
+        shapes = {name: tensor.shape for name, tensor in load_file(folder / "decoder.safetensors").items()}
+        assert weight_shapes(read_card(folder).decoder) == shapes
+
+
+# --- what is broken ---
+
+
+def rewrite(pack: Path, name: str, content: bytes) -> None:
+    """Replace a file and make the card agree, as an attacker or a careless person would."""
+    (pack / name).write_bytes(content)
+    card = json.loads((pack / "card.json").read_text(encoding="utf-8"))
+    entry = {"size": len(content), "sha256": sha256_file(pack / name)}
+    change_json(pack / "card.json", files={**card["files"], name: entry})
+
+
+def truncate(name: str) -> Callable[[Path], None]:
+    return lambda pack: os.truncate(pack / name, (pack / name).stat().st_size - 7)
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda pack: (pack / name).unlink()
+
+
+def flip(name: str) -> Callable[[Path], None]:
+    def break_it(pack: Path) -> None:
+        content = bytearray((pack / name).read_bytes())
+        content[-5] ^= 1
+        (pack / name).write_bytes(content)
+
+    return break_it
+
+
+def change(**values: Any) -> Callable[[Path], None]:
+    return lambda pack: change_json(pack / "card.json", **values)
+
+
+def write_card(content: bytes) -> Callable[[Path], None]:
+    def break_it(pack: Path) -> None:
+        (pack / "card.json").write_bytes(content)
+
+    return break_it
+
+
+def decoder_of_other_sizes(pack: Path) -> None:
+    card = json.loads((pack / "card.json").read_text(encoding="utf-8"))
+    change_json(pack / "card.json", decoder={**card["decoder"], "units": 17})
+
+
+def tensor_missing(pack: Path) -> None:
+    tensors = load_file(pack / "decoder.safetensors")
+    tensors.popitem()
+    save_file(tensors, pack / "other")
+    rewrite(pack, "decoder.safetensors", (pack / "other").read_bytes())
+
+
+def another_tokenizer(pack: Path) -> None:
+    texts = ["some other text", "with other words"]
+    rewrite(pack, "tokenizer.model", Tokenizer.train(texts, TokenizerSettings(vocab_size=24)).to_bytes())
+
+
+def file_not_named(name: str) -> Callable[[Path], None]:
+    def break_it(pack: Path) -> None:
+        card = json.loads((pack / "card.json").read_text(encoding="utf-8"))
+        del card["files"][name]
+        change_json(pack / "card.json", files=card["files"])
+        (pack / name).unlink()
+
+    return break_it
+
+
+FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no card": (remove("card.json"), "no trained pack here"),
+    "no decoder": (remove("decoder.safetensors"), "decoder.safetensors: is missing"),
+    "no tokenizer": (remove("tokenizer.model"), "tokenizer.model: is missing"),
+    "no PCA": (remove("pca.safetensors"), "pca.safetensors: is missing"),
+    "decoder truncated": (truncate("decoder.safetensors"), "bytes long; its card says"),
+    "tokenizer truncated": (truncate("tokenizer.model"), "bytes long; its card says"),
+    "PCA truncated": (truncate("pca.safetensors"), "bytes long; its card says"),
+    "decoder changed": (flip("decoder.safetensors"), "its bytes are not those"),
+    "tokenizer changed": (flip("tokenizer.model"), "its bytes are not those"),
+    "card truncated": (truncate("card.json"), "card.json: is not JSON"),
+    "card empty": (write_card(b""), "card.json: is not JSON"),
+    "card not text": (write_card(b"\xff\xfe\x00"), "card.json: is not JSON"),
+    "card a list": (write_card(b"[]"), "expected a JSON object"),
+    "card without keys": (write_card(b'{"schema": 1}'), "card.json:language: "),
+    "unknown key": (change(surprise=1), "card.json:surprise: "),
+    "later schema": (change(schema=2), "schema 2; this polycap reads 1: update polycap"),
+    "later schema, other keys": (change(schema=2, surprise=1), "schema 2; this polycap reads 1: update polycap"),
+    "unknown decoder": (change(decoder={"kind": "other", "vocab_size": 9}), "card.json:decoder.kind: "),
+    "decoder of other sizes": (decoder_of_other_sizes, "its tensors are not those of the decoder"),
+    "a tensor missing": (tensor_missing, "its tensors are not those of the decoder"),
+    "no safetensors": (lambda pack: rewrite(pack, "decoder.safetensors", b"x" * 99), "decoder.safetensors: is broken"),
+    "no SentencePiece": (lambda pack: rewrite(pack, "tokenizer.model", b"x" * 99), "no SentencePiece model"),
+    "no PCA inside": (lambda pack: rewrite(pack, "pca.safetensors", b"x" * 99), "is no PCA"),
+    "another tokenizer": (another_tokenizer, "is not the one that card.json names"),
+    "another PCA": (change(pca="0123456789abcdef"), "is not the one that card.json names"),
+    "PCA not named": (file_not_named("pca.safetensors"), "is not the one that card.json names"),
+    "decoder not named": (file_not_named("decoder.safetensors"), "decoder.safetensors"),
+    "tokenizer not named": (file_not_named("tokenizer.model"), "tokenizer.model"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_pack_is_refused_with_one_line(fault: str, pack: Path) -> None:
+    break_it, message = FAULTS[fault]
+    break_it(pack)
+    with pytest.raises(PackError) as caught:
+        load_pack(pack)
+    assert message in str(caught.value)
+    assert str(pack) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pack_that_is_half_written_is_none(pack: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed `save_pack` over an older pack must not leave a mixture that loads."""
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tokenizer, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        parts.save(pack)
+    with pytest.raises(PackError, match="no trained pack here"):
+        load_pack(pack)
+
+
+class Bomb:
+    """Runs when it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return exec, ("raise SystemExit('unpickled')",)
+
+
+@pytest.mark.parametrize("name", ["decoder.safetensors", "pca.safetensors", "tokenizer.model"])
+def test_nothing_in_a_pack_is_executed(name: str, pack: Path) -> None:
+    for other in ("hooks.py", "__init__.py", "decoder.py", "sitecustomize.py"):
+        (pack / other).write_text("raise SystemExit('executed')")
+    assert isinstance(load_pack(pack), Pack)
+    rewrite(pack, name, pickle.dumps([Bomb()] * 3))
+    with pytest.raises(PackError):
+        load_pack(pack)
+
+
+def test_a_decoder_that_changed_since_is_refused(pack: Path) -> None:
+    loaded = load_pack(pack)
+    tensor_missing(pack)
+    with pytest.raises(PackError, match="its tensors are not those of the decoder"):
+        _ = loaded.decoder
+
+
+class Twins(MergeDecoder):
+    """A kind whose author forgot to name a layer."""
+
+    def __init__(self, settings: DecoderSettings) -> None:
+        super().__init__(settings)
+        self.twin = keras.layers.Dense(settings.units, name="hidden")
+
+    def logits(self, outputs: Any, training: bool = False, types: Any = None) -> Any:
+        return super().logits(self.twin(outputs), training, types)
+
+
+def test_weights_that_share_a_name_are_refused() -> None:
+    decoder = Twins(decoder_settings("merge"))
+    decoder.build_weights()
+    with pytest.raises(PackError, match="share a name"):
+        named_weights(decoder)

@@ -1,0 +1,113 @@
+"""Tests of polycap/pipeline/stages/features.py."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from builds import ROOT, STAGES, Place, ran
+from polycap.encoder.identity import PREPROCESSING, encoder_identity, expected_identity
+from polycap.encoder.weights import PUBLISHED
+from polycap.errors import PolycapError
+from polycap.files.hashes import HashCache
+from polycap.pack.card import read_card
+from tiny import CODE, OTHER_CODE
+
+pytest_plugins = ["tiny_fixtures"]
+
+
+# --- the encoder's identity, and hashes of files ---
+
+
+def test_the_identity_is_known_without_the_network(
+    encoder: Any, encoder_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert expected_identity(encoder_weights) == expected_identity() == encoder.identity
+    monkeypatch.delenv("POLYCAP_XCEPTION_WEIGHTS")
+    assert expected_identity() == encoder_identity(PUBLISHED)  # what a download will bring
+    card = json.loads((ROOT / "languages" / "en" / "pack" / "card.json").read_text(encoding="utf-8"))
+    assert card["encoder"] in encoder_identity(PUBLISHED)
+    monkeypatch.setitem(PREPROCESSING, "aspect", "cut")
+    assert card["encoder"] not in encoder_identity(PUBLISHED)
+    other = tmp_path / "weights.h5"
+    other.write_bytes(b"one")
+    with pytest.raises(PolycapError, match="can't be read as Xception's weights"):
+        expected_identity(other)
+    with pytest.raises(PolycapError, match="no such file"):
+        expected_identity(tmp_path / "missing.h5")
+
+
+def test_hashes_are_remembered(tmp_path: Path) -> None:
+    file, kept = tmp_path / "file", tmp_path / "hashes.json"
+    file.write_text("one")
+    asked: list[Path] = []
+
+    def compute(path: Path) -> str:
+        asked.append(path)
+        return path.read_text()
+
+    cache = HashCache(kept)
+    assert [cache.get(file, "text", compute) for _ in range(2)] == ["one", "one"]
+    assert len(asked) == 1
+    assert not kept.exists()
+    cache.save()
+    assert HashCache(kept).get(file, "text", compute) == "one"
+    assert len(asked) == 1
+    assert len(HashCache(kept).get(file)) == 64  # another kind
+    file.write_text("two")
+    os.utime(file, ns=(0, np.int64(12345).item()))
+    assert HashCache(kept).get(file, "text", compute) == "two"
+    file.unlink()
+    assert HashCache(kept).get(file, "text", compute) == "unreadable"
+    kept.write_text("[")
+    assert HashCache(kept).get(tmp_path / "none") == "unreadable"
+
+
+def test_photos_that_can_not_be_read(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """They are told of and left out, as everywhere."""
+    (place.data / "Images" / "p02.jpg").write_text("not a photo")
+    found = place.first("--no-mirrored")
+    assert ran(found) == STAGES
+    assert "p02.jpg: left out: " in caplog.text
+    assert read_card(place.pack()).data["train photos"] == 7
+    assert ran(place.build()) == []
+
+
+def test_a_view_more(place: Place) -> None:
+    """Two languages may differ in the mirrored view without undoing each other's features."""
+    assert ran(place.first("--no-mirrored")) == STAGES
+    assert ran(place.first("--mirrored", code=OTHER_CODE)) == STAGES
+    assert ran(place.build()) == []
+    assert ran(place.build(code=OTHER_CODE)) == []
+    assert read_card(place.pack()).data["views"] == "plain"
+    assert read_card(place.pack(OTHER_CODE)).data["views"] == "plain, mirrored"
+
+
+# --- beginning with another language's decoder ---
+
+
+def test_a_build_begins_with_another_language(built: Place) -> None:
+    """The train stage knows by which pack; what can't be begun with is told before anything is done."""
+    assert "train" in ran(built.first(f"--start={CODE}", code=OTHER_CODE))
+    [run] = (built.work / OTHER_CODE).glob("run-*/config.json")
+    decoder = json.loads((built.pack() / "card.json").read_text(encoding="utf-8"))["files"]["decoder.safetensors"]
+    assert json.loads(run.read_text(encoding="utf-8"))["start"] == decoder["sha256"]
+    assert ran(built.build(code=OTHER_CODE)) == []  # kept
+    assert "start" in built.plan("--start=", code=OTHER_CODE)["train"]
+    told = "can't begin with what it will have become"
+    assert told in built.build(f"--start={OTHER_CODE}", "--dry-run", code=OTHER_CODE).err
+    shutil.rmtree(built.pack())
+    assert "has no pack: build that first" in built.build("--dry-run", code=OTHER_CODE).err
+
+
+def test_features_are_reduced_by_the_pca_of_what_a_build_begins_with(built: Place) -> None:
+    """Elsewhere than where that was built: other photos would have another PCA, and training would refuse."""
+    shutil.rmtree(built.work / "features")
+    assert "train" in ran(built.first(f"--start={CODE}", code=OTHER_CODE))
+    assert read_card(built.pack(OTHER_CODE)).pca == read_card(built.pack()).pca
+    assert ran(built.build(code=OTHER_CODE)) == []
+    assert built.plan("--start=", code=OTHER_CODE)["features"] == "changed: PCA"

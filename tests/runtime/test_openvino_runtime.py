@@ -1,0 +1,346 @@
+"""Runtimes: what OpenVINO computes is what Keras computes, without TensorFlow; and what happens without OpenVINO."""
+
+import inspect
+import os
+import py_compile
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polycap.captioning.captioner import Captioner
+from polycap.dataset import load_dataset
+from polycap.decoder.search import Search
+from polycap.decoder.weights import named_weights
+from polycap.encoder.pca import FeaturePCA
+from polycap.errors import CaptionRuntimeError, EncoderError, PackError
+from polycap.features.store import FeatureStore
+from polycap.language.settings import DecodingSettings
+from polycap.pack.pack import Pack, load_pack, save_pack
+from polycap.photos.load import load_photo
+from polycap.runtime import trace
+from polycap.runtime.bytecode import module_digest
+from polycap.runtime.choose import open_runtime
+from polycap.runtime.graphs import DECIDING
+from polycap.runtime.keras_runtime import KerasRuntime
+from polycap.runtime.openvino_runtime import OpenVINORuntime
+from polycap.runtime.precision import FPMATH
+from polycap.text.tokenizer import Tokenizer
+from tiny import CODE, World, make_card, make_decoder, make_features
+
+pytest_plugins = ["tiny_fixtures"]
+
+
+def make_pack(folder: Path, kind: str, tokenizer: Tokenizer) -> Pack:
+    decoder = make_decoder(kind, seed=4, vocab_size=tokenizer.vocab_size)
+    weights = {name: np.asarray(value) for name, value in named_weights(decoder).items()}
+    save_pack(folder, make_card(decoder, tokenizer), weights, tokenizer, None)
+    return load_pack(folder)
+
+
+SEARCHES = {
+    "attention": DecodingSettings(beam_width=4, min_length=1, max_length=12, no_repeat_ngram=2),
+    "merge": DecodingSettings(beam_width=1, min_length=0, max_length=7, length_penalty=0.0, no_repeat_ngram=0),
+}
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("kind", SEARCHES)
+def test_search_finds_what_keras_finds(kind: str, tmp_path: Path, tiny_tokenizer: Tokenizer) -> None:
+    pack, settings = make_pack(tmp_path, kind, tiny_tokenizer), SEARCHES[kind]
+    search = OpenVINORuntime().search(pack, settings)
+    for photos in (5, 1, 2):  # one graph for batches of any size
+        features = make_features(photos, seed=photos)
+        found, expected = search.find(features), Search(pack.decoder, settings).find(features)
+        assert (found.token_ids == expected.token_ids).all()
+        assert found.token_ids.dtype == np.int32
+        np.testing.assert_allclose(found.log_probs, expected.log_probs, rtol=1e-4)
+        np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4)
+    half = make_features(2, seed=2).astype(np.float16)
+    assert (search.find(half).token_ids == search.find(half.astype(np.float32)).token_ids).all()
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_encoder_sees_what_keras_sees(encoder: Any, encoder_weights: Path) -> None:
+    exported = OpenVINORuntime().encoder(encoder_weights)
+    assert (exported.identity, exported.size, exported.cells, exported.blocks) == (
+        encoder.identity,
+        encoder.size,
+        encoder.cells,
+        encoder.blocks,
+    )
+    photos = np.random.default_rng(0).integers(0, 256, (2, 299, 299, 3), dtype=np.uint8)
+    one, other = exported.grid(photos), encoder.grid(photos)
+    assert one.shape == other.shape == (2, 100, 2840)
+    assert one.dtype == other.dtype == np.float16
+    one, other = one.astype(np.float32), other.astype(np.float32)
+    assert exported.precision == encoder.precision == "f32"  # as tiny.py says
+    near = partial(np.testing.assert_allclose, rtol=2**-10, atol=1e-5 * float(np.abs(other).max()))  # another last bit
+    near(one, other)
+    for row in range(2):  # alone, as beside others
+        near(exported.grid(photos[row : row + 1])[0].astype(np.float32), one[row])
+    assert (exported.grid(photos[:, :, ::-1]) != one).any()  # a view, as for mirrored photos
+    if not (runtime := _bfloat16()):
+        return
+    rounded = runtime.encoder(encoder_weights)
+    assert rounded.precision == "bf16"
+    assert 0 < np.linalg.norm(rounded.grid(photos) - one) / np.linalg.norm(one) < 0.05
+
+
+@pytest.mark.parametrize("blocks", [[(30, 8)], [(20, 6), (7, 3), (3, 2)]])
+def test_the_reduction_is_numpy_s(blocks: list[tuple[int, int]]) -> None:
+    generator = np.random.default_rng(0)
+    channels, components = np.sum(blocks, axis=0).tolist()
+    basis = np.zeros((channels, components), dtype=np.float32)
+    top = left = 0
+    for rows, columns in blocks:
+        basis[top : top + rows, left : left + columns] = generator.normal(size=(rows, columns))
+        top, left = top + rows, left + columns
+    pca = FeaturePCA(generator.normal(size=channels).astype(np.float32), basis, 0.9, blocks)
+    reduction = OpenVINORuntime().reduction(pca)
+    for photos in (5, 1):
+        grid = generator.normal(size=(photos, 12, channels + 4)).astype(np.float16)  # the last four are not its own
+        np.testing.assert_allclose(reduction(grid), pca(grid), atol=1e-4)
+    if rounded := _bfloat16():
+        near = rounded.reduction(pca)(grid)
+        assert 0 < np.linalg.norm(near - pca(grid)) / np.linalg.norm(pca(grid)) < 0.01
+
+
+def _bfloat16() -> OpenVINORuntime | None:
+    """None where this CPU has none."""
+    runtime = OpenVINORuntime("bf16")
+    try:
+        runtime.reduction(FeaturePCA(np.zeros(1, np.float32), np.ones((1, 1), np.float32), 1.0))
+    except CaptionRuntimeError:
+        return None
+    return runtime
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None  # importing it fails, as where it is not installed
+from polycap.cli import main
+sys.argv = ["polycap", "caption", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+heavy = {"keras", "h5py", "httpx", "sklearn"} & sys.modules.keys()
+print(sorted(heavy), file=sys.stderr)
+"""
+
+
+def test_captions_without_tensorflow(world: World, cache: Path) -> None:
+    """Not even to make the graphs; and with them, without Keras."""
+    photo = sorted((world.data / "Images").glob("p*.jpg"))[0]
+    expected = Captioner.load(CODE, runtime="keras").caption(photo)
+
+    def caption(**variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(photo), "--language", CODE]
+        return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+
+    for _ in range(2):
+        done = caption()
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{photo}\t{expected[0]}\n"
+        assert done.stderr.splitlines()[-1] == "[]"
+    assert "preparing" not in done.stderr  # the second time
+    assert {path.name.split("-")[0] for path in (cache / "graphs").iterdir()} >= {"encoder", "search"}
+    [*_, fault] = caption(POLYCAP_RUNTIME="keras").stderr.splitlines()
+    assert fault.endswith('runtime keras needs tensorflow, which is not installed: pip install "polycap[train]"')
+
+
+def test_captions_where_no_home_can_be_written(world: World, tmp_path: Path) -> None:
+    """From fresh graphs in a temporary folder, with one notice; nothing is left of it."""
+    photo = sorted((world.data / "Images").glob("p*.jpg"))[0]
+    (tmp_path / "file").touch()
+    (tmp_path / "tmp").mkdir()
+    kept = {name: value for name, value in os.environ.items() if name not in ("POLYCAP_CACHE", "POLYCAP_PACKS")}
+    environment = {
+        **kept,
+        "HOME": str(tmp_path / "file"),
+        "TMPDIR": str(tmp_path / "tmp"),
+        "POLYCAP_RUNTIME": "openvino",
+    }
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "polycap", "caption", str(photo), "--language", CODE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{photo}\t{Captioner.load(CODE, runtime='keras').caption(photo)[0]}\n"
+    assert done.stderr.count("the cache of this process is") == 1
+    assert not list((tmp_path / "tmp").glob("polycap-cache-*"))
+
+
+@pytest.mark.usefixtures("encoder")
+def test_tensorflow_is_told_the_precision_in_time(encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FPMATH, "BF16")
+    with pytest.raises(CaptionRuntimeError, match=f"f32 comes too late, .*; set {FPMATH}=STRICT beforehand"):
+        KerasRuntime("f32").encoder(encoder_weights)
+    monkeypatch.setattr("polycap.encoder.encoder.Encoder.load", lambda _: None)
+    KerasRuntime("bf16").encoder(encoder_weights)
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    KerasRuntime("f32").encoder(encoder_weights)
+    assert os.environ[FPMATH] == "STRICT"
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_cpu_without_bfloat16(encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FPMATH, "BF16")
+    monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32"])
+    monkeypatch.setattr("polycap.runtime.openvino_runtime.RequestPool.open", lambda _: 1)
+    assert OpenVINORuntime().encoder(encoder_weights).precision == "f32"
+    with pytest.raises(CaptionRuntimeError, match="this CPU has no bf16; give --precision f32, or none"):
+        OpenVINORuntime("bf16").encoder(encoder_weights)
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("fast", [False, True])
+def test_bfloat16_where_it_is_faster(fast: bool, encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FPMATH)
+    monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32", "BF16"])
+    monkeypatch.setattr("polycap.runtime.openvino_runtime.RequestPool.open", lambda _: 1)
+    monkeypatch.setattr("polycap.runtime.openvino_runtime.has_fast_bfloat16", lambda: fast)
+    assert OpenVINORuntime().encoder(encoder_weights).precision == ("bf16" if fast else "f32")
+    for precision in ("f32", "bf16"):
+        assert OpenVINORuntime(precision).encoder(encoder_weights).precision == precision
+
+
+@pytest.mark.usefixtures("cache")
+def test_an_interrupt_after_encoders_have_gone(encoder_weights: Path) -> None:
+    """Two Cores of OpenVINO that ended, the elder first, left a signal stack that was gone, and Ctrl-C crashed."""
+    code = (
+        "import gc, signal, sys; from pathlib import Path\n"
+        "from polycap.runtime.openvino_runtime import OpenVINORuntime\n"
+        "two = [OpenVINORuntime('f32').encoder(Path(sys.argv[1])) for _ in range(2)]\n"
+        "while two:\n  two.pop(0); gc.collect()\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it\n"
+        "try:\n  signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n  print('interrupted')\n"
+    )
+    command = [sys.executable, "-c", code, str(encoder_weights)]
+    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
+@pytest.mark.usefixtures("cache")
+def test_features_without_tensorflow(tiny_data: Path, encoder_weights: Path, tmp_path: Path) -> None:
+    """By OpenVINO, as captions are."""
+    script = "import sys\nsys.modules['tensorflow'] = None\nfrom polycap.cli import main\nmain()"
+    command = [sys.executable, "-c", script, "features", str(tiny_data), "--out", str(tmp_path / "f")]
+    command += ["--components", "4", "--no-mirrored", "--encoder-weights", str(encoder_weights)]
+    done = subprocess.run([*command, "--precision", "f32"], env=os.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    store = FeatureStore(tmp_path / "f" / "plain")
+    assert store.precision == "f32"
+    assert len(store.rows(store.names)) == 12
+    encoder = OpenVINORuntime("f32").encoder(encoder_weights)
+    paths = [photo.path for photo in load_dataset(tiny_data).photos]
+    expected = FeaturePCA.load(tmp_path / "f" / "pca.safetensors")(
+        encoder.grid(np.stack([load_photo(path, encoder.size) for path in paths]))
+    )
+    np.testing.assert_allclose(store.features, expected, atol=0.01 * float(np.abs(expected).max()))
+
+
+@pytest.mark.usefixtures("encoder")
+def test_a_score_is_the_reference_s(
+    encoder_weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("POLYCAP_RUNTIME")
+    asked = []
+    monkeypatch.setattr(KerasRuntime, "encoder", lambda *_: asked.append("keras"))
+    monkeypatch.setattr(OpenVINORuntime, "encoder", lambda *_: asked.append("openvino"))
+    open_runtime(reference=True).encoder(encoder_weights)
+    open_runtime().encoder(encoder_weights)
+    assert asked == ["keras", "openvino"]
+    assert caplog.messages == []
+
+
+# --- the cache of graphs ---
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_is_broken_is_told_in_its_own_words(
+    tmp_path: Path, tiny_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYCAP_CACHE", str(tmp_path / "cache"))  # where no graph of this pack is yet
+    pack = make_pack(tmp_path, "merge", tiny_tokenizer)
+    (tmp_path / "decoder.safetensors").write_bytes(b"x")  # after it was loaded and checked
+    with pytest.raises(PackError, match=r"decoder\.safetensors: is 1 bytes long; its card says"):
+        OpenVINORuntime().search(pack, SEARCHES["merge"])
+    broken = tmp_path / "weights.h5"
+    broken.write_bytes(b"x")
+    with pytest.raises(EncoderError, match=r"weights\.h5: can't be read as Xception's weights"):
+        OpenVINORuntime().encoder(broken)
+
+
+SOURCE = '''"""A module."""
+
+
+class A:
+    """A class."""
+
+    x = {"a", "b"} & {1}
+
+
+def f(y):
+    """Two."""
+    return y * 2.0 in {"b", "a"}
+'''
+
+
+def test_a_module_is_known_by_what_it_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of sources and of bytecode alone, the same."""
+    source = SOURCE
+    variants = {
+        "same": source,
+        "other words": source.replace("A module", "The module").replace("A class", "B").replace("Two", "x") + "# end\n",
+        "longer": source.replace("\n", "\n\n"),
+        "no words": source.replace('"""A class."""', "").replace('"""A module."""', "").replace('"""Two."""', ""),
+        "other number": source.replace("2.0", "3.0"),
+        "other type": source.replace("2.0", "2"),
+        "other name": source.replace("x =", "z ="),
+        "other argument": source.replace("(y)", "(y, *z)"),
+        "other constant": source.replace('"b", "a"', '"b", "c"'),
+    }
+    digests = {}
+    for name, text in variants.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "known_by_code.py").write_text(text)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "path", [str(tmp_path / name)])
+            digests[name] = module_digest("known_by_code")
+    compiled = tmp_path / "compiled"
+    compiled.mkdir()
+    py_compile.compile(str(tmp_path / "same" / "known_by_code.py"), str(compiled / "known_by_code.pyc"))
+    monkeypatch.setattr(sys, "path", [str(compiled)])
+    assert module_digest("known_by_code") == digests["same"] == digests["other words"] == digests["longer"]
+    assert len(set(digests.values())) == len(variants) - 2
+
+
+OTHERS = {"backend", "decoder.pack", "decoder.settings", "errors", "features.weights", "files", "language", "telemetry"}
+"""Modules that find and check what is traced. The graph's subject has the settings and hashes that they read."""
+OTHERS |= {"tokenizer"}
+"""The numbers of its special tokens are those of each pack's tokenizer, whose hash is in the subject."""
+
+
+@pytest.mark.parametrize(("kind", "function"), [("encoder", trace._encoder), ("search", trace._search)])
+def test_the_modules_that_decide_a_graph_are_all_that_trace_it(kind: str, function: Callable[[Any], Any]) -> None:
+    def imports(text: str) -> set[str]:
+        return set(re.findall(r"from polycap\.([\w.]+) import", text))
+
+    package = Path(trace.__file__).parent.parent
+    todo = imports(inspect.getsource(function)) | ({"decoder.model"} if kind == "search" else set())  # by load_pack
+    found: set[str] = set()
+    while todo := todo - found:
+        name = todo.pop()
+        found.add(name)
+        if name not in OTHERS:
+            todo |= imports((package / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    assert found - OTHERS == set(DECIDING[kind])
