@@ -17,7 +17,7 @@ from polycap.errors import CaptionRuntimeError, PolycapError, TranslationError
 from polycap.files import cache_folder, cache_place, expand_home, find_cached, packs_folder, write_text
 from polycap.language import Registry
 from polycap.runtime import graphs
-from polycap.runtime.graphs import MODEL, Graph, find_graph
+from polycap.runtime.graphs import GRAPH_FILE, Graph, find_graph
 from polycap.translation.argos.packages import install_file, installed_packages
 from polycap.translation.argos.settings import packages_folder
 from tiny import run_polycap
@@ -168,7 +168,7 @@ def test_a_graph_that_another_process_cleans_up_meanwhile(traced: list[Any], mon
     find_graph(Graph("search", {"beam": 1}, {}))
     with monkeypatch.context() as patch:
         patch.setattr(Path, "iterdir", refuse)
-        assert find_graph(Graph("search", {"beam": 2}, {})).name == MODEL
+        assert find_graph(Graph("search", {"beam": 2}, {})).name == GRAPH_FILE
     assert len(traced) == 2
 
 

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from polycap.pack.pack import Pack
 from polycap.text.tokenizer import BOS, PAD
 
-__all__ = ["Gaze", "gazes_at"]
+__all__ = ["AttentionMap", "attention_maps"]
 
 _SPACE = "▁"
 """What SentencePiece writes for a space."""
 
 
 @dataclass(frozen=True, eq=False)
-class Gaze:
+class AttentionMap:
     """One token of a caption, and the share of each of the photo's cells in its choice, `(cells,) float32`.
 
     `token` begins with a space where a word begins; cells go from left to right and from the top down.
@@ -26,7 +26,7 @@ class Gaze:
     weights: NDArray[np.float32]
 
 
-def gazes_at(pack: Pack, features: NDArray[np.float32], captions: Sequence[str]) -> list[list[Gaze]]:
+def attention_maps(pack: Pack, features: NDArray[np.float32], captions: Sequence[str]) -> list[list[AttentionMap]]:
     """The gazes of captions, by teacher forcing; none for a decoder that looks at no cell in particular.
 
     Args:
@@ -49,6 +49,6 @@ def gazes_at(pack: Pack, features: NDArray[np.float32], captions: Sequence[str])
     found = np.asarray(weights)[:, 0]  # (photos, length, cells)
     pieces = pack.tokenizer.pieces
     return [
-        [Gaze(pieces[token_id].replace(_SPACE, " "), row) for token_id, row in zip(ids, rows, strict=False)]
+        [AttentionMap(pieces[token_id].replace(_SPACE, " "), row) for token_id, row in zip(ids, rows, strict=False)]
         for ids, rows in zip(encoded, found, strict=True)
     ]

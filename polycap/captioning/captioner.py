@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from polycap.decoder.rerank import in_order
-from polycap.decoder.results import NEVER
+from polycap.decoder.rerank import rerank
+from polycap.decoder.results import LOG_ZERO
 from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import PhotoError
 from polycap.language import Language, get_language
@@ -23,7 +23,7 @@ from polycap.photos.load import PhotoBytes, Photograph
 from polycap.runtime.choose import open_runtime
 from polycap.runtime.protocol import Runtime
 
-__all__ = ["Candidate", "Captioner", "Result", "Wanted", "caption_each", "caption_photos"]
+__all__ = ["Candidate", "CaptionRequest", "Captioner", "Result", "caption_photos", "caption_requests"]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Captioner:
 
     def decode_reduced(self, features: NDArray[Any], n_best: int = 1) -> list[tuple[Candidate, ...]]:
         """Captions from features that the pack's PCA has reduced, `(photos, cells, channels)`."""
-        found = in_order(self._search.find(features), self._settings)
+        found = rerank(self._search.find(features), self._settings)
         return [
             self._candidates(*beams, n_best)
             for beams in zip(found.token_ids, found.scores, found.log_probs, strict=True)
@@ -154,14 +154,14 @@ class Captioner:
         """Different pieces may spell the same text: each text once, as its first tokens have it, with single spaces."""
         unique: dict[str, Candidate] = {}
         for ids, score, log_prob in zip(token_ids, scores, log_probs, strict=True):
-            if score > NEVER / 2:
+            if score > LOG_ZERO / 2:
                 text = " ".join(self.pack.tokenizer.decode(ids).split())
                 unique.setdefault(text, Candidate(text, float(score), float(log_prob)))
         return tuple(unique.values())[:n_best]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CaptionRequest:
     """A photo, and the captioners that are to caption it."""
 
     photo: Photograph
@@ -187,10 +187,10 @@ def caption_photos(
         PackError: the captioners don't share an encoder.
         CaptionRuntimeError: this process was forked from one that had captioned.
     """
-    return caption_each([Wanted(photo, captioners) for photo in _listed(photos)], n_best=n_best)
+    return caption_requests([CaptionRequest(photo, captioners) for photo in _listed(photos)], n_best=n_best)
 
 
-def caption_each(wanted: Sequence[Wanted], *, n_best: int = 1) -> Iterator[Result]:
+def caption_requests(wanted: Sequence[CaptionRequest], *, n_best: int = 1) -> Iterator[Result]:
     """As `caption_photos`, but with captioners of each photo's own; all photos of a batch are encoded together.
 
     Raises:
@@ -216,8 +216,8 @@ def caption_each(wanted: Sequence[Wanted], *, n_best: int = 1) -> Iterator[Resul
 
 
 def _encode(
-    batches: Iterable[Sequence[tuple[Wanted, Decoded]]], encoder: PhotoEncoder
-) -> Iterator[tuple[Sequence[tuple[Wanted, Decoded]], NDArray[np.float16]]]:
+    batches: Iterable[Sequence[tuple[CaptionRequest, Decoded]]], encoder: PhotoEncoder
+) -> Iterator[tuple[Sequence[tuple[CaptionRequest, Decoded]], NDArray[np.float16]]]:
     """Each batch with the grids of its good photos."""
     for batch in batches:
         pixels = [decoded for _, decoded in batch if not isinstance(decoded, PhotoError)]
@@ -225,7 +225,7 @@ def _encode(
 
 
 def _decode(
-    grid: NDArray[np.float16], wanted: Sequence[Wanted], captioners: Sequence[Captioner], n_best: int
+    grid: NDArray[np.float16], wanted: Sequence[CaptionRequest], captioners: Sequence[Captioner], n_best: int
 ) -> dict[Captioner, Iterator[tuple[Candidate, ...]]]:
     """By captioner, the candidates of those photos that want it, in their order; what packs share is reduced once."""
     found = {}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from polycap.captioning.captioner import Captioner
 from polycap.captioning.load import load_captioner
-from polycap.captioning.rows import Row
+from polycap.captioning.rows import AnswerRow
 from polycap.errors import PolycapError
 from polycap.language import get_language
 from polycap.pack.pack import load_pack
@@ -16,7 +16,7 @@ __all__ = ["Captioners", "usable_codes"]
 logger = logging.getLogger(__name__)
 
 
-def usable_codes(rows: Sequence[Row], other: Captioner) -> list[str]:
+def usable_codes(rows: Sequence[AnswerRow], other: Captioner) -> list[str]:
     """The trained languages whose packs fit: one that does not must not fail the requests that name no language."""
     codes = []
     for code in (row["code"] for row in rows if row["status"] == "trained"):

@@ -56,7 +56,7 @@ def load_captioners(
             code, folder = language.code, language.folder
             hint = "" if via else "; or, if it names a translation engine, `--via` a language that has one"
             raise PackError(f"{code}: no trained pack yet in {folder}; make one with `polycap build {code}`{hint}")
-    from polycap.captioning.translated import ViaCaptioner
+    from polycap.captioning.translated import TranslatedCaptioner
     from polycap.translation.choose import choose_engine
 
     # before the encoder: what is missing is known at once
@@ -75,7 +75,7 @@ def load_captioners(
     base = load(source) if source and translated else None
     for language in chosen:
         if base is not None and language in translated:
-            captioners.append(ViaCaptioner(language, base, translators[language.code]))
+            captioners.append(TranslatedCaptioner(language, base, translators[language.code]))
             continue
         try:
             captioners.append(load(language))

@@ -8,9 +8,9 @@ from polycap.errors import one_line
 if TYPE_CHECKING:
     from polycap.captioning.captioner import Captioner, Result
 
-__all__ = ["Row", "error_row", "result_rows", "text_lines", "translated_by"]
+__all__ = ["AnswerRow", "error_row", "result_rows", "text_lines", "translated_by"]
 
-Row = dict[str, Any]
+AnswerRow = dict[str, Any]
 """An object of `polycap caption --json`."""
 
 
@@ -20,9 +20,9 @@ def error_row(photo: object, error: object) -> dict[str, Any]:
 
 def translated_by(captioner: "Captioner") -> str:
     """What its captions are translated by, `CODE:ENGINE`; empty if they are not translated."""
-    from polycap.captioning.translated import ViaCaptioner
+    from polycap.captioning.translated import TranslatedCaptioner
 
-    return f"{captioner.via.code}:{captioner.translator.identity}" if isinstance(captioner, ViaCaptioner) else ""
+    return f"{captioner.via.code}:{captioner.translator.identity}" if isinstance(captioner, TranslatedCaptioner) else ""
 
 
 def result_rows(result: "Result", captioners: "Sequence[Captioner]") -> list[dict[str, Any]]:

@@ -14,10 +14,10 @@ from polycap.captioning.captioner import Candidate, Captioner
 from polycap.language import Language
 from polycap.translation.engine import Translator
 
-__all__ = ["ViaCaptioner"]
+__all__ = ["TranslatedCaptioner"]
 
 
-class ViaCaptioner(Captioner):
+class TranslatedCaptioner(Captioner):
     """Captions by another language's decoder, in translation.
 
     Attributes:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.options import AsJson, Captions, Origin, Weights, Work
+from polycap.cli.options import AsJson, CaptionsOption, Origin, Weights, Work
 from polycap.cli.output import print_json, print_scores
 
 __all__ = ["build", "status"]
@@ -14,7 +14,7 @@ __all__ = ["build", "status"]
 def build(
     code: Annotated[str, typer.Argument(help="The language.")],
     data: Annotated[Path | None, typer.Option(help="The dataset's folder; needed the first time.")] = None,
-    captions: Captions = None,
+    captions: CaptionsOption = None,
     origin: Origin = None,
     work: Work = Path("work"),
     setting: Annotated[

@@ -11,7 +11,7 @@ import typer
 from tqdm import tqdm
 
 from polycap.cli.options import AsJson, MaxMegapixels, PackFolder, PrecisionName, RuntimeName, Weights, limit_photos
-from polycap.cli.output import note_all
+from polycap.cli.output import print_notes
 from polycap.errors import PhotoError, PolycapError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def caption(
         runtime=runtime,
         precision=precision,
     )
-    note_all(errors)
+    print_notes(errors)
     raise typer.Exit(1 if errors else 0)
 
 

@@ -16,7 +16,7 @@ from polycap.cli.options import (
     limit_photos,
     read_dataset,
 )
-from polycap.cli.output import note, print_json, print_scores
+from polycap.cli.output import print_json, print_note, print_scores
 from polycap.errors import PolycapError
 
 __all__ = ["evaluate"]
@@ -63,7 +63,7 @@ def evaluate(
         unfit = {"the language": code, "--origin": origin, "--pack": pack, "--via": via}
         if given := [name for name, value in unfit.items() if value is not None]:
             raise PolycapError(f"--all takes no {', '.join(given)}; origins go with a file: CODE=FILE,origin=…")
-        found = languages.evaluate_all(
+        found = languages.evaluate_languages(
             read_dataset(data, [], None),
             references or [],
             split,
@@ -83,7 +83,7 @@ def evaluate(
             for row in found.comparison.to_json()["languages"]:
                 print_scores(row)
                 typer.echo()
-        note(f"the report is {found.page}")
+        print_note(f"the report is {found.page}")
         return
     if code is None:
         raise PolycapError("name a language, or --all")
@@ -94,7 +94,7 @@ def evaluate(
             "--record enters a decoder's scores in its own pack; with --via there is none of this language"
         )
     folder = out or Path("evaluation") / "-".join([code, split, *(["via", via] if via else [])])
-    row = languages.evaluate_one(
+    row = languages.evaluate_language(
         code,
         read_dataset(data, references or [], origin, get_language(code)),
         split,
@@ -114,4 +114,4 @@ def evaluate(
         print_json(row)
         return
     print_scores(row)
-    note(f"predictions and references are in {folder}")
+    print_note(f"predictions and references are in {folder}")

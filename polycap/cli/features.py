@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.options import MaxMegapixels, PrecisionName, RuntimeName, Weights, limit_photos
-from polycap.cli.output import note_all
+from polycap.cli.output import print_notes
 
 __all__ = ["make_features"]
 
@@ -30,7 +30,7 @@ def make_features(
     from polycap.dataset import load_dataset
     from polycap.encoder.pca import load_pca
     from polycap.features.prepare import prepare_features, require_fit
-    from polycap.files.locks import alone
+    from polycap.files.locks import lock_folder
     from polycap.runtime.choose import open_runtime
 
     limit_photos(max_megapixels)
@@ -38,7 +38,7 @@ def make_features(
     if pca is None:
         require_fit(out)
     dataset = load_dataset(data)
-    with alone(out, "features", wait=True):
+    with lock_folder(out, "features", wait=True):
         features = prepare_features(
             dataset,
             opened.encoder(encoder_weights),
@@ -48,6 +48,6 @@ def make_features(
             mirrored=mirrored,
             keep_full=keep_full,
         )
-    note_all(f"{name}: {reason}" for name, reason in features.stores[0].faults.items())
+    print_notes(f"{name}: {reason}" for name, reason in features.stores[0].faults.items())
     kept = f"{features.pca.blocks[0][1]} components of the last cells keep {features.pca.variance:.1%} of the variance"
     typer.echo(f"{out}: {len(dataset.photos)} photos, {len(features.stores)} views; {kept}")

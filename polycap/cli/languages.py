@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.options import AsJson
-from polycap.cli.output import note, note_all, print_json
+from polycap.cli.output import print_json, print_note, print_notes
 
 __all__ = ["check", "list_languages", "new"]
 
@@ -29,8 +29,8 @@ def new(
 
     folder = new_language(code, native_name, place=place, argos_index=argos_index)
     typer.echo(folder)
-    note_all(f"to do: {fault}" for fault in check_language(folder, pack=False).faults)
-    note(f"then: polycap check {folder}; export POLYCAP_LANGUAGES={folder.parent.resolve()}")
+    print_notes(f"to do: {fault}" for fault in check_language(folder, pack=False).faults)
+    print_note(f"then: polycap check {folder}; export POLYCAP_LANGUAGES={folder.parent.resolve()}")
 
 
 def check(

@@ -1,6 +1,6 @@
 """`polycap languages`, without the parser: it is called often, and has next to nothing to parse."""
 
-from polycap.cli.output import note, print_json
+from polycap.cli.output import print_json, print_note
 from polycap.language import available_languages
 
 __all__ = ["print_languages"]
@@ -18,4 +18,4 @@ def print_languages(*, as_json: bool = False) -> None:
         print(f"{row['code']:10} {status:10} {row['name'] or '':24} {row['native_name'] or ''}", flush=True)
     for entry in entries:
         for fault in entry.faults:
-            note(f"{entry.code}: {fault}")
+            print_note(f"{entry.code}: {fault}")

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from polycap.cli.output import note, note_all
+from polycap.cli.output import print_note, print_notes
 
 __all__ = [
     "AsJson",
-    "Captions",
+    "CaptionsOption",
     "Data",
     "MaxMegapixels",
     "Origin",
@@ -45,7 +45,7 @@ PrecisionName = Annotated[
 PackFolder = Annotated[Path | None, typer.Option("--pack", help="A pack other than the language's own.")]
 Work = Annotated[Path, typer.Option(help="The folder of all that builds make; languages in it share features.")]
 Data = Annotated[Path, typer.Option(help="The dataset's folder: photos, captions, split files.")]
-Captions = Annotated[
+CaptionsOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE[,origin=…][,weight=…]",
@@ -87,8 +87,10 @@ def read_dataset(data: Path, captions: list[str], origin: str | None, language: 
     if sources:
         others, faults = read_sources(sources)
         chosen = dataset.with_captions(others)
-        note_all(chosen.faults[len(dataset.faults) :])  # photos that are not there
+        print_notes(chosen.faults[len(dataset.faults) :])  # photos that are not there
         dataset = chosen
     if faults:
-        note(f"{len(faults)} faults in {', '.join(str(source.path) for source in sources) or data}, first: {faults[0]}")
+        print_note(
+            f"{len(faults)} faults in {', '.join(str(source.path) for source in sources) or data}, first: {faults[0]}"
+        )
     return dataset

@@ -7,7 +7,7 @@ from typing import Any
 
 from polycap.errors import one_line
 
-__all__ = ["note", "note_all", "print_json", "print_row", "print_scores"]
+__all__ = ["print_json", "print_note", "print_notes", "print_row", "print_scores"]
 
 
 def print_json(value: Any) -> None:
@@ -25,10 +25,10 @@ def print_scores(row: dict[str, Any]) -> None:
     print("\n".join(summary_lines(row)), flush=True)
 
 
-def note(message: str) -> None:
+def print_note(message: str) -> None:
     print(f"polycap: {one_line(message)}", file=sys.stderr, flush=True)
 
 
-def note_all(messages: Iterable[object]) -> None:
+def print_notes(messages: Iterable[object]) -> None:
     for message in messages:
-        note(str(message))
+        print_note(str(message))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.options import AsJson, PackFolder, Weights
-from polycap.cli.output import note, print_json, print_row
+from polycap.cli.output import print_json, print_note, print_row
 
 __all__ = ["install", "pack", "uninstall"]
 
@@ -30,9 +30,9 @@ def pack(
     else:
         print_row(row)
     if written.size > LARGE:
-        note(f"{written.path}: is larger than {LARGE / 1e6:.0f} MB; fewer units or pieces make it smaller")
+        print_note(f"{written.path}: is larger than {LARGE / 1e6:.0f} MB; fewer units or pieces make it smaller")
     if written.manifest.hooks:
-        note(f"packs carry no code: whoever installs it needs a plugin with the hooks.py of {code}")
+        print_note(f"packs carry no code: whoever installs it needs a plugin with the hooks.py of {code}")
 
 
 def install(
@@ -51,7 +51,7 @@ def install(
         return
     typer.echo(done.folder)
     if not done.changed:
-        note(f"{done.code}: this pack is installed already")
+        print_note(f"{done.code}: this pack is installed already")
 
 
 def uninstall(code: Annotated[str, typer.Argument(help="The language.")]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.options import MaxMegapixels, Weights, limit_photos
-from polycap.cli.output import note_all
+from polycap.cli.output import print_notes
 from polycap.errors import PhotoError
 from polycap.machine.extras import require_extra
 
@@ -31,5 +31,5 @@ def quantize(
     train = load_dataset(data).split("train") if data else []
     paths = [photo.path for photo in train] or [path for place in photos or [] for path in find_photos(place)]
     made = quantize_encoder(paths, encoder_weights)
-    note_all(made.faults)
+    print_notes(made.faults)
     typer.echo(f"{made.path}: int8, from {made.photos} photos")

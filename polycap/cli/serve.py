@@ -58,7 +58,7 @@ def serve(
 ) -> None:
     """Serve captions over HTTP, with a page to try it, until Ctrl-C."""
     require_extra("server", "polycap serve")
-    from polycap.server.serve import serve as run
+    from polycap.server.serve import run_server as run
 
     run(
         host,

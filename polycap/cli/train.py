@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.options import Captions, Data, Origin, read_dataset
+from polycap.cli.options import CaptionsOption, Data, Origin, read_dataset
 from polycap.errors import PolycapError
 from polycap.machine.extras import require_keras
 
@@ -17,7 +17,7 @@ def train(
     data: Data,
     out: Annotated[Path, typer.Option(help="The run's folder; an unfinished run there is gone on with.")],
     features: Annotated[Path, typer.Option(help="What `polycap features` made.")] = Path("features"),
-    captions: Captions = None,
+    captions: CaptionsOption = None,
     origin: Origin = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A training setting, such as epochs=20 or kind=merge.")
@@ -45,11 +45,11 @@ def train(
     dataset = read_dataset(data, captions or [], origin, language)
     # mistakes are told before TensorFlow is loaded
     from polycap.features.prepare import open_features
-    from polycap.files.locks import alone
+    from polycap.files.locks import lock_folder
     from polycap.training.inputs import TrainingInputs
     from polycap.training.run import train_decoder
 
     opened = open_features(features)
     inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, start=start, terms=tuple(terms or ()))
-    with alone(out, code):
+    with lock_folder(out, code):
         typer.echo(train_decoder(inputs, out, settings))

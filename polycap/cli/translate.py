@@ -31,7 +31,7 @@ def translate(
     from polycap.language import get_language
     from polycap.translation.choose import choose_engine
     from polycap.translation.page import write_report
-    from polycap.translation.sample import sample_of, side_by_side
+    from polycap.translation.sample import aligned_lines, sample_of
     from polycap.translation.translate import translate_captions
 
     language = get_language(code)
@@ -53,4 +53,4 @@ def translate(
     if as_json:
         print_json({**done.to_json(), **({"sample": [pair.to_json() for pair in pairs]} if sample else {})})
     else:
-        typer.echo("\n".join([*side_by_side(pairs), *done.lines()]))
+        typer.echo("\n".join([*aligned_lines(pairs), *done.lines()]))

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from polycap.contract.check import assert_language, check_language
-    from polycap.contract.report import Check, Report
+    from polycap.contract.report import Check, LanguageReport
     from polycap.contract.scaffold import new_language
 
-__all__ = ["Check", "Report", "assert_language", "check_language", "new_language"]
+__all__ = ["Check", "LanguageReport", "assert_language", "check_language", "new_language"]
 
 _HOMES = {
     "Check": "polycap.contract.report",
-    "Report": "polycap.contract.report",
+    "LanguageReport": "polycap.contract.report",
     "assert_language": "polycap.contract.check",
     "check_language": "polycap.contract.check",
     "new_language": "polycap.contract.scaffold",

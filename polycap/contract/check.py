@@ -15,7 +15,7 @@ from polycap.contract.checks import (
     check_tokenizer,
 )
 from polycap.contract.pack_check import check_pack
-from polycap.contract.report import Check, Report
+from polycap.contract.report import Check, LanguageReport
 from polycap.errors import LanguageError
 from polycap.language import Language, LanguageFault, Registry, read_language
 from polycap.language.folder import folder_name
@@ -24,7 +24,7 @@ from polycap.language.hooks import forget_hooks
 __all__ = ["assert_language", "check_language"]
 
 
-def check_language(language: "str | PathLike[str] | Language", *, pack: bool = True) -> Report:
+def check_language(language: "str | PathLike[str] | Language", *, pack: bool = True) -> LanguageReport:
     """Check a language folder against all that polycap expects of one.
 
     Args:
@@ -48,7 +48,7 @@ def check_language(language: "str | PathLike[str] | Language", *, pack: bool = T
     broken = [entry for entry in entries if entry.faults]
     if broken:  # a duplicate is no fault of the folder alone
         faults = tuple(fault for entry in broken for fault in entry.faults)
-        return Report(broken[0].code, broken[0].folder, (Check("schema", faults),))
+        return LanguageReport(broken[0].code, broken[0].folder, (Check("schema", faults),))
     installed = entries[0].language.installed_pack if entries[0].language else None
     return _check_folder(entries[0].folder, entries[0].code, pack=pack, installed=installed)
 
@@ -65,7 +65,7 @@ def assert_language(language: "str | PathLike[str] | Language", *, pack: bool = 
         raise AssertionError("\n".join(report.lines()))
 
 
-def _check_folder(folder: Path, code: str, *, pack: bool, installed: Path | None = None) -> Report:
+def _check_folder(folder: Path, code: str, *, pack: bool, installed: Path | None = None) -> LanguageReport:
     forget_hooks()  # this folder's may have been edited since
     language, faults = read_language(folder, code=code)
     checks = [Check("schema", faults)]
@@ -74,7 +74,7 @@ def _check_folder(folder: Path, code: str, *, pack: bool, installed: Path | None
         checks += [_run(name, check, language) for name, check in _CHECKS.items()]
         if language.status == "trained":
             checks.append(_run("pack", check_pack, language) if pack else Check("pack", skipped="not asked for"))
-    return Report(code, folder, tuple(checks))
+    return LanguageReport(code, folder, tuple(checks))
 
 
 def _run(name: str, check: Callable[[Language], Iterator[LanguageFault]], language: Language) -> Check:

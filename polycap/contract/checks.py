@@ -22,7 +22,7 @@ __all__ = [
     "letters_in",
 ]
 
-SAMPLES = 5
+MIN_SAMPLES = 5
 IN_SCRIPT = 0.8  # the share of a sample's letters: a name in other letters may stand in it
 
 
@@ -39,7 +39,7 @@ def _sample(language: Language, index: int) -> str:
 
 
 def _normal_samples(language: Language) -> list[str]:
-    if len(language.samples) < SAMPLES:
+    if len(language.samples) < MIN_SAMPLES:
         raise Skip("needs the samples")
     return [language.normalize(sample) for sample in language.samples]
 
@@ -61,10 +61,10 @@ def check_script(language: Language) -> Iterator[LanguageFault]:
 
 def check_samples(language: Language) -> Iterator[LanguageFault]:
     count = len(language.samples)
-    if count < SAMPLES:
+    if count < MIN_SAMPLES:
         where = f"{language.folder / 'samples.toml'}:samples"
-        fix = f"write {SAMPLES - count} more captions as {language.native_name} writes them"
-        yield LanguageFault(where, f"{count} captions", f"at least {SAMPLES}", fix)
+        fix = f"write {MIN_SAMPLES - count} more captions as {language.native_name} writes them"
+        yield LanguageFault(where, f"{count} captions", f"at least {MIN_SAMPLES}", fix)
     plain = [normalize_text(sample, language.text) for sample in language.samples]
     for index, sample in enumerate(language.samples):
         if plain[index] in plain[:index]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from polycap.language import LanguageFault
 
-__all__ = ["Check", "Report"]
+__all__ = ["Check", "LanguageReport"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Report:
+class LanguageReport:
     """What the checks of one folder found."""
 
     code: str

@@ -9,11 +9,11 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from polycap.contract.checks import SAMPLES
+from polycap.contract.checks import MIN_SAMPLES
 from polycap.errors import DownloadError, LanguageError
 from polycap.files import make_folder, write_text
 from polycap.language import Registry, read_language
-from polycap.language.registry import BUILT_IN, VARIABLE
+from polycap.language.registry import BUILT_IN, LANGUAGES_VARIABLE
 from polycap.text.script import direction_of, is_script
 from polycap.translation.argos.index import find_target, read_index
 
@@ -96,13 +96,13 @@ def new_language(
     if folder.exists() and any(folder.iterdir()):
         raise LanguageError(f"{folder}: is there already; edit it, or remove it first")
     make_folder(folder)
-    write_text(folder / "samples.toml", _SAMPLES.format(count=SAMPLES, native_name=facts.native_name))
+    write_text(folder / "samples.toml", _SAMPLES.format(count=MIN_SAMPLES, native_name=facts.native_name))
     write_text(folder / "language.toml", _language_text(facts, _translation(facts, argos_index)))
     _, faults = read_language(folder)
     if faults:
         raise LanguageError(f"{folder}: " + " | ".join(map(str, faults)))
     if any(entry.code == code and entry.origin == BUILT_IN for entry in Registry.discover().entries):
-        logger.info("%s: once on %s, it takes the place of the built-in folder", folder, VARIABLE)
+        logger.info("%s: once on %s, it takes the place of the built-in folder", folder, LANGUAGES_VARIABLE)
     return folder
 
 

@@ -5,45 +5,54 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from polycap.dataset.check import DatasetReport, check_dataset
-    from polycap.dataset.dataset import HUMAN, SPLITS, Caption, Dataset, Fault, Photo, count_origins, join_origins
+    from polycap.dataset.dataset import (
+        HUMAN,
+        SPLITS,
+        Dataset,
+        DatasetFault,
+        Photo,
+        ReferenceCaption,
+        count_origins,
+        join_origins,
+    )
     from polycap.dataset.load import load_dataset
     from polycap.dataset.readers import read_captions
-    from polycap.dataset.sources import CaptionSource, chief_origin, language_sources, read_sources
+    from polycap.dataset.sources import CaptionSource, language_sources, main_origin, read_sources
 
 __all__ = [
     "HUMAN",
     "SPLITS",
-    "Caption",
     "CaptionSource",
     "Dataset",
+    "DatasetFault",
     "DatasetReport",
-    "Fault",
     "Photo",
+    "ReferenceCaption",
     "check_dataset",
-    "chief_origin",
     "count_origins",
     "join_origins",
     "language_sources",
     "load_dataset",
+    "main_origin",
     "read_captions",
     "read_sources",
 ]
 
 _HOMES = {
-    "Caption": "polycap.dataset.dataset",
     "CaptionSource": "polycap.dataset.sources",
     "Dataset": "polycap.dataset.dataset",
+    "DatasetFault": "polycap.dataset.dataset",
     "DatasetReport": "polycap.dataset.check",
-    "Fault": "polycap.dataset.dataset",
     "HUMAN": "polycap.dataset.dataset",
     "Photo": "polycap.dataset.dataset",
+    "ReferenceCaption": "polycap.dataset.dataset",
     "SPLITS": "polycap.dataset.dataset",
     "check_dataset": "polycap.dataset.check",
-    "chief_origin": "polycap.dataset.sources",
     "count_origins": "polycap.dataset.dataset",
     "join_origins": "polycap.dataset.dataset",
     "language_sources": "polycap.dataset.sources",
     "load_dataset": "polycap.dataset.load",
+    "main_origin": "polycap.dataset.sources",
     "read_captions": "polycap.dataset.readers",
     "read_sources": "polycap.dataset.sources",
 }

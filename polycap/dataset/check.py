@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from polycap.dataset.dataset import SPLITS, Dataset, Fault, Photo
+from polycap.dataset.dataset import SPLITS, Dataset, DatasetFault, Photo
 from polycap.dataset.load import load_dataset
 from polycap.errors import PhotoError
 from polycap.photos.formats import open_photo
@@ -48,7 +48,7 @@ class DatasetReport:
     split_source: str
     captions_per_photo: tuple[int, float, int]
     decoded: bool
-    faults: tuple[Fault, ...]
+    faults: tuple[DatasetFault, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON-able values."""
@@ -116,7 +116,7 @@ def check_dataset(
     )
 
 
-def _undecodable(dataset: Dataset, progress: bool) -> list[Fault]:
+def _undecodable(dataset: Dataset, progress: bool) -> list[DatasetFault]:
     """One fault for each photo that can't be decoded; all cores decode, Pillow letting go of the lock."""
     limits = PhotoLimits.of_environment()
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -132,15 +132,15 @@ def _undecodable(dataset: Dataset, progress: bool) -> list[Fault]:
         return [fault for fault in bar if fault]
 
 
-def _decode(photo: Photo, limits: PhotoLimits) -> Fault | None:
+def _decode(photo: Photo, limits: PhotoLimits) -> DatasetFault | None:
     where = f"{photo.path.parent.resolve().name}/{photo.name}"
     try:
         with open_photo(photo.path, _SIDE, limits) as image:
             image.load()
     except PhotoError as error:
-        return Fault(where, str(error))
+        return DatasetFault(where, str(error))
     # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on broken bytes
     except Exception as error:
         reason = " ".join(str(error).replace(repr(str(photo.path)), "the file").split())
-        return Fault(where, f"can't be decoded ({reason or type(error).__name__})")
+        return DatasetFault(where, f"can't be decoded ({reason or type(error).__name__})")
     return None

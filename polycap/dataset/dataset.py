@@ -8,7 +8,7 @@ from pathlib import Path
 from polycap.errors import DatasetError
 from polycap.files import digest
 
-__all__ = ["HUMAN", "SPLITS", "Caption", "Dataset", "Fault", "Photo", "count_origins", "join_origins"]
+__all__ = ["HUMAN", "SPLITS", "Dataset", "DatasetFault", "Photo", "ReferenceCaption", "count_origins", "join_origins"]
 
 SPLITS = ("train", "dev", "test")
 HUMAN = "human"
@@ -16,7 +16,7 @@ HUMAN = "human"
 
 
 @dataclass(frozen=True, slots=True)
-class Caption:
+class ReferenceCaption:
     """One caption of a photo.
 
     Attributes:
@@ -39,11 +39,11 @@ class Photo:
     name: str
     path: Path
     split: str
-    captions: tuple[Caption, ...]
+    captions: tuple[ReferenceCaption, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class DatasetFault:
     """One thing wrong in the files: where (`captions.txt:17`, `Images/x.jpg`) and what."""
 
     where: str
@@ -69,7 +69,7 @@ class Dataset:
     name: str
     folder: Path
     photos: tuple[Photo, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[DatasetFault, ...]
     split_source: str
 
     @property
@@ -87,7 +87,9 @@ class Dataset:
             raise DatasetError(f"split {name!r}: no such split; choose one of {', '.join(SPLITS)}")
         return tuple(photo for photo in self.photos if photo.split == name)
 
-    def with_captions(self, captions: Mapping[str, tuple[Caption, ...]], origin: str | None = None) -> "Dataset":
+    def with_captions(
+        self, captions: Mapping[str, tuple[ReferenceCaption, ...]], origin: str | None = None
+    ) -> "Dataset":
         """The same photos and splits with other captions, such as those of another language.
 
         Photos for which `captions` has nothing are left out. Names that are no photo of this dataset are
@@ -106,7 +108,7 @@ class Dataset:
             shown = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
             message = f"{len(unknown)} photos with captions are not in {self.name}: {shown}; left out"
             origins = "+".join(sorted({caption.origin for name in unknown for caption in captions[name]}))
-            faults = (*faults, Fault(f"captions ({origins})", message))
+            faults = (*faults, DatasetFault(f"captions ({origins})", message))
         return replace(self, photos=kept, faults=faults)
 
     def of_origin(self, origin: str) -> "Dataset":
@@ -127,7 +129,7 @@ class Dataset:
         return digest([[p.name, p.split, [_marks(caption) for caption in p.captions]] for p in self.photos])
 
 
-def _marks(caption: Caption) -> list[object]:
+def _marks(caption: ReferenceCaption) -> list[object]:
     return [caption.index, caption.text, *([caption.weight] if caption.weight != 1 else [])]
 
 

@@ -7,7 +7,7 @@ from polycap.dataset.readers import photo_key
 from polycap.errors import DatasetError
 from polycap.photos.formats import PHOTO_SUFFIXES
 
-__all__ = ["find_captions", "find_karpathy", "find_photos", "search_folders"]
+__all__ = ["find_captions", "find_karpathy", "find_photo_folder", "search_folders"]
 
 _PHOTO_FOLDERS = (
     "Images",
@@ -68,7 +68,7 @@ def find_karpathy(folders: list[Path]) -> Path | None:
     return next((path for folder in folders for path in _visible(folder, _KARPATHY)), None)
 
 
-def find_photos(folder: Path) -> tuple[Path, dict[str, Path]]:
+def find_photo_folder(folder: Path) -> tuple[Path, dict[str, Path]]:
     """The folder that holds a dataset's photos, and its photos by name.
 
     Raises:

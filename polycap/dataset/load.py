@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 
 from polycap.dataset import find
-from polycap.dataset.dataset import Dataset, Fault, Photo
+from polycap.dataset.dataset import Dataset, DatasetFault, Photo
 from polycap.dataset.readers import CaptionTable, read_table
 from polycap.dataset.splits import HASH_SOURCE, hash_split, read_official, resolve
 from polycap.errors import DatasetError
@@ -40,7 +40,7 @@ def load_dataset(
     folder = Path(folder)
     folders = find.search_folders(folder)
     table = read_table(Path(captions) if captions else find.find_captions(folder))
-    place, files = (Path(photos), find.list_photos(Path(photos))) if photos else find.find_photos(folder)
+    place, files = (Path(photos), find.list_photos(Path(photos))) if photos else find.find_photo_folder(folder)
     if not files:
         raise DatasetError(f"{place}: holds no photos; name the folder of the photos")
     _require_match(table, place, files)
@@ -65,16 +65,16 @@ def _require_match(table: CaptionTable, place: Path, files: dict[str, Path]) -> 
         )
 
 
-def _unmatched(table: CaptionTable, place: Path, files: dict[str, Path]) -> list[Fault]:
+def _unmatched(table: CaptionTable, place: Path, files: dict[str, Path]) -> list[DatasetFault]:
     """Captions without a photo, and photos without a caption: one fault for each photo."""
     label = place.resolve().name
     missing = [
-        Fault(table.where[name], f"no photo {name!r} in {label}; its {len(rows)} captions are left out")
+        DatasetFault(table.where[name], f"no photo {name!r} in {label}; its {len(rows)} captions are left out")
         for name, rows in table.captions.items()
         if name not in files
     ]
     bare = [
-        Fault(f"{label}/{name}", f"no caption in {table.path.name}; the photo is left out")
+        DatasetFault(f"{label}/{name}", f"no caption in {table.path.name}; the photo is left out")
         for name in sorted(files)
         if name not in table.captions
     ]
@@ -83,7 +83,7 @@ def _unmatched(table: CaptionTable, place: Path, files: dict[str, Path]) -> list
 
 def _find_splits(
     table: CaptionTable, folders: list[Path], files: dict[str, Path]
-) -> tuple[dict[str, str], str, list[Fault]]:
+) -> tuple[dict[str, str], str, list[DatasetFault]]:
     """Each photo's split, where the splits come from, and what is wrong with them."""
     places = [*folders, table.path.parent]
     official = read_official(places)
@@ -92,7 +92,7 @@ def _find_splits(
         splits, conflicts = resolve(assignments)
         known = files.keys() | table.where.keys()  # those without a photo are named already
         missing = [
-            Fault(where, f"no photo {name!r} and no caption of it")
+            DatasetFault(where, f"no photo {name!r} and no caption of it")
             for name, _, where in assignments
             if name not in known
         ]

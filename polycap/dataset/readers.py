@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polycap.dataset.dataset import HUMAN, Caption, Fault
-from polycap.dataset.tables import Row, find_columns, parse_index, table_rows
+from polycap.dataset.dataset import HUMAN, DatasetFault, ReferenceCaption
+from polycap.dataset.tables import CaptionRow, find_columns, parse_index, table_rows
 from polycap.errors import DatasetError
 
 __all__ = ["CaptionTable", "is_origin", "is_weight", "photo_key", "read_captions", "read_table", "read_text_file"]
@@ -42,13 +42,15 @@ class CaptionTable:
 
     path: Path
     split_source: str
-    captions: dict[str, tuple[Caption, ...]] = field(default_factory=dict)
+    captions: dict[str, tuple[ReferenceCaption, ...]] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)
     assignments: list[tuple[str, str, str]] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[DatasetFault] = field(default_factory=list)
 
 
-def read_captions(path: Path, origin: str = HUMAN) -> tuple[dict[str, tuple[Caption, ...]], list[Fault]]:
+def read_captions(
+    path: Path, origin: str = HUMAN
+) -> tuple[dict[str, tuple[ReferenceCaption, ...]], list[DatasetFault]]:
     """Read a caption file in any known format.
 
     Args:
@@ -109,7 +111,7 @@ def is_weight(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
-def _format_of(path: Path, text: str) -> tuple[str, Callable[[Path, str], Iterator[Row | Fault]]]:
+def _format_of(path: Path, text: str) -> tuple[str, Callable[[Path, str], Iterator[CaptionRow | DatasetFault]]]:
     """The format's name for splits, and its reader."""
     head = [line for line in text.split("\n", 50)[:50] if line.strip()]
     if not head:
@@ -120,7 +122,7 @@ def _format_of(path: Path, text: str) -> tuple[str, Callable[[Path, str], Iterat
         return "karpathy", _karpathy_rows
     if find_columns(head[0]):
         return "csv column", table_rows
-    if any(isinstance(_token_row("", line), Row) for line in head):
+    if any(isinstance(_token_row("", line), CaptionRow) for line in head):
         return "token file", _token_rows
     raise DatasetError(f"{path}:1: this is no known caption format ({head[0][:60]!r}); expected {_FORMATS}")
 
@@ -133,36 +135,36 @@ def _is_json_line(line: str) -> bool:
     return isinstance(value, dict) and "caption" in value
 
 
-def _token_rows(path: Path, text: str) -> Iterator[Row | Fault]:
+def _token_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield _token_row(f"{path.name}:{number}", line)
 
 
-def _token_row(where: str, line: str) -> Row | Fault:
+def _token_row(where: str, line: str) -> CaptionRow | DatasetFault:
     head, tab, text = line.partition("\t")
     photo, _, digits = head.rpartition("#")  # the last #: a file's name may hold others
     index = parse_index(digits)
     if not tab or not photo.strip() or index is None:
-        return Fault(where, f"malformed row {line[:60]!r}; expected image#i<TAB>caption")
-    return Row(where, photo, text, index)
+        return DatasetFault(where, f"malformed row {line[:60]!r}; expected image#i<TAB>caption")
+    return CaptionRow(where, photo, text, index)
 
 
-def _jsonl_rows(path: Path, text: str) -> Iterator[Row | Fault]:
+def _jsonl_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield _jsonl_row(f"{path.name}:{number}", line)
 
 
-def _jsonl_row(where: str, line: str) -> Row | Fault:
+def _jsonl_row(where: str, line: str) -> CaptionRow | DatasetFault:
     optional = '"index" (0, 1, …), "split", "origin" and "weight" (above 0)'
     malformed = f'malformed row; expected {{"image": "x.jpg", "caption": "…"}}, optionally {optional}'
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        return Fault(where, malformed.replace("row", "row, not JSON", 1))
+        return DatasetFault(where, malformed.replace("row", "row, not JSON", 1))
     if not isinstance(value, dict):
-        return Fault(where, malformed)
+        return DatasetFault(where, malformed)
     keys = ("image", "caption", "index", "split", "origin", "weight")
     photo, text, index, split, origin, weight = (value.get(key) for key in keys)
     # True is an int in Python, and no index
@@ -170,11 +172,11 @@ def _jsonl_row(where: str, line: str) -> Row | Fault:
     named = isinstance(photo, str) and photo.strip() and isinstance(split, str | None)
     sourced = (origin is None or is_origin(origin)) and (weight is None or is_weight(weight))
     if not named or not numbered or not sourced or not isinstance(text, str):
-        return Fault(where, malformed)
-    return Row(where, str(photo), text, index, split, origin, weight)
+        return DatasetFault(where, malformed)
+    return CaptionRow(where, str(photo), text, index, split, origin, weight)
 
 
-def _karpathy_rows(path: Path, text: str) -> Iterator[Row | Fault]:
+def _karpathy_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -186,7 +188,7 @@ def _karpathy_rows(path: Path, text: str) -> Iterator[Row | Fault]:
         yield from _karpathy_photo(f"{path.name}:images[{number}]", image)
 
 
-def _karpathy_photo(where: str, image: Any) -> Iterator[Row | Fault]:
+def _karpathy_photo(where: str, image: Any) -> Iterator[CaptionRow | DatasetFault]:
     photo, sentences, split = (
         (image.get(key) for key in ("filename", "sentences", "split"))
         if isinstance(image, dict)
@@ -194,23 +196,23 @@ def _karpathy_photo(where: str, image: Any) -> Iterator[Row | Fault]:
     )
     named = isinstance(photo, str) and photo.strip()
     if not named or not isinstance(sentences, list) or not isinstance(split, str | None):
-        yield Fault(where, 'malformed entry; expected "filename", "split" and a list "sentences"')
+        yield DatasetFault(where, 'malformed entry; expected "filename", "split" and a list "sentences"')
         return
     for index, sentence in enumerate(sentences):
         raw = sentence.get("raw") if isinstance(sentence, dict) else None
         place = f"{where}.sentences[{index}]"
         if isinstance(raw, str):
-            yield Row(place, str(photo), raw, index, split)
+            yield CaptionRow(place, str(photo), raw, index, split)
         else:
-            yield Fault(place, 'malformed sentence; expected a text "raw"')
+            yield DatasetFault(place, 'malformed sentence; expected a text "raw"')
 
 
-def _collect(table: CaptionTable, items: Iterable[Row | Fault], origin: str) -> CaptionTable:
+def _collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], origin: str) -> CaptionTable:
     """Gather rows by photo; a row without an index takes its place among the photo's rows."""
-    found: dict[str, dict[int, Caption]] = {}
+    found: dict[str, dict[int, ReferenceCaption]] = {}
     seen: Counter[str] = Counter()
     for item in items:
-        if isinstance(item, Fault):
+        if isinstance(item, DatasetFault):
             table.faults.append(item)
             continue
         name, text = photo_key(item.photo), item.text.strip()
@@ -221,13 +223,13 @@ def _collect(table: CaptionTable, items: Iterable[Row | Fault], origin: str) -> 
         if item.split is not None:
             table.assignments.append((name, item.split, item.where))
         if not _is_text(name + text):
-            table.faults.append(Fault(item.where, "half of a surrogate pair, which is no text; left out"))
+            table.faults.append(DatasetFault(item.where, "half of a surrogate pair, which is no text; left out"))
         elif not text:
-            table.faults.append(Fault(item.where, f"empty caption of {name!r}; left out"))
+            table.faults.append(DatasetFault(item.where, f"empty caption of {name!r}; left out"))
         elif index in captions:
-            table.faults.append(Fault(item.where, f"second caption #{index} of {name!r}; the first is kept"))
+            table.faults.append(DatasetFault(item.where, f"second caption #{index} of {name!r}; the first is kept"))
         else:
-            captions[index] = Caption(index, text, item.origin or origin, item.weight or 1.0)
+            captions[index] = ReferenceCaption(index, text, item.origin or origin, item.weight or 1.0)
     table.captions = {name: tuple(by[i] for i in sorted(by)) for name, by in found.items() if by}
     return table
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from polycap.dataset.dataset import HUMAN, Caption, Fault, Photo, count_origins
+from polycap.dataset.dataset import HUMAN, DatasetFault, Photo, ReferenceCaption, count_origins
 from polycap.dataset.readers import is_origin, is_weight, read_captions
 from polycap.errors import DatasetError
 from polycap.language import Language
 
-__all__ = ["CaptionSource", "chief_origin", "language_sources", "read_sources"]
+__all__ = ["CaptionSource", "language_sources", "main_origin", "read_sources"]
 
 _FORM = "FILE[,origin=ORIGIN][,weight=NUMBER]"
 
@@ -88,7 +88,9 @@ def language_sources(language: Language, data: Path) -> list[CaptionSource]:
     return found
 
 
-def read_sources(sources: Iterable[CaptionSource]) -> tuple[dict[str, tuple[Caption, ...]], list[Fault]]:
+def read_sources(
+    sources: Iterable[CaptionSource],
+) -> tuple[dict[str, tuple[ReferenceCaption, ...]], list[DatasetFault]]:
     """The captions of several files together.
 
     A photo's captions keep their indices in the first file that has the photo; those of later files are numbered on
@@ -100,8 +102,8 @@ def read_sources(sources: Iterable[CaptionSource]) -> tuple[dict[str, tuple[Capt
     Raises:
         DatasetError: a file can't be read, is not UTF-8 text, or is in no known format.
     """
-    merged: dict[str, tuple[Caption, ...]] = {}
-    faults: list[Fault] = []
+    merged: dict[str, tuple[ReferenceCaption, ...]] = {}
+    faults: list[DatasetFault] = []
     for source in sources:
         captions, wrong = read_captions(source.path, source.origin)
         faults += wrong
@@ -115,7 +117,7 @@ def read_sources(sources: Iterable[CaptionSource]) -> tuple[dict[str, tuple[Capt
     return merged, faults
 
 
-def chief_origin(photos: Iterable[Photo]) -> str:
+def main_origin(photos: Iterable[Photo]) -> str:
     """The origin to judge by, where there are several: what people wrote, or revised, or else the most frequent."""
     counts = count_origins(photos)
     return max(counts, key=lambda o: (o == HUMAN, o.startswith(HUMAN), counts[o]), default=HUMAN)

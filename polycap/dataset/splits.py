@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from polycap.dataset.dataset import Fault
+from polycap.dataset.dataset import DatasetFault
 from polycap.dataset.readers import photo_key, read_text_file
 
 __all__ = ["HASH_SOURCE", "OFFICIAL_FILES", "Assignment", "hash_split", "read_official", "resolve"]
@@ -41,24 +41,24 @@ def hash_split(name: str) -> str:
     return "train" if share < 0.8 else "dev" if share < 0.9 else "test"
 
 
-def resolve(assignments: Iterable[Assignment]) -> tuple[dict[str, str], list[Fault]]:
+def resolve(assignments: Iterable[Assignment]) -> tuple[dict[str, str], list[DatasetFault]]:
     """One split for each photo, and a fault for each contradiction or unknown split."""
     splits: dict[str, str] = {}
-    faults: list[Fault] = []
+    faults: list[DatasetFault] = []
     for name, written, where in assignments:
         split = _SPELLINGS.get(written.strip().lower())
         if split is None:
-            faults.append(Fault(where, f"unknown split {written!r} of {name!r}; expected train, dev or test"))
+            faults.append(DatasetFault(where, f"unknown split {written!r} of {name!r}; expected train, dev or test"))
             continue
         before = splits.setdefault(name, split)
         if before != split:
             splits[name] = min(before, split, key=_PRECEDENCE.index)
             both = f"{before or 'no split'} and {split or 'no split'}"
-            faults.append(Fault(where, f"{name!r} is in {both}; kept in {splits[name]} only"))
+            faults.append(DatasetFault(where, f"{name!r} is in {both}; kept in {splits[name]} only"))
     return splits, faults
 
 
-def read_official(folders: Iterable[Path]) -> tuple[list[Assignment], list[Fault]] | None:
+def read_official(folders: Iterable[Path]) -> tuple[list[Assignment], list[DatasetFault]] | None:
     """The official split files of the first folder that has one of them; None when none has.
 
     Raises:
@@ -72,7 +72,7 @@ def read_official(folders: Iterable[Path]) -> tuple[list[Assignment], list[Fault
     else:
         return None
     faults = [
-        Fault(name, f"missing, though other split files are here; the {split} split is empty")
+        DatasetFault(name, f"missing, though other split files are here; the {split} split is empty")
         for split, name in OFFICIAL_FILES.items()
         if split not in present
     ]

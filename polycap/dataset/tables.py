@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from polycap.dataset.dataset import Fault
+from polycap.dataset.dataset import DatasetFault
 
-__all__ = ["Row", "find_columns", "parse_index", "table_rows"]
+__all__ = ["CaptionRow", "find_columns", "parse_index", "table_rows"]
 
 _NAMES = {
     "photo": ("image", "image_name", "photo", "filename", "file_name", "file"),
@@ -22,7 +22,7 @@ _LONGEST_CELL = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CaptionRow:
     """One caption as a file has it; what the file does not say is None."""
 
     where: str
@@ -63,7 +63,7 @@ def find_columns(header: str) -> Columns | None:
     return None
 
 
-def table_rows(path: Path, text: str) -> Iterator[Row | Fault]:
+def table_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
     """The rows of a caption table whose first filled line is a header."""
     lines = text.split("\n")
     number = next(i for i, line in enumerate(lines) if line.strip())
@@ -75,7 +75,7 @@ def table_rows(path: Path, text: str) -> Iterator[Row | Fault]:
         cells, used = _record(lines, number, columns)
         where = f"{path.name}:{number + 1}"
         if cells is None:
-            yield Fault(where, f"malformed row {lines[number][:60]!r}; its quotes don't close")
+            yield DatasetFault(where, f"malformed row {lines[number][:60]!r}; its quotes don't close")
         elif cells:
             yield _row(where, cells, columns)
         number += used
@@ -103,16 +103,16 @@ def _record(lines: list[str], number: int, columns: Columns) -> tuple[list[str] 
     return None, 1
 
 
-def _row(where: str, cells: list[str], columns: Columns) -> Row | Fault:
+def _row(where: str, cells: list[str], columns: Columns) -> CaptionRow | DatasetFault:
     if len(cells) != columns.width:
         fix = "quote a caption that holds commas" if len(cells) > columns.width else "fill the row"
-        return Fault(where, f"malformed row: {len(cells)} fields where the header has {columns.width}; {fix}")
+        return DatasetFault(where, f"malformed row: {len(cells)} fields where the header has {columns.width}; {fix}")
     values = {kind: cells[place].strip() for kind, place in columns.places.items()}
     if not values["photo"]:
-        return Fault(where, "malformed row: no photo is named")
+        return DatasetFault(where, "malformed row: no photo is named")
     index = None
     if "index" in values:
         index = parse_index(values["index"])
         if index is None:
-            return Fault(where, f"malformed row: caption number {values['index']!r}; expected 0, 1, …")
-    return Row(where, values["photo"], values["text"], index, values.get("split"))
+            return DatasetFault(where, f"malformed row: caption number {values['index']!r}; expected 0, 1, …")
+    return CaptionRow(where, values["photo"], values["text"], index, values.get("split"))

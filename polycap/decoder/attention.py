@@ -4,7 +4,7 @@ from typing import Any
 
 from polycap.decoder.base import Decoder, State
 from polycap.decoder.lstm import Tensor
-from polycap.decoder.packed import Packing, side_by_side
+from polycap.decoder.packed import PackedCaptions, pack_equal_lengths
 from polycap.decoder.settings import DecoderSettings
 from polycap.machine.backend import keras
 
@@ -79,7 +79,7 @@ class AttentionDecoder(Decoder):
     def photo_share(self, memory: State) -> Tensor | None:
         return memory[1]
 
-    def read(self, outputs: Tensor, memory: State, packing: Packing | None = None) -> Tensor:
+    def read(self, outputs: Tensor, memory: State, packing: PackedCaptions | None = None) -> Tensor:
         queries = self.query(outputs)
         if packing is None:
             context, _ = self.attend(queries, memory[0])
@@ -88,7 +88,7 @@ class AttentionDecoder(Decoder):
         return ops.concatenate([outputs, context], axis=-1)
 
     def attention(self, features: Tensor, token_ids: Tensor) -> Tensor | None:
-        packing = side_by_side(token_ids)
+        packing = pack_equal_lengths(token_ids)
         memory, outputs = self.run(features, packing)
         _, weights = self.attend(packing.gather(self.query(outputs)), memory[0])
         return ops.reshape(weights, (*ops.shape(token_ids), self.settings.cells))

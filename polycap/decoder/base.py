@@ -8,7 +8,7 @@ from abc import abstractmethod
 from typing import Any
 
 from polycap.decoder.lstm import Tensor, lstm_gates, run_lstm
-from polycap.decoder.packed import Packing, side_by_side
+from polycap.decoder.packed import PackedCaptions, pack_equal_lengths
 from polycap.decoder.settings import DecoderSettings
 from polycap.machine.backend import keras
 
@@ -67,7 +67,7 @@ class Decoder(keras.Model):  # type: ignore[misc]
         return lstm_gates(inputs + self.state_gates(output), cell)
 
     @abstractmethod
-    def read(self, outputs: Tensor, memory: State, packing: Packing | None = None) -> Tensor:
+    def read(self, outputs: Tensor, memory: State, packing: PackedCaptions | None = None) -> Tensor:
         """What chooses the next token: the cell's outputs `(photos, captions, units)` → `(…, size)`.
 
         Of a packing, outputs are `(tokens, units)`.
@@ -92,7 +92,7 @@ class Decoder(keras.Model):  # type: ignore[misc]
         """
         if len(inputs) == 2:
             features, token_ids = inputs
-            packing = side_by_side(token_ids)
+            packing = pack_equal_lengths(token_ids)
             memory, outputs = self.run(features, packing, training=training)
             logits = self.logits(self.read(outputs, memory, packing), training=training)
             return ops.reshape(packing.gather(logits), (*ops.shape(token_ids), -1))
@@ -104,7 +104,7 @@ class Decoder(keras.Model):  # type: ignore[misc]
         return ops.squeeze(logits, 0) + log_shares
 
     def run(
-        self, features: Tensor, packing: Packing, types: Tensor | None = None, training: bool = False
+        self, features: Tensor, packing: PackedCaptions, types: Tensor | None = None, training: bool = False
     ) -> tuple[State, Tensor]:
         """What teacher forcing goes by: memory, and the cell's output after each token, `(tokens, units)`.
 

@@ -2,7 +2,7 @@
 
 from polycap.decoder.base import Decoder, State
 from polycap.decoder.lstm import Tensor
-from polycap.decoder.packed import Packing
+from polycap.decoder.packed import PackedCaptions
 from polycap.decoder.settings import DecoderSettings
 from polycap.machine.backend import keras
 
@@ -45,7 +45,7 @@ class MergeDecoder(Decoder):
     def embed(self, token_ids: Tensor, training: bool = False) -> Tensor:
         return self.token_gates(self.embedding_dropout(self.embedding(token_ids), training=training))
 
-    def read(self, outputs: Tensor, memory: State, packing: Packing | None = None) -> Tensor:
+    def read(self, outputs: Tensor, memory: State, packing: PackedCaptions | None = None) -> Tensor:
         photo = memory[0]  # (photos, 1, units)
         return outputs + (photo if packing is None else packing.spread(photo[:, 0]))
 

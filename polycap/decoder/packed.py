@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from polycap.machine.backend import keras
 from polycap.text.tokenizer import PAD
 
-__all__ = ["Packing", "Room", "pack", "side_by_side"]
+__all__ = ["PackedCaptions", "PackedShape", "pack_captions", "pack_equal_lengths"]
 
 ops = keras.ops
 Tensor = Any
-Captions = Sequence[Sequence[Sequence[int]]]
+CaptionTokens = Sequence[Sequence[Sequence[int]]]
 """The token ids of each photo's captions; each begins with `<s>`, which is no target, and ends with a target alone."""
 
 
-class Packing(NamedTuple):
+class PackedCaptions(NamedTuple):
     """Where each token of some photos' captions lies.
 
     Attributes:
@@ -53,11 +53,11 @@ class Packing(NamedTuple):
         return ops.take(of_photos, self.places // ops.shape(self.by_photo)[1], axis=0)
 
 
-def side_by_side(token_ids: Tensor) -> Packing:
+def pack_equal_lengths(token_ids: Tensor) -> PackedCaptions:
     """Captions of one length, `(photos, captions, length) int32`."""
     photos, captions, length = ops.shape(token_ids)
     places = ops.reshape(ops.arange(photos * captions * length, dtype="int32"), (photos, captions, length))
-    return Packing(
+    return PackedCaptions(
         tuple(ops.reshape(token_ids[:, :, step], (-1,)) for step in range(length)),
         ops.repeat(ops.arange(photos, dtype="int32"), captions),
         ops.reshape(
@@ -68,7 +68,7 @@ def side_by_side(token_ids: Tensor) -> Packing:
 
 
 @dataclass(frozen=True)
-class Room:
+class PackedShape:
     """The sizes of a packing: of one batch, or of many that are to be alike.
 
     Attributes:
@@ -82,7 +82,7 @@ class Room:
     types: int = 0
 
     @classmethod
-    def of(cls, captions: Captions) -> "Room":
+    def of(cls, captions: CaptionTokens) -> "PackedShape":
         """Room for a batch."""
         tokens = [[len(ids) - 1 for ids in photo] for photo in captions]
         lengths = np.array([length for photo in tokens for length in photo])
@@ -90,13 +90,15 @@ class Room:
         types = {token for photo in captions for ids in photo for token in ids}
         return cls(tuple(reached.tolist()), max(map(sum, tokens)), len(types))
 
-    def __or__(self, other: "Room") -> "Room":
+    def __or__(self, other: "PackedShape") -> "PackedShape":
         """Room for what either has room for."""
         counts = tuple(map(max, zip_longest(self.counts, other.counts, fillvalue=0)))
-        return Room(counts, max(self.most, other.most), max(self.types, other.types))
+        return PackedShape(counts, max(self.most, other.most), max(self.types, other.types))
 
 
-def pack(captions: Captions, room: Room) -> tuple[Packing, NDArray[np.int32], NDArray[np.intp]]:
+def pack_captions(
+    captions: CaptionTokens, room: PackedShape
+) -> tuple[PackedCaptions, NDArray[np.int32], NDArray[np.intp]]:
     """Pack a batch's captions.
 
     Args:
@@ -123,4 +125,4 @@ def pack(captions: Captions, room: Room) -> tuple[Packing, NDArray[np.int32], ND
         tokens = np.flatnonzero((photos == photo) & (targets != PAD))
         its_places[: len(tokens)] = tokens
         places[tokens] = photo * room.most + np.arange(len(tokens))
-    return Packing(steps, photo_of, by_photo, places), targets, order
+    return PackedCaptions(steps, photo_of, by_photo, places), targets, order

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.decoder.results import NEVER, Found
+from polycap.decoder.results import LOG_ZERO, SearchResult
 from polycap.language.settings import DecodingSettings
 from polycap.text.tokenizer import PAD
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU
 
-__all__ = ["in_order"]
+__all__ = ["rerank"]
 
 
-def in_order(found: Found, settings: DecodingSettings) -> Found:
+def rerank(found: SearchResult, settings: DecodingSettings) -> SearchResult:
     """What search found as `settings` rank it: by expected BLEU if `minimum_bayes_risk` is set, else by score.
 
     A caption's expected BLEU is that against each caption found for its photo, itself included, weighted by the
@@ -29,7 +29,7 @@ def in_order(found: Found, settings: DecodingSettings) -> Found:
         return found
     gains = np.array([_expected_bleu(*photo) for photo in zip(found.token_ids, found.scores, strict=True)])
     order = np.argsort(-gains, axis=1, kind="stable")  # equals stay in the order of their scores
-    return Found(
+    return SearchResult(
         np.take_along_axis(found.token_ids, order[:, :, None], axis=1),
         np.take_along_axis(found.log_probs, order, axis=1),
         np.take_along_axis(found.scores, order, axis=1),
@@ -44,7 +44,7 @@ def _expected_bleu(token_ids: NDArray[np.int32], scores: NDArray[np.float32]) ->
     metric = _metric()
     return [
         sum(p * metric.sentence_score(caption, [other]).score for other, p in zip(captions, chances, strict=True) if p)
-        if score > NEVER / 2
+        if score > LOG_ZERO / 2
         else -1.0
         for caption, score in zip(captions, scores, strict=True)
     ]

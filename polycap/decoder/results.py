@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NEVER", "Found"]
+__all__ = ["LOG_ZERO", "SearchResult"]
 
-NEVER = -1e9
+LOG_ZERO = -1e9
 """The log-probability of what must not happen; finite, so that sums and differences stay numbers."""
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What search found for a batch, best first.
 
     Attributes:

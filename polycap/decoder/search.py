@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from polycap.decoder.base import Decoder
 from polycap.decoder.lstm import Tensor
-from polycap.decoder.results import NEVER, Found
+from polycap.decoder.results import LOG_ZERO, SearchResult
 from polycap.language.settings import DecodingSettings
 from polycap.machine.backend import keras
 from polycap.machine.fork import require_same_process
 from polycap.text.tokenizer import BOS, EOS, PAD, UNK
 
-__all__ = ["NEVER", "Found", "Search"]
+__all__ = ["LOG_ZERO", "Search", "SearchResult"]
 
 ops = keras.ops
 
@@ -34,13 +34,13 @@ class Search(keras.Model):  # type: ignore[misc]
         self.settings = settings
         vocab_size = decoder.settings.vocab_size
         forbidden = np.zeros(vocab_size, dtype=np.float32)
-        forbidden[[PAD, UNK, BOS]] = NEVER
+        forbidden[[PAD, UNK, BOS]] = LOG_ZERO
         ending = np.zeros(vocab_size, dtype=np.float32)
-        ending[EOS] = NEVER
+        ending[EOS] = LOG_ZERO
         self._forbidden, self._ending = forbidden, ending
         self._one_caller = threading.Lock()  # Keras makes the function of `predict_on_batch` on first use
 
-    def find(self, features: NDArray[Any]) -> Found:
+    def find(self, features: NDArray[Any]) -> SearchResult:
         """Search for the captions of a batch.
 
         Args:
@@ -52,19 +52,19 @@ class Search(keras.Model):  # type: ignore[misc]
         require_same_process()
         with self._one_caller:
             token_ids, log_probs, scores = self.predict_on_batch(np.asarray(features, dtype=np.float32))
-        return Found(token_ids, log_probs, scores)
+        return SearchResult(token_ids, log_probs, scores)
 
     def call(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`(photos, cells, channels) float32` → token ids, log-probabilities and scores as `Found` has them."""
+        """`(photos, cells, channels) float32` → token ids, log-probabilities and scores as `SearchResult` has them."""
         width, length = self.settings.beam_width, self.settings.max_length
         memory, state = self.decoder.prepare(features)
         state = tuple(ops.repeat(tensor, width, axis=1) for tensor in state)  # (photos, beams, units)
         zeros = ops.zeros_like(state[0][:, :, 0])  # (photos, beams)
-        first = np.full((1, width), NEVER, dtype=np.float32)
+        first = np.full((1, width), LOG_ZERO, dtype=np.float32)
         first[0, 0] = 0.0  # all beams are equal at the start: only one may speak
         blank = ops.zeros_like(zeros, dtype="int32")[:, :, None] + ops.full((1, 1, length), PAD, dtype="int32")
         live = (blank, zeros + first)
-        done = (blank, zeros + NEVER, zeros + NEVER)
+        done = (blank, zeros + LOG_ZERO, zeros + LOG_ZERO)
         # The memory stays as it is, but a traced loop sees only what it is handed.
         start = (ops.convert_to_tensor(0, dtype="int32"), live, done, state, memory)
 
@@ -78,8 +78,8 @@ class Search(keras.Model):  # type: ignore[misc]
 
         position, live, done, *_ = ops.while_loop(go_on, grow, start)
         # Where no beam came to an end within the full length, the beams count as they are.
-        none_ended = done[2][:, :1] <= NEVER / 2
-        unfinished = ops.where(none_ended, self._score(live[1], position), NEVER)
+        none_ended = done[2][:, :1] <= LOG_ZERO / 2
+        unfinished = ops.where(none_ended, self._score(live[1], position), LOG_ZERO)
         return self._best(done, (live[0], live[1], unfinished))
 
     def _grow(self, position: Tensor, live: Any, done: Any, state: Any, memory: Any) -> tuple[Any, Any, Any]:
@@ -93,14 +93,14 @@ class Search(keras.Model):  # type: ignore[misc]
         totals = log_probs[:, :, None] + step + self._forbidden + too_short * self._ending
         totals, token, parent = self._candidates(totals)  # (photos, candidates)
         history = _select(token_ids, parent)  # (photos, candidates, length)
-        totals = ops.where(self._repeats(history, token, position), NEVER, totals)
+        totals = ops.where(self._repeats(history, token, position), LOG_ZERO, totals)
         is_end = token == EOS
         here = ops.arange(self.settings.max_length) == position  # (length,)
         extended = ops.where(here, ops.cast(token, "int32")[:, :, None], history)
 
-        ended = ops.where(is_end, totals, NEVER)
+        ended = ops.where(is_end, totals, LOG_ZERO)
         done = self._best(done, (history, ended, self._score(ended, position + 1)))
-        log_probs, chosen = ops.top_k(ops.where(is_end, NEVER, totals), width)
+        log_probs, chosen = ops.top_k(ops.where(is_end, LOG_ZERO, totals), width)
         live = (_select(extended, chosen), log_probs)
         state = tuple(_select(tensor, ops.take_along_axis(parent, chosen, axis=1)) for tensor in state)
         return live, done, state
@@ -120,7 +120,7 @@ class Search(keras.Model):  # type: ignore[misc]
     def _score(self, log_probs: Tensor, length: Tensor) -> Tensor:
         """Normalise by length; what must not happen stays last."""
         normal = log_probs / ops.cast(length, "float32") ** self.settings.length_penalty
-        return ops.where(log_probs <= NEVER / 2, NEVER, normal)
+        return ops.where(log_probs <= LOG_ZERO / 2, LOG_ZERO, normal)
 
     def _best(self, one: Any, other: Any) -> tuple[Tensor, Tensor, Tensor]:
         """The best `beam_width` of two sets of captions, best first."""

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["DecoderSettings"]
 
-Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
+DropoutRate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class DecoderSettings(BaseModel):
@@ -20,6 +20,6 @@ class DecoderSettings(BaseModel):
     channels: int = Field(default=512, ge=1, le=1 << 13)
     units: int = Field(default=512, ge=1)
     embedding: int = Field(default=256, ge=1)
-    feature_dropout: Dropout = 0.3
-    embedding_dropout: Dropout = 0.3
-    output_dropout: Dropout = 0.5
+    feature_dropout: DropoutRate = 0.3
+    embedding_dropout: DropoutRate = 0.3
+    output_dropout: DropoutRate = 0.5

@@ -9,7 +9,7 @@ from typing import Any
 from polycap.captioning.captioner import Captioner
 from polycap.dataset import Dataset
 from polycap.errors import EvaluationError, PolycapError
-from polycap.evaluation.evaluate import Evaluation, judge
+from polycap.evaluation.evaluate import Evaluation, score_predictions
 from polycap.evaluation.examples import Examples, choose_examples
 from polycap.evaluation.predict import predict
 from polycap.features.store import FeatureStore
@@ -79,7 +79,7 @@ def compare_languages(
         try:
             own = references[code]
             predicted = shared or predict([captioner], own.split(split), store, progress=progress)
-            evaluation = judge(captioner.language, own, split, predicted[code], raw=raw)
+            evaluation = score_predictions(captioner.language, own, split, predicted[code], raw=raw)
             found.examples[code] = choose_examples(captioner, evaluation, predicted[code], store)
             found.evaluations[code] = evaluation
         except PolycapError as error:

@@ -14,7 +14,7 @@ from polycap.files import make_folder
 from polycap.language import Language
 from polycap.metrics import Scores, score_captions, write_score_files
 
-__all__ = ["Evaluation", "evaluate_captioner", "judge"]
+__all__ = ["Evaluation", "evaluate_captioner", "score_predictions"]
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ def evaluate_captioner(
     if folder is not None:
         make_folder(Path(folder))  # before the work: what can't be written should not be found out after it
     predicted = predict([captioner], photos, store, progress=progress)
-    found = judge(captioner.language, dataset, split, predicted[captioner.language.code], raw=raw)
+    found = score_predictions(captioner.language, dataset, split, predicted[captioner.language.code], raw=raw)
     if folder is not None:
         found.write(Path(folder))
     return found.scores
 
 
-def judge(
+def score_predictions(
     language: Language, dataset: Dataset, split: str, predicted: dict[str, str], *, raw: bool = False
 ) -> Evaluation:
     """Score captions of a split, by photo name, against the dataset's; photos without a caption are left out.

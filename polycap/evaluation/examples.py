@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polycap.captioning.attention import Gaze, gazes_at
+from polycap.captioning.attention import AttentionMap, attention_maps
 from polycap.captioning.captioner import Captioner
 from polycap.dataset import Photo
 from polycap.errors import CaptionRuntimeError
@@ -14,21 +14,21 @@ from polycap.evaluation.predict import reduced_features
 from polycap.features.store import FeatureStore
 from polycap.metrics import photo_scores
 
-__all__ = ["Example", "Examples", "choose_examples"]
+__all__ = ["Examples", "ShownExample", "choose_examples"]
 
-SHOWN = 3
+PHOTOS_SHOWN = 3
 """Photos at either end."""
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
+class ShownExample:
     """A photo with its caption, references and score; no `gazes` if the decoder looks at no cell in particular."""
 
     photo: Photo
     caption: str
     references: list[str]
     score: float
-    gazes: list[Gaze]
+    gazes: list[AttentionMap]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,8 @@ class Examples:
     """
 
     metric: str
-    best: list[Example]
-    worst: list[Example]
+    best: list[ShownExample]
+    worst: list[ShownExample]
     lowest: int
     without_gazes: str = ""
 
@@ -56,7 +56,7 @@ def choose_examples(
     predicted: dict[str, str],
     store: FeatureStore | None = None,
     *,
-    shown: int = SHOWN,
+    shown: int = PHOTOS_SHOWN,
 ) -> Examples:
     """The best and the worst captions; of equals, the first photos by name, so that they are the same each time.
 
@@ -76,7 +76,7 @@ def choose_examples(
     photos = [evaluation.photos[number] for number in chosen]
     gazes, reason = _gazes(captioner, photos, [predicted[photo.name] for photo in photos], store)
     examples = [
-        Example(photo, evaluation.captions[number], evaluation.references[number], float(scores[number]), gaze)
+        ShownExample(photo, evaluation.captions[number], evaluation.references[number], float(scores[number]), gaze)
         for number, photo, gaze in zip(chosen, photos, gazes, strict=True)
     ]
     lowest = int((scores <= scores.min()).sum())
@@ -85,9 +85,9 @@ def choose_examples(
 
 def _gazes(
     captioner: Captioner, photos: Sequence[Photo], captions: Sequence[str], store: FeatureStore | None
-) -> tuple[list[list[Gaze]], str]:
+) -> tuple[list[list[AttentionMap]], str]:
     """The gazes of each caption, or why there are none."""
     try:
-        return gazes_at(captioner.pack, reduced_features(captioner, photos, store), captions), ""
+        return attention_maps(captioner.pack, reduced_features(captioner, photos, store), captions), ""
     except CaptionRuntimeError as error:  # Keras computes them, and nothing else
         return [[] for _ in captions], str(error)

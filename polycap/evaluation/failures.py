@@ -13,18 +13,16 @@ from polycap.errors import EvaluationError
 from polycap.language import Language
 from polycap.text.script import has_spaces, is_letter
 
-__all__ = ["FREQUENT", "look_for_failures", "look_in_files"]
+__all__ = ["FREQUENT", "count_failures", "look_in_files"]
 
 FREQUENT = 100
 """Of so many most frequent words of the references it is asked whether they are ever said."""
 
-Notions = list[list[str]]
+ConceptForms = list[list[str]]
 Find = Callable[[str], set[int]]
 
 
-def look_for_failures(
-    language: Language, captions: Sequence[str], references: Sequence[Sequence[str]]
-) -> dict[str, Any]:
+def count_failures(language: Language, captions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, Any]:
     """What is wrong with captions in the ways that captions are known to be.
 
     Args:
@@ -67,18 +65,18 @@ def look_for_failures(
 
 
 def look_in_files(language: Language, folder: Path) -> dict[str, Any]:
-    """`look_for_failures` in what `write_score_files` wrote."""
+    """`count_failures` in what `write_score_files` wrote."""
     captions = _lines(folder / "predictions.txt")
     columns = [_lines(path) for path in sorted(folder.glob("references.*.txt"))]
     # a photo with fewer references than others has its first one repeated there: once is enough
-    return look_for_failures(language, captions, [list(dict.fromkeys(texts)) for texts in zip(*columns, strict=True)])
+    return count_failures(language, captions, [list(dict.fromkeys(texts)) for texts in zip(*columns, strict=True)])
 
 
 def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").split("\n")[:-1]
 
 
-def _finder(notions: Notions, language: Language) -> Find:
+def _finder(notions: ConceptForms, language: Language) -> Find:
     """A function that tells which notions a normalised text has: as whole words where words are written apart."""
     edge = " " if has_spaces(language.script) else ""
     forms = [(f"{edge}{form}{edge}", number) for number, forms in enumerate(notions) for form in forms if form]

@@ -10,8 +10,8 @@ from polycap.captioning.load import load_captioners
 from polycap.captioning.rows import translated_by
 from polycap.dataset import Dataset
 from polycap.errors import EvaluationError, LanguageError, PolycapError
-from polycap.evaluation.failures import look_for_failures, look_in_files
-from polycap.evaluation.references import score_against
+from polycap.evaluation.failures import count_failures, look_in_files
+from polycap.evaluation.references import select_references
 from polycap.files import make_folder
 from polycap.language import Language, Registry, get_language
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:  # they bring TensorFlow
     from polycap.features.store import FeatureStore
     from polycap.runtime.protocol import Runtime
 
-__all__ = ["Compared", "evaluate_all", "evaluate_one"]
+__all__ = ["Compared", "evaluate_language", "evaluate_languages"]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What `evaluate_all` found, and the page that shows it."""
+    """What `evaluate_languages` found, and the page that shows it."""
 
     comparison: "Comparison"
     page: Path
 
 
-def evaluate_one(
+def evaluate_language(
     code: str,
     dataset: Dataset,
     split: str,
@@ -56,7 +56,7 @@ def evaluate_one(
         PolycapError: one of its kinds, for whatever does not fit.
     """
     language = get_language(code)  # one, where `load_captioners` takes several
-    references = score_against(dataset, split, origin)
+    references = select_references(dataset, split, origin)
     opened = _runtime(runtime, precision)
     [captioner] = load_captioners(
         language.code, beam=beam, pack=pack, weights=weights, via=via, always_via=True, runtime=opened
@@ -71,7 +71,7 @@ def evaluate_one(
     return row
 
 
-def evaluate_all(
+def evaluate_languages(
     dataset: Dataset,
     references: Sequence[str],
     split: str,
@@ -97,7 +97,7 @@ def evaluate_all(
         raise LanguageError("--all: no language has a trained pack; make one with `polycap build`")
     make_folder(folder)
     from polycap.evaluation.compare import compare_languages
-    from polycap.evaluation.references import parse_references, references_of
+    from polycap.evaluation.references import choose_references, parse_references
     from polycap.evaluation.report.write import write_comparison
 
     given = parse_references(references, [language.code for language in trained])
@@ -105,7 +105,7 @@ def evaluate_all(
     left_out: dict[str, str] = {}
     for language in trained:
         try:
-            chosen[language.code] = references_of(language, dataset, split, given, work)
+            chosen[language.code] = choose_references(language, dataset, split, given, work)
         except PolycapError as error:
             logger.warning("%s: left out: %s", language.code, error)
             left_out[language.code] = str(error)
@@ -120,7 +120,7 @@ def evaluate_all(
 
         for captioner in captioners:
             if evaluation := found.evaluations.get(captioner.language.code):
-                failures = look_for_failures(evaluation.language, evaluation.captions, evaluation.references)
+                failures = count_failures(evaluation.language, evaluation.captions, evaluation.references)
                 record_scores(captioner.pack.folder, evaluation.to_json() | {"failures": failures})
     return Compared(found, write_comparison(folder, found))
 

@@ -7,9 +7,9 @@ from polycap.dataset import (
     HUMAN,
     CaptionSource,
     Dataset,
-    chief_origin,
     count_origins,
     language_sources,
+    main_origin,
     read_captions,
     read_sources,
 )
@@ -18,7 +18,7 @@ from polycap.language import Language
 from polycap.pack.card import read_card
 from polycap.pipeline.job import CAPTIONS
 
-__all__ = ["parse_references", "references_of", "score_against"]
+__all__ = ["choose_references", "parse_references", "select_references"]
 
 
 def parse_references(texts: Iterable[str], known: Iterable[str]) -> dict[str, list[CaptionSource]]:
@@ -44,7 +44,7 @@ def parse_references(texts: Iterable[str], known: Iterable[str]) -> dict[str, li
     return found
 
 
-def references_of(
+def choose_references(
     language: Language,
     dataset: Dataset,
     split: str,
@@ -65,7 +65,7 @@ def references_of(
     photos = chosen.split(split)
     if not photos:
         raise EvaluationError(f"its references are of no photo of the {split} split of {dataset.folder}")
-    return score_against(chosen, split, chief_origin(photos))
+    return select_references(chosen, split, main_origin(photos))
 
 
 def _choose(language: Language, dataset: Dataset, given: Sequence[CaptionSource], work: Path | None) -> Dataset:
@@ -91,7 +91,7 @@ def _choose(language: Language, dataset: Dataset, given: Sequence[CaptionSource]
     )
 
 
-def score_against(dataset: Dataset, split: str, origin: str | None = None) -> Dataset:
+def select_references(dataset: Dataset, split: str, origin: str | None = None) -> Dataset:
     """The dataset with captions of one origin: a score is against references of one kind, and names it.
 
     Where people wrote or revised some of the split's captions, it is those unless another origin is named.
@@ -107,7 +107,7 @@ def score_against(dataset: Dataset, split: str, origin: str | None = None) -> Da
     found = count_origins(dataset.split(split))
     if origin is not None:
         return dataset.of_origin(origin)
-    chief = chief_origin(dataset.split(split))
+    chief = main_origin(dataset.split(split))
     if len(found) > 1 and chief.startswith(HUMAN):
         return dataset.of_origin(chief)
     if len(found) > 1:

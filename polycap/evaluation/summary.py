@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from polycap.metrics import METRICS, by_people
+from polycap.metrics import METRICS, is_human
 
 __all__ = ["describe_references", "summary_lines"]
 
@@ -33,7 +33,7 @@ def describe_references(row: Row) -> str:
     count = row["references_per_photo"]
     shown = f"{count[0]} to {count[1]}" if isinstance(count, list) else str(count)
     origin = row["references_origin"]
-    return f"{shown} per photo, {origin}" + ("" if by_people(origin) else " (by machine: likeness to it is scored)")
+    return f"{shown} per photo, {origin}" + ("" if is_human(origin) else " (by machine: likeness to it is scored)")
 
 
 def _figures(row: Row) -> list[str]:

@@ -22,7 +22,7 @@ from polycap.encoder.protocol import PhotoEncoder, maker_of
 from polycap.errors import FeatureStoreError
 from polycap.features.extract import extract_features
 from polycap.features.reduce import fit_pca, reduce_store
-from polycap.features.store import MANIFEST, FeatureStore, require_precision
+from polycap.features.store import STORE_JSON, FeatureStore, require_precision
 from polycap.files import make_folder
 from polycap.files.hashes import HashCache
 
@@ -136,7 +136,7 @@ def _open_reduced(folder: Path, encoder: PhotoEncoder, names: list[str]) -> Feat
     Raises:
         FeatureStoreError: it is of another encoder or precision, or of other photos.
     """
-    if not (folder / MANIFEST).is_file():  # the folder alone is what a run leaves that is killed at once
+    if not (folder / STORE_JSON).is_file():  # the folder alone is what a run leaves that is killed at once
         return None
     store = FeatureStore(folder)
     require_precision(folder.parent, store.precision, encoder.precision)

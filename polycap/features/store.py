@@ -25,10 +25,10 @@ from polycap.errors import FeatureStoreError
 from polycap.files import make_folder, read_json, write_json
 from polycap.files.hashes import UNREADABLE
 
-__all__ = ["MANIFEST", "FeatureStore", "StoreWriter", "require_precision"]
+__all__ = ["STORE_JSON", "FeatureStore", "StoreWriter", "require_precision"]
 
 SCHEMA = 1
-FEATURES, MANIFEST, PROGRESS = "features.f16", "store.json", "progress.jsonl"
+FEATURES, STORE_JSON, PROGRESS = "features.f16", "store.json", "progress.jsonl"
 
 
 class FeatureStore:
@@ -50,14 +50,14 @@ class FeatureStore:
         Raises:
             FeatureStoreError: there is none, or it is truncated.
         """
-        if not (folder / MANIFEST).is_file():
+        if not (folder / STORE_JSON).is_file():
             raise FeatureStoreError(f"{folder}: no feature store here; make one with `polycap features`")
-        manifest = read_json(folder / MANIFEST, FeatureStoreError)
+        manifest = read_json(folder / STORE_JSON, FeatureStoreError)
         if manifest.get("schema") != SCHEMA:
             raise FeatureStoreError(f"{folder}: feature store of schema {manifest.get('schema')}; expected {SCHEMA}")
         missing = {"names", "shape", "encoder", "pca", "mirrored"} - manifest.keys()
         if missing:
-            raise FeatureStoreError(f"{folder / MANIFEST}: has no {', '.join(sorted(missing))}; extract again")
+            raise FeatureStoreError(f"{folder / STORE_JSON}: has no {', '.join(sorted(missing))}; extract again")
         self.folder = folder
         self.manifest = manifest
         self.names: list[str] = manifest["names"]
@@ -150,12 +150,12 @@ class StoreWriter:
             "names": list(names),
         }
         make_folder(folder)
-        if (folder / MANIFEST).is_file():
-            _require_same(folder, read_json(folder / MANIFEST, FeatureStoreError), manifest)
+        if (folder / STORE_JSON).is_file():
+            _require_same(folder, read_json(folder / STORE_JSON, FeatureStoreError), manifest)
         else:
             (folder / PROGRESS).unlink(missing_ok=True)
             _reserve(folder / FEATURES, len(names) * shape[0] * shape[1] * 2)
-            write_json(folder / MANIFEST, manifest)
+            write_json(folder / STORE_JSON, manifest)
         self.folder = folder
         self.names = list(names)
         self._features = _map(folder, manifest, "r+")

@@ -16,7 +16,7 @@ from polycap.files.hashes import digest
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["alone", "exclusive", "waiting"]
+__all__ = ["exclusive", "lock_folder", "waiting"]
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _kinds(path: Path) -> Iterator["BaseFileLock"]:
 
 
 @contextmanager
-def alone(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
+def lock_folder(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes out of a folder, which is made; a killed one lets go by itself.
 
     Args:

@@ -8,14 +8,14 @@ from typing import Any
 
 from polycap.files.atomic import write_json
 
-__all__ = ["put_in_place", "staging"]
+__all__ = ["replace_folder", "staging_folder"]
 
 
 @contextmanager
-def staging(path: Path, marker: tuple[str, dict[str, Any]] | None = None) -> Iterator[Path]:
+def staging_folder(path: Path, marker: tuple[str, dict[str, Any]] | None = None) -> Iterator[Path]:
     """Make the folder `path` to prepare another folder in, and remove it afterwards.
 
-    It lies beside the final places, so that a finished folder moves in one step; `put_in_place` does so. What a killed
+    It lies beside the final places, so that a finished folder moves in one step, by `replace_folder`. What a killed
     process left there is cleared first: a folder that was moved aside and has no successor goes back. Only who holds a
     lock may call this.
 
@@ -33,8 +33,8 @@ def staging(path: Path, marker: tuple[str, dict[str, Any]] | None = None) -> Ite
         _clear(path)
 
 
-def put_in_place(staging: Path, prepared: Path, final: Path) -> None:
-    """Move a folder that was prepared in `staging` to `final`, beside it; what was there is gone with the staging."""
+def replace_folder(staging: Path, prepared: Path, final: Path) -> None:
+    """Move a folder that was prepared in `staging_folder` to `final`, in place of what was there."""
     if final.exists() or final.is_symlink():
         (staging / "old").mkdir()
         final.rename(staging / "old" / final.name)

@@ -25,8 +25,8 @@ from polycap.language.language import Language
 __all__ = [
     "BUILT_IN",
     "INSTALLED",
-    "VARIABLE",
-    "Entry",
+    "LANGUAGES_VARIABLE",
+    "LanguageEntry",
     "Registry",
     "available_languages",
     "get_language",
@@ -35,14 +35,14 @@ __all__ = [
 
 BUILT_IN = "built-in"
 INSTALLED = "installed pack"
-ENTRY_POINT_GROUP = "polycap.languages"
-VARIABLE = "POLYCAP_LANGUAGES"
+LANGUAGE_ENTRY_POINTS = "polycap.languages"
+LANGUAGES_VARIABLE = "POLYCAP_LANGUAGES"
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Entry:
+class LanguageEntry:
     """A language folder that was found: a language, or what is wrong with it."""
 
     code: str
@@ -69,14 +69,14 @@ class Entry:
 class Registry:
     """Every language folder in reach, sorted by code, and where was searched."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[LanguageEntry, ...]
     searched: tuple[str, ...]
 
     @classmethod
     def discover(cls) -> "Registry":
         """Search the built-in folders, the entry points, `POLYCAP_LANGUAGES` and the installed packs, in this order."""
         searched: list[str] = []
-        found: dict[tuple[Path, str], Entry] = {}  # by real path: a folder that is reached twice is one
+        found: dict[tuple[Path, str], LanguageEntry] = {}  # by real path: a folder that is reached twice is one
         for entry in (*_built_in(searched), *_plugins(searched), *_users(searched), *_packs(searched)):
             found.setdefault((entry.folder.resolve(), entry.code), entry)
         return cls(tuple(_settle(_lend_packs(list(found.values())))), tuple(searched))
@@ -104,11 +104,13 @@ class Registry:
         """
         entries = [entry for entry in self.entries if entry.code == code]
         language = next((entry.language for entry in entries if entry.language), None)
-        broken = [str(fault) for entry in entries if entry.origin == VARIABLE for fault in entry.faults]
+        broken = [str(fault) for entry in entries if entry.origin == LANGUAGES_VARIABLE for fault in entry.faults]
         if language and broken:
-            message = f"language {code}: a folder on {VARIABLE} is broken, {language.folder} is not: {broken[0]}"
+            message = (
+                f"language {code}: a folder on {LANGUAGES_VARIABLE} is broken, {language.folder} is not: {broken[0]}"
+            )
             if mine:
-                raise LanguageError(f"{message}; mend the former, or take it off {VARIABLE}")
+                raise LanguageError(f"{message}; mend the former, or take it off {LANGUAGES_VARIABLE}")
             logger.warning("%s", message)
         if language:
             return language
@@ -126,7 +128,7 @@ class Registry:
             + (f"; did you mean {close!r}?" if close else "")
             + f"; available: {', '.join(codes) or 'none'}"
             + f"; searched: {', '.join(self.searched)}"
-            + f"; `polycap new {code}` makes a folder for it, to be put on {VARIABLE}"
+            + f"; `polycap new {code}` makes a folder for it, to be put on {LANGUAGES_VARIABLE}"
         )
 
     def _closest(self, code: str) -> str | None:
@@ -143,7 +145,7 @@ class Registry:
         return spellings[close[0]] if close else None
 
 
-def available_languages() -> list[Entry]:
+def available_languages() -> list[LanguageEntry]:
     """Every language folder in reach, broken ones included, sorted by code."""
     return list(Registry.discover().entries)
 
@@ -169,7 +171,7 @@ def get_source() -> Language:
     raise LanguageError('no language has [translation] engine = "none": there is none to translate captions from')
 
 
-def _built_in(searched: list[str]) -> Iterator[Entry]:
+def _built_in(searched: list[str]) -> Iterator[LanguageEntry]:
     """The folders that came with polycap: inside the package once installed, beside it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     for place in (package / "languages", package.parent / "languages"):
@@ -180,39 +182,39 @@ def _built_in(searched: list[str]) -> Iterator[Entry]:
     searched.append(f"{package / 'languages'} ({BUILT_IN}: missing)")
 
 
-def _plugins(searched: list[str]) -> Iterator[Entry]:
+def _plugins(searched: list[str]) -> Iterator[LanguageEntry]:
     """The folders of installed packages that name one as an entry point."""
-    searched.append(f"entry points {ENTRY_POINT_GROUP}")
-    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, point.value)):
+    searched.append(f"entry points {LANGUAGE_ENTRY_POINTS}")
+    for point in sorted(entry_points(group=LANGUAGE_ENTRY_POINTS), key=lambda point: (point.name, point.value)):
         origin = f"entry point {point.name} = {point.value}"
         folder = _locate(point)
         if folder is None:
             fault = LanguageFault(origin, "no such folder", "a package with language.toml", "reinstall that package")
-            yield Entry(point.name, Path(point.value), origin, None, (fault,))
+            yield LanguageEntry(point.name, Path(point.value), origin, None, (fault,))
         else:
             yield _read_entry(folder, origin, point.name)
 
 
-def _users(searched: list[str]) -> Iterator[Entry]:
+def _users(searched: list[str]) -> Iterator[LanguageEntry]:
     """The folders on `POLYCAP_LANGUAGES`: of languages, or a language themselves."""
-    for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
+    for name in filter(None, os.environ.get(LANGUAGES_VARIABLE, "").split(os.pathsep)):
         try:
             place = Path(os.path.abspath(expand_home(name)))  # noqa: PTH100  # a link keeps its own name
         except PolycapError as error:
-            logger.warning("%s: %s", VARIABLE, error)
+            logger.warning("%s: %s", LANGUAGES_VARIABLE, error)
             continue
         if not _is_folder(place):
-            logger.warning("%s names %s, which is no folder; correct or remove it", VARIABLE, name)
-            searched.append(f"{place} ({VARIABLE}: missing)")
+            logger.warning("%s names %s, which is no folder; correct or remove it", LANGUAGES_VARIABLE, name)
+            searched.append(f"{place} ({LANGUAGES_VARIABLE}: missing)")
             continue
-        searched.append(f"{place} ({VARIABLE})")
+        searched.append(f"{place} ({LANGUAGES_VARIABLE})")
         if (place / "language.toml").exists():
-            yield _read_entry(place, VARIABLE, place.name)
+            yield _read_entry(place, LANGUAGES_VARIABLE, place.name)
         else:
-            yield from _read_place(place, VARIABLE)
+            yield from _read_place(place, LANGUAGES_VARIABLE)
 
 
-def _packs(searched: list[str]) -> Iterator[Entry]:
+def _packs(searched: list[str]) -> Iterator[LanguageEntry]:
     """The folders that `polycap install` made."""
     try:
         place = packs_folder()
@@ -229,7 +231,7 @@ def _is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
-def _lend_packs(entries: list[Entry]) -> list[Entry]:
+def _lend_packs(entries: list[LanguageEntry]) -> list[LanguageEntry]:
     """Give installed packs to the languages that are there without them; those entries are then left out."""
     packs = {entry.code: entry.language for entry in entries if entry.origin == INSTALLED and entry.language}
     lent = set()
@@ -242,7 +244,7 @@ def _lend_packs(entries: list[Entry]) -> list[Entry]:
     return [entry for entry in entries if not (entry.origin == INSTALLED and entry.code in lent)]
 
 
-def _read_place(place: Path, origin: str) -> Iterator[Entry]:
+def _read_place(place: Path, origin: str) -> Iterator[LanguageEntry]:
     """The language folders in `place`: those that hold a file of a language."""
     try:
         folders = sorted(place.iterdir())
@@ -255,9 +257,9 @@ def _read_place(place: Path, origin: str) -> Iterator[Entry]:
             yield _read_entry(folder, origin, folder.name)
 
 
-def _read_entry(folder: Path, origin: str, code: str) -> Entry:
+def _read_entry(folder: Path, origin: str, code: str) -> LanguageEntry:
     language, faults = read_language(folder, code=code, trusted=origin == BUILT_IN)
-    return Entry(code, folder, origin, language, faults)
+    return LanguageEntry(code, folder, origin, language, faults)
 
 
 def _locate(point: EntryPoint) -> Path | None:
@@ -276,23 +278,23 @@ def _locate(point: EntryPoint) -> Path | None:
     return None
 
 
-def _settle(entries: list[Entry]) -> list[Entry]:
+def _settle(entries: list[LanguageEntry]) -> list[LanguageEntry]:
     """Sort by code; a user's folder takes a built-in one's place; other namesakes are each other's fault."""
     settled = []
     for entry in entries:
         rivals = [other for other in entries if other.code == entry.code and other.language and other is not entry]
-        users = [other for other in rivals if other.origin == VARIABLE]
+        users = [other for other in rivals if other.origin == LANGUAGES_VARIABLE]
         if entry.language and entry.origin == BUILT_IN and users:
             logger.warning("language %s: %s takes the place of the built-in folder", entry.code, users[0].folder)
             continue
-        rivals = [other for other in rivals if {entry.origin, other.origin} != {BUILT_IN, VARIABLE}]
+        rivals = [other for other in rivals if {entry.origin, other.origin} != {BUILT_IN, LANGUAGES_VARIABLE}]
         if entry.language and rivals:
             entry = _name_both(entry, rivals[0])
         settled.append(entry)
     return sorted(settled, key=lambda entry: entry.code)
 
 
-def _name_both(entry: Entry, rival: Entry) -> Entry:
+def _name_both(entry: LanguageEntry, rival: LanguageEntry) -> LanguageEntry:
     """`entry`, broken by a rival that has the same code."""
     received = f"the language {entry.code} a second time, also in {rival.folder} ({rival.origin})"
     fault = LanguageFault(str(entry.folder), received, "one folder for a language", "remove or rename one of the two")

@@ -23,7 +23,7 @@ NO_ENGINES = frozenset({"none", "captions"})
 """What a folder says that has no translation engine: its captions are people's own, or brought."""
 
 
-Dropout = Annotated[
+OptionalRate = Annotated[
     float | None, Field(default=None, ge=0.0, lt=1.0, allow_inf_nan=False, description="a share, 0 up to 1")
 ]
 
@@ -35,7 +35,7 @@ def _words(notions: Any) -> tuple[str, ...]:
     return tuple(notions)
 
 
-Notions = Annotated[tuple[str, ...], BeforeValidator(_words)]
+ConceptWords = Annotated[tuple[str, ...], BeforeValidator(_words)]
 _NOTIONS = 'a list; an entry has all forms of one word, such as ["red", "goose geese"]'
 
 
@@ -106,10 +106,10 @@ class DecoderOverrides(Table):
     kind: Literal["attention", "merge"] | None = Field(default=None, description='"attention" or "merge"')
     units: int | None = Field(default=None, ge=1, le=8192, description="a whole number of LSTM units, 1 to 8192")
     embedding: int | None = Field(default=None, ge=1, le=8192, description="a whole number of channels, 1 to 8192")
-    feature_dropout: Dropout = None
-    embedding_dropout: Dropout = None
-    output_dropout: Dropout = None
-    label_smoothing: Dropout = None
+    feature_dropout: OptionalRate = None
+    embedding_dropout: OptionalRate = None
+    output_dropout: OptionalRate = None
+    label_smoothing: OptionalRate = None
     epochs: int | None = Field(default=None, ge=1, description="a whole number, at least 1")
     max_tokens: int | None = Field(default=None, ge=1, le=512, description="a whole number of tokens, 1 to 512")
 
@@ -150,8 +150,8 @@ class ProbeSettings(Table):
     Each list has an entry for each notion: all of its forms, with spaces between.
     """
 
-    counts: Notions = Field(default=(), description=_NOTIONS)
-    colours: Notions = Field(default=(), description=_NOTIONS)
-    men: Notions = Field(default=(), description=_NOTIONS)
-    women: Notions = Field(default=(), description=_NOTIONS)
-    dogs: Notions = Field(default=(), description=_NOTIONS)
+    counts: ConceptWords = Field(default=(), description=_NOTIONS)
+    colours: ConceptWords = Field(default=(), description=_NOTIONS)
+    men: ConceptWords = Field(default=(), description=_NOTIONS)
+    women: ConceptWords = Field(default=(), description=_NOTIONS)
+    dogs: ConceptWords = Field(default=(), description=_NOTIONS)

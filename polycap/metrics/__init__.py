@@ -7,7 +7,7 @@ changes them, except that white space is collapsed: a text is one line of a file
 from polycap.metrics.agreement import Agreement
 from polycap.metrics.bleu import bleu, bleu_metric, known_tokenizers, words_of
 from polycap.metrics.diversity import Diversity, Lengths
-from polycap.metrics.measure import METRICS, by_people, photo_scores
+from polycap.metrics.measure import METRICS, is_human, photo_scores
 from polycap.metrics.score_files import write_score_files
 from polycap.metrics.scores import Scores, score_captions
 
@@ -19,7 +19,7 @@ __all__ = [
     "Scores",
     "bleu",
     "bleu_metric",
-    "by_people",
+    "is_human",
     "known_tokenizers",
     "photo_scores",
     "score_captions",

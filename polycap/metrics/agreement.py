@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from polycap.metrics.measure import by_people, measure
+from polycap.metrics.measure import compute_metrics, is_human
 
 __all__ = ["Agreement", "measure_agreement"]
 
@@ -46,7 +46,7 @@ def measure_agreement(captions: list[str], references: list[list[str]], tokenize
 
     Each of a photo's references is taken out once; where photos have fewer than others, theirs come round again.
     """
-    if not by_people(origin):
+    if not is_human(origin):
         return f"the references are not people's, but {origin}"
     chosen = [(text, texts) for text, texts in zip(captions, references, strict=True) if len(texts) > 1]
     if not chosen:
@@ -59,7 +59,9 @@ def measure_agreement(captions: list[str], references: list[list[str]], tokenize
         out = [choice % len(texts) for _, texts in chosen]
         people = [texts[number] for (_, texts), number in zip(chosen, out, strict=True)]
         others = [texts[:number] + texts[number + 1 :] for (_, texts), number in zip(chosen, out, strict=True)]
-        rounds.append((measure(people, others, tokenizer).values, measure(kept, others, tokenizer).values))
+        rounds.append(
+            (compute_metrics(people, others, tokenizer).values, compute_metrics(kept, others, tokenizer).values)
+        )
     return Agreement(
         photos=len(chosen),
         references_per_photo=counts.pop() if len(counts) == 1 else (min(counts), max(counts)),

@@ -14,7 +14,7 @@ from polycap.metrics.texts import streams
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric, Signature
 
-__all__ = ["METRICS", "SAMPLES", "Figures", "by_people", "measure", "photo_scores"]
+__all__ = ["BOOTSTRAP_SAMPLES", "METRICS", "MetricValues", "compute_metrics", "is_human", "photo_scores"]
 
 METRICS = {
     "bleu1": "BLEU-1",
@@ -27,12 +27,12 @@ METRICS = {
 }
 """Every metric: its key in JSON, and its name."""
 
-SAMPLES = 1000
+BOOTSTRAP_SAMPLES = 1000
 """How often the photos are resampled for an interval, unless told otherwise."""
 
 
 @dataclass(frozen=True)
-class Figures:
+class MetricValues:
     """What a set of captions scored.
 
     Attributes:
@@ -48,7 +48,7 @@ class Figures:
     signatures: tuple[str, ...] = ()
 
 
-def measure(captions: list[str], references: list[list[str]], tokenizer: str, samples: int = 0) -> Figures:
+def compute_metrics(captions: list[str], references: list[list[str]], tokenizer: str, samples: int = 0) -> MetricValues:
     """Score single lines against references that are there.
 
     The photos are resampled with replacement, as often as `samples` says (Koehn, 2004, "Statistical Significance
@@ -69,7 +69,7 @@ def measure(captions: list[str], references: list[list[str]], tokenizer: str, sa
             each = coco.photo_values(key, captions, references, words)
             values[key], intervals[key] = float(each.mean()), _half_interval(each, samples, seed)
             signatures.append(f"{METRICS[key]}|{counts}|tok:{tokenizer}|{coco.settings(key)}")
-    return Figures(values, intervals if samples > 1 else {}, seed, tuple(signatures))
+    return MetricValues(values, intervals if samples > 1 else {}, seed, tuple(signatures))
 
 
 def _with_interval(
@@ -120,6 +120,6 @@ def photo_scores(captions: list[str], references: list[list[str]], tokenizer: st
     return "sentence BLEU-4", np.array([metric.sentence_score(text, texts).score for text, texts in pairs])
 
 
-def by_people(origin: str) -> bool:
+def is_human(origin: str) -> bool:
     """Whether references of this origin were written, translated or revised by people, and none by a machine."""
     return all(part.startswith("human") for part in origin.split("+"))

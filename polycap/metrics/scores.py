@@ -9,7 +9,7 @@ from polycap.metrics import coco
 from polycap.metrics.agreement import Agreement, measure_agreement
 from polycap.metrics.bleu import words_of
 from polycap.metrics.diversity import Diversity, Lengths
-from polycap.metrics.measure import METRICS, SAMPLES, measure
+from polycap.metrics.measure import BOOTSTRAP_SAMPLES, METRICS, compute_metrics
 from polycap.metrics.texts import checked, lines
 
 __all__ = ["Scores", "score_captions"]
@@ -97,7 +97,7 @@ def score_captions(
     tokenizer: str,
     references_origin: str,
     normalized: bool,
-    samples: int = SAMPLES,
+    samples: int = BOOTSTRAP_SAMPLES,
 ) -> Scores:
     """Score one caption per photo against the photo's references.
 
@@ -116,7 +116,7 @@ def score_captions(
     """
     kept = checked(hypotheses, references)
     captions = lines(hypotheses)
-    figures = measure(captions, kept, tokenizer, samples)
+    figures = compute_metrics(captions, kept, tokenizer, samples)
     words = words_of(tokenizer)
     counts = {len(texts) for texts in kept}
     text = "lc-nopunct" if normalized else "raw"

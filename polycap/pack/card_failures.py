@@ -10,7 +10,7 @@ _SHOWN = 20  # words that are never said; card.json has all
 
 
 def failures_text(scores: Sequence[Mapping[str, Any]]) -> str:
-    """What `look_for_failures` found with the captions of a row of scores, for people; dev's, if it was recorded."""
+    """What `count_failures` found with the captions of a row of scores, for people; dev's, if it was recorded."""
     rows = sorted((row for row in scores if row.get("failures")), key=lambda row: row["split"] != _SPLIT)
     if not rows:
         return "Not looked for yet: `polycap evaluate --record` does."

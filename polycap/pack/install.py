@@ -16,17 +16,17 @@ from polycap.encoder.identity import expected_identity
 from polycap.errors import PackError, PolycapError
 from polycap.files import make_folder, packs_folder, read_json, sha256_file, write_json
 from polycap.files.locks import waiting
-from polycap.files.staging import put_in_place, staging
+from polycap.files.staging import replace_folder, staging_folder
 from polycap.language import Language, Registry, read_language
 from polycap.language.registry import INSTALLED
 from polycap.pack.card import read_card
 from polycap.pack.card_text import card_text
-from polycap.pack.pack_file import MANIFEST, Manifest, hooks_hash, read_manifest, unpack_file
-from polycap.pack.source import public_name, reach
+from polycap.pack.pack_file import MANIFEST_JSON, Manifest, hooks_hash, read_manifest, unpack_file
+from polycap.pack.source import open_source, redacted
 
 __all__ = ["InstalledPack", "install_pack", "uninstall_pack"]
 
-RECORD = "installed.json"
+INSTALLED_JSON = "installed.json"
 _LOCK, _STAGING = ".lock", ".unfinished"
 
 logger = logging.getLogger(__name__)
@@ -79,10 +79,10 @@ def install_pack(
             needs hooks that are not there; or another pack is installed.
         DownloadError: it can't be downloaded.
     """
-    with reach(str(source), sha256, progress=progress) as path:
+    with open_source(str(source), sha256, progress=progress) as path:
         manifest = read_manifest(path)
         folder = packs_folder() / manifest.language
-        record = {"source": public_name(str(source)), "sha256": sha256_file(path)}
+        record = {"source": redacted(str(source)), "sha256": sha256_file(path)}
         found = InstalledPack(manifest.language, folder, **record, changed=False)
         if _is_there(folder, manifest, force=force):
             return found
@@ -94,8 +94,8 @@ def install_pack(
             if unpack_file(path, new) != manifest:
                 raise PackError(f"{source}: has changed meanwhile; try again")
             language = _verify(new, manifest, str(source))
-            write_json(new / RECORD, {**record, "installed": datetime.now(UTC).date().isoformat()})
-            put_in_place(prepared, new, folder)
+            write_json(new / INSTALLED_JSON, {**record, "installed": datetime.now(UTC).date().isoformat()})
+            replace_folder(prepared, new, folder)
     if local is not None:
         _tell_differences(local, language, manifest)
     return InstalledPack(manifest.language, folder, **record, changed=True)
@@ -122,7 +122,7 @@ def _prepared() -> Iterator[Path]:
     place = packs_folder()
     try:
         make_folder(place)
-        with waiting(place / _LOCK), staging(place / _STAGING) as prepared:
+        with waiting(place / _LOCK), staging_folder(place / _STAGING) as prepared:
             yield prepared
     except OSError as error:
         raise PackError(f"{place}: can't be written ({error}); name another folder in POLYCAP_PACKS") from error
@@ -137,7 +137,7 @@ def _is_there(folder: Path, manifest: Manifest, *, force: bool) -> bool:
     if not folder.exists():
         return False
     try:
-        before = Manifest.model_validate(read_json(folder / MANIFEST, PackError))
+        before = Manifest.model_validate(read_json(folder / MANIFEST_JSON, PackError))
     except (PackError, ValueError):
         before = None
     if before == manifest:

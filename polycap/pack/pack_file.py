@@ -30,7 +30,7 @@ from polycap.pack.card import CARD, CARD_TEXT, DECODER, PCA, TOKENIZER, FileEntr
 from polycap.pack.card_text import card_text
 
 __all__ = [
-    "MANIFEST",
+    "MANIFEST_JSON",
     "MOST_BYTES",
     "Manifest",
     "PackFile",
@@ -40,13 +40,13 @@ __all__ = [
     "write_pack_file",
 ]
 
-MANIFEST = "manifest.json"
+MANIFEST_JSON = "manifest.json"
 SUFFIX = ".polycap"
 _SCHEMA = 1
 
 _TEXT_BYTES = 1 << 20
 _MOST = {
-    MANIFEST: _TEXT_BYTES,
+    MANIFEST_JSON: _TEXT_BYTES,
     "language.toml": _TEXT_BYTES,
     "samples.toml": _TEXT_BYTES,
     f"pack/{CARD}": _TEXT_BYTES,
@@ -56,7 +56,7 @@ _MOST = {
     f"pack/{TOKENIZER}": 8 << 20,
 }
 """The only files that a pack file may hold, with the most bytes of each."""
-_NEEDED = {MANIFEST, "language.toml", *(f"pack/{name}" for name in (CARD, CARD_TEXT, DECODER, TOKENIZER))}
+_NEEDED = {MANIFEST_JSON, "language.toml", *(f"pack/{name}" for name in (CARD, CARD_TEXT, DECODER, TOKENIZER))}
 MOST_BYTES = sum(_MOST.values())
 _LIMITS = ArchiveLimits(files=64, size=MOST_BYTES)  # a file too many is refused by its name
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day that zip knows
@@ -118,7 +118,7 @@ def write_pack_file(
         files={name: FileEntry(size=len(b), sha256=sha256(b).hexdigest()) for name, b in written.items()},
     )
     head = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2) + "\n"
-    _write(out, {MANIFEST: head.encode(), **written})
+    _write(out, {MANIFEST_JSON: head.encode(), **written})
     return PackFile(out, out.stat().st_size, sha256_file(out), manifest)
 
 
@@ -164,7 +164,7 @@ def unpack_file(path: Path, folder: Path) -> Manifest:
         manifest, files = _check_contents(path, source)
         for name, entry in files.items():
             extract(source, entry, folder / name)
-            if name != MANIFEST and sha256_file(folder / name) != manifest.files[name].sha256:
+            if name != MANIFEST_JSON and sha256_file(folder / name) != manifest.files[name].sha256:
                 raise PackError(f"{path}: {name} is not the file that its manifest names; get the file again")
     return manifest
 
@@ -179,8 +179,8 @@ def _check_contents(path: Path, source: zipfile.ZipFile) -> tuple[Manifest, dict
     missing = sorted(_NEEDED - files.keys())
     if missing:
         raise PackError(f"{path}: lacks {', '.join(missing)}, so it is no pack file; make one with `polycap pack`")
-    manifest = _parse_manifest(path, source.read(files[MANIFEST]))
-    sizes = {name: entry.file_size for name, entry in files.items() if name != MANIFEST}
+    manifest = _parse_manifest(path, source.read(files[MANIFEST_JSON]))
+    sizes = {name: entry.file_size for name, entry in files.items() if name != MANIFEST_JSON}
     if sizes != {name: entry.size for name, entry in manifest.files.items()}:
         raise PackError(f"{path}: its files are not those that its manifest names; get the file again")
     return manifest, files
@@ -190,7 +190,7 @@ def _parse_manifest(path: Path, text: bytes) -> Manifest:
     try:
         content: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise PackError(f"{path}: {MANIFEST} is not JSON ({error}); get the file again") from error
+        raise PackError(f"{path}: {MANIFEST_JSON} is not JSON ({error}); get the file again") from error
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != _SCHEMA:  # first: a later schema has keys that are unknown here
         raise PackError(f"{path}: schema {schema!r:.40}; this polycap reads {_SCHEMA}: update polycap")
@@ -199,4 +199,4 @@ def _parse_manifest(path: Path, text: bytes) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = repr(".".join(map(str, first["loc"])))[1:-1]  # a stranger's key may hold what a terminal obeys
-        raise PackError(f"{path}: {MANIFEST}:{where}: {first['msg']}; get the file again") from error
+        raise PackError(f"{path}: {MANIFEST_JSON}:{where}: {first['msg']}; get the file again") from error

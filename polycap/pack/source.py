@@ -12,13 +12,13 @@ from polycap.files import cache_place, digest, expand_home, sha256_file
 from polycap.files.download import download
 from polycap.pack.pack_file import MOST_BYTES
 
-__all__ = ["public_name", "reach"]
+__all__ = ["open_source", "redacted"]
 
 _HEADERS_BYTES = 1 << 16  # what a zip archive has beside its files
 
 
 @contextmanager
-def reach(source: str, sha256: str | None, *, progress: bool) -> Iterator[Path]:
+def open_source(source: str, sha256: str | None, *, progress: bool) -> Iterator[Path]:
     """The file that `source` names, downloaded if need be; a download is removed afterwards.
 
     Args:
@@ -51,7 +51,7 @@ def reach(source: str, sha256: str | None, *, progress: bool) -> Iterator[Path]:
     yield path
 
 
-def public_name(source: str) -> str:
+def redacted(source: str) -> str:
     """A source's name for a record that others may read: an address without user, password and query."""
     if "://" not in source:
         return Path(source).name

@@ -23,13 +23,13 @@ from typing import Any
 
 from polycap.errors import PolycapError
 from polycap.files import make_folder, read_json
-from polycap.files.locks import alone
+from polycap.files.locks import lock_folder
 from polycap.language import get_language
 from polycap.machine.extras import require_keras
 from polycap.pipeline.arguments import save_arguments, settle_arguments
 from polycap.pipeline.install import require_writable
 from polycap.pipeline.job import Job
-from polycap.pipeline.plan import Step, check_stages, run_stages
+from polycap.pipeline.plan import PlannedStage, check_stages, run_stages
 from polycap.pipeline.stages.order import stages_of
 from polycap.training.settings import parse_settings
 from polycap.translation.choose import choose_engine
@@ -51,7 +51,7 @@ class Build:
     """
 
     language: str
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedStage, ...]
     scores: dict[str, Any] | None
     pack: Path
 
@@ -74,7 +74,7 @@ def build_language(
     encoder_weights: str | PathLike[str] | None = None,
     start: str | None = None,
     dry_run: bool = False,
-    tell: Callable[[Step], None] = lambda _: None,
+    tell: Callable[[PlannedStage], None] = lambda _: None,
     progress: bool = True,
 ) -> Build:
     """Make a language's pack: each stage is skipped if its inputs have not changed, and can be killed and gone on with.
@@ -134,7 +134,7 @@ def build_language(
         for step in steps:
             tell(step)
         return Build(code, tuple(steps), None, language.own_pack_folder)
-    with alone(make_folder(job.folder), code):
+    with lock_folder(make_folder(job.folder), code):
         save_arguments(job.folder, arguments)
         job.hashes.save()
         steps = run_stages(stages, tell)

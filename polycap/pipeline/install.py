@@ -10,14 +10,14 @@ from polycap.files import atomic_path
 from polycap.language import Language
 from polycap.pack.card import card_hash, read_pack
 
-__all__ = ["install_pack", "is_installed", "require_writable"]
+__all__ = ["copy_pack", "is_installed", "require_writable"]
 
 logger = logging.getLogger(__name__)
 
 CARD, CARD_TEXT = "card.json", "CARD.md"
 
 
-def install_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]:
+def copy_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]:
     """Copy a pack to the language's folder, its card last: at no time is there a card whose files are others.
 
     Scores in the card there (of the test split, say) are kept if they are of the same weights and the same captions.

@@ -16,13 +16,13 @@ from typing import Any, ClassVar, Literal
 from polycap.files import digest, make_folder, write_json
 from polycap.pipeline.record import Record, Values, changes, damage, new_record, read_record
 
-__all__ = ["Result", "Stage", "Step", "check_stages", "run_stages"]
+__all__ = ["PlannedStage", "Stage", "StageResult", "check_stages", "run_stages"]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Result:
+class StageResult:
     """What a stage's run hands back.
 
     Attributes:
@@ -58,7 +58,7 @@ class Stage(ABC):
         """The inputs that are known before any stage has run."""
 
     @abstractmethod
-    def run(self, place: Path, inputs: Values) -> Result:
+    def run(self, place: Path, inputs: Values) -> StageResult:
         """Do it, or go on where a killed run stopped.
 
         Args:
@@ -88,7 +88,7 @@ class Stage(ABC):
 
 
 @dataclass(frozen=True)
-class Step:
+class PlannedStage:
     """What is to be done with a stage, and why.
 
     Attributes:
@@ -124,9 +124,9 @@ class Step:
         return {**row, "folder": place}
 
 
-def check_stages(stages: Iterable[Stage]) -> list[Step]:
+def check_stages(stages: Iterable[Stage]) -> list[PlannedStage]:
     """What a build would do now; nothing is written."""
-    steps: list[Step] = []
+    steps: list[PlannedStage] = []
     made: dict[str, Values] = {}
     for stage in stages:
         step = _decide(stage, made)
@@ -136,14 +136,14 @@ def check_stages(stages: Iterable[Stage]) -> list[Step]:
     return steps
 
 
-def run_stages(stages: Iterable[Stage], tell: Callable[[Step], None]) -> list[Step]:
+def run_stages(stages: Iterable[Stage], tell: Callable[[PlannedStage], None]) -> list[PlannedStage]:
     """Run the stages that must run, in order.
 
     Args:
         stages: each after those that it needs.
         tell: called with each step before it is done.
     """
-    steps: list[Step] = []
+    steps: list[PlannedStage] = []
     made: dict[str, Values] = {}
     for stage in stages:
         step = _decide(stage, made)
@@ -156,7 +156,7 @@ def run_stages(stages: Iterable[Stage], tell: Callable[[Step], None]) -> list[St
     return steps
 
 
-def _decide(stage: Stage, made: Mapping[str, Values]) -> Step:
+def _decide(stage: Stage, made: Mapping[str, Values]) -> PlannedStage:
     """Compare a stage's inputs and outputs with its record; stages missing in `made` must run first."""
     inputs = stage.facts()
     for name in stage.needs:
@@ -166,22 +166,22 @@ def _decide(stage: Stage, made: Mapping[str, Values]) -> Step:
     path = place / stage.record_name if place else None
     record = read_record(path) if path else None
     if place and record is None and (begun := stage.unfinished(place)):
-        return Step(stage, "unfinished", f"unfinished: {begun}", place, inputs)
+        return PlannedStage(stage, "unfinished", f"unfinished: {begun}", place, inputs)
     if record is None:
         path, record = _most_similar(stage, inputs)
     if path is None or record is None:
-        return Step(stage, "never", "not done yet", place, inputs)
+        return PlannedStage(stage, "never", "not done yet", place, inputs)
     reason = changes(record.inputs, inputs, partly=bool(waiting)) or damage(record, path.parent)
     if not reason and place and path.parent != place:
         reason = "other inputs"
     if not reason and waiting:
         reason = f"after {' and '.join(waiting)}, unless the same comes out as before"
     if reason:
-        return Step(stage, "stale", reason, place or path.parent, inputs, record)
-    return Step(stage, "done", f"unchanged since {record.finished}", place, inputs, record)
+        return PlannedStage(stage, "stale", reason, place or path.parent, inputs, record)
+    return PlannedStage(stage, "done", f"unchanged since {record.finished}", place, inputs, record)
 
 
-def _run(step: Step) -> Record:
+def _run(step: PlannedStage) -> Record:
     stage = step.stage
     place = stage.place(step.inputs)
     path = make_folder(place) / stage.record_name

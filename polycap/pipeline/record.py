@@ -13,7 +13,7 @@ __all__ = ["Output", "Record", "Values", "changes", "damage", "new_record", "rea
 
 HASHED_BYTES = 64 << 20
 """Outputs up to this size are compared by hash, larger ones (gigabytes of features) by size alone."""
-SHOWN = 3
+MAX_NAMED_CHANGES = 3
 """Changed inputs that a reason names."""
 
 Values = Mapping[str, str]
@@ -75,8 +75,8 @@ def changes(before: Values, now: Values, *, partly: bool) -> str:
         changed += [name for name in before if name not in now]
     if not changed:
         return ""
-    shown = [_change(name, before.get(name), now.get(name)) for name in changed[:SHOWN]]
-    more = len(changed) - SHOWN
+    shown = [_change(name, before.get(name), now.get(name)) for name in changed[:MAX_NAMED_CHANGES]]
+    more = len(changed) - MAX_NAMED_CHANGES
     return "changed: " + ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 

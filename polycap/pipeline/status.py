@@ -13,7 +13,7 @@ from polycap.pack.card import read_pack
 from polycap.pipeline.arguments import read_arguments
 from polycap.pipeline.install import is_installed
 from polycap.pipeline.job import Job
-from polycap.pipeline.plan import Step, check_stages
+from polycap.pipeline.plan import PlannedStage, check_stages
 from polycap.pipeline.stages.order import stages_of
 from polycap.pipeline.stages.train import TRAIN_LOG
 
@@ -52,7 +52,7 @@ class LanguageStatus:
     """
 
     code: str
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedStage, ...]
     best_dev_bleu4: float | None
     pack: PackStatus | None
     error: str
@@ -105,7 +105,7 @@ def _built(work: Path) -> Iterable[str]:
 
 
 def _status(registry: Registry, code: str, work: Path, hashes: HashCache) -> LanguageStatus:
-    steps: list[Step] = []
+    steps: list[PlannedStage] = []
     error = ""
     try:
         language = registry.get(code)

@@ -18,11 +18,11 @@ from polycap.runtime.protocol import CaptionSearch, Reduction, Runtime
 if TYPE_CHECKING:
     from polycap.pack.pack import Pack
 
-__all__ = ["AUTO", "RUNTIMES", "VARIABLE", "open_runtime"]
+__all__ = ["AUTO", "RUNTIMES", "RUNTIME_VARIABLE", "open_runtime"]
 
 logger = logging.getLogger(__name__)
 
-VARIABLE = "POLYCAP_RUNTIME"
+RUNTIME_VARIABLE = "POLYCAP_RUNTIME"
 AUTO = "auto"
 RUNTIMES: dict[str, Callable[[str | None], Runtime]] = {"openvino": OpenVINORuntime, "keras": KerasRuntime}
 """By name, the fastest first, the reference last."""
@@ -42,14 +42,14 @@ def open_runtime(name: str | None = None, *, precision: str | None = None, refer
     Raises:
         CaptionRuntimeError: no runtime or no precision of this name, or a runtime that lacks the precision.
     """
-    chosen = name or os.environ.get(VARIABLE) or AUTO
+    chosen = name or os.environ.get(RUNTIME_VARIABLE) or AUTO
     if chosen == AUTO:
         if choose_precision(precision) == INT8:
             return OpenVINORuntime(precision)  # no other has it
         order = list(RUNTIMES)
         return FirstThatRuns(order[::-1] if reference else order, precision)
     if chosen not in RUNTIMES:
-        where = "--runtime" if name else VARIABLE
+        where = "--runtime" if name else RUNTIME_VARIABLE
         raise CaptionRuntimeError(f"{where} {chosen}: no such runtime; there are {AUTO}, {', '.join(RUNTIMES)}")
     return RUNTIMES[chosen](precision)
 

@@ -19,7 +19,7 @@ from polycap.encoder.weights import stored_weights
 from polycap.errors import CaptionRuntimeError, PolycapError
 from polycap.files import cache_folder, cache_place, digest, find_cached
 from polycap.files.hashes import HashCache
-from polycap.runtime.graphs import MODEL, Graph, find_graph
+from polycap.runtime.graphs import GRAPH_FILE, Graph, find_graph
 
 __all__ = ["RECIPE", "EncoderGraphs"]
 
@@ -79,7 +79,7 @@ class EncoderGraphs:
         Raises:
             CaptionRuntimeError: it is not there; it is not made unasked, since that takes photos.
         """
-        path = self.int8_folder / MODEL
+        path = self.int8_folder / GRAPH_FILE
         if not path.is_file():
             raise CaptionRuntimeError(
                 f"precision int8: no int8 encoder in {self.int8_folder.parent} for these weights; make it, once, with "

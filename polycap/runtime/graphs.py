@@ -27,11 +27,11 @@ from polycap.files import cache_place, digest, find_cached, make_folder
 from polycap.machine.child import run_child
 from polycap.runtime.bytecode import module_digest
 
-__all__ = ["MODEL", "Graph", "find_graph", "new_graph"]
+__all__ = ["GRAPH_FILE", "Graph", "find_graph", "new_graph"]
 
 logger = logging.getLogger(__name__)
 
-MODEL = "model.xml"
+GRAPH_FILE = "model.xml"
 ERRORS = {"encoder": EncoderError, "search": PackError}
 UNUSED_DAYS = 30
 DECIDING = {
@@ -74,13 +74,13 @@ def find_graph(graph: Graph) -> Path:
         CaptionRuntimeError: it can't be traced, or there is no place for it.
     """
     name = f"{graph.kind}-{digest([graph.subject, _code(graph.kind), _versions()])}"
-    model = find_cached(f"graphs/{name}/{MODEL}")
+    model = find_cached(f"graphs/{name}/{GRAPH_FILE}")
     if model is None:
         logger.info("preparing the %s for OpenVINO, once", graph.kind)
-        model = _graphs_folder() / name / MODEL
+        model = _graphs_folder() / name / GRAPH_FILE
         with new_graph(model.parent) as made:
             _remove_unused(model.parent.parent)
-            _trace({"kind": graph.kind, "out": str(made / MODEL), **graph.source})
+            _trace({"kind": graph.kind, "out": str(made / GRAPH_FILE), **graph.source})
     with contextlib.suppress(OSError):  # another user's cache, or a file system without times
         os.utime(model.parent)
     return model
@@ -113,7 +113,7 @@ def new_graph(folder: Path) -> Iterator[Path]:
         try:
             made.rename(folder)
         except OSError:
-            if not (folder / MODEL).is_file():  # else another process was quicker, with the same
+            if not (folder / GRAPH_FILE).is_file():  # else another process was quicker, with the same
                 raise
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.decoder.results import Found
+from polycap.decoder.results import SearchResult
 from polycap.encoder.identity import BLOCKS, CELLS, CHANNELS, SIZE, EncoderIdentity
 from polycap.encoder.pca import FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder
@@ -144,11 +144,11 @@ class ExportedSearch:
         self._pool = RequestPool(lambda: _compile(graph, precision, "THROUGHPUT"))
         self._requests = self._pool.open()
 
-    def find(self, features: NDArray[Any]) -> Found:
+    def find(self, features: NDArray[Any]) -> SearchResult:
         """See `CaptionSearch.find`."""
         shares = np.array_split(features.astype(np.float32, copy=False), max(1, min(len(features), self._requests)))
         parts = self._pool.run(shares)
-        return Found(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        return SearchResult(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def _each_photo(pool: RequestPool, photos: NDArray[Any], found: NDArray[Any]) -> NDArray[Any]:

@@ -4,9 +4,9 @@ import os
 
 from polycap.errors import CaptionRuntimeError
 
-__all__ = ["AUTO", "BF16", "F32", "FPMATH", "INT8", "PRECISIONS", "VARIABLE", "choose_precision"]
+__all__ = ["AUTO", "BF16", "F32", "FPMATH", "INT8", "PRECISIONS", "PRECISION_VARIABLE", "choose_precision"]
 
-VARIABLE = "POLYCAP_PRECISION"
+PRECISION_VARIABLE = "POLYCAP_PRECISION"
 FPMATH = "ONEDNN_DEFAULT_FPMATH_MODE"
 """oneDNN's own variable, which TensorFlow reads; `polycap.machine.backend` says more."""
 AUTO, F32, BF16, INT8 = "auto", "f32", "bf16", "int8"
@@ -23,8 +23,8 @@ def choose_precision(name: str | None = None) -> str:
     Raises:
         CaptionRuntimeError: no precision of this name.
     """
-    chosen = name or os.environ.get(VARIABLE) or AUTO
+    chosen = name or os.environ.get(PRECISION_VARIABLE) or AUTO
     if chosen != AUTO and chosen not in PRECISIONS:
-        where = "--precision" if name else VARIABLE
+        where = "--precision" if name else PRECISION_VARIABLE
         raise CaptionRuntimeError(f"{where} {chosen}: no such precision; there are {AUTO}, {', '.join(PRECISIONS)}")
     return F32 if chosen == AUTO and os.environ.get(FPMATH) == "STRICT" else chosen

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.decoder.results import Found
+from polycap.decoder.results import SearchResult
 from polycap.encoder.pca import FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder
 from polycap.language.settings import DecodingSettings
@@ -24,7 +24,7 @@ Reduction: TypeAlias = Callable[[NDArray[np.float16]], NDArray[np.float32]]
 class CaptionSearch(Protocol):
     """A pack's decoder and how it is searched, as `polycap.decoder.search.Search`."""
 
-    def find(self, features: NDArray[Any]) -> Found:
+    def find(self, features: NDArray[Any]) -> SearchResult:
         """`(photos, cells, channels) float16 or float32` → the captions of a batch."""
 
 

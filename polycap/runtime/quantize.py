@@ -22,7 +22,7 @@ from polycap.machine.extras import missing_package
 from polycap.machine.telemetry import import_nncf, import_openvino
 from polycap.photos.batches import decode_batches
 from polycap.runtime.encoder_graphs import RECIPE, EncoderGraphs
-from polycap.runtime.graphs import MODEL, new_graph
+from polycap.runtime.graphs import GRAPH_FILE, new_graph
 from polycap.runtime.openvino_runtime import require_openvino
 
 __all__ = ["FEWEST", "MOST", "Quantized", "quantize_encoder", "quantize_graph"]
@@ -62,8 +62,8 @@ def quantize_encoder(photos: Sequence[Path], weights: Path | None = None) -> Qua
     graphs = EncoderGraphs.of(weights)
     traced = graphs.traced()
     with new_graph(graphs.int8_folder) as made:
-        quantize_graph(traced, pixels, made / MODEL)
-    return Quantized(graphs.int8_folder / MODEL, len(pixels), tuple(faults))
+        quantize_graph(traced, pixels, made / GRAPH_FILE)
+    return Quantized(graphs.int8_folder / GRAPH_FILE, len(pixels), tuple(faults))
 
 
 def quantize_graph(model: Path, batches: Sequence[NDArray[Any]], out: Path) -> None:

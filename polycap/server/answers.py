@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Candidate", "Caption", "Fault", "Health", "LanguageRow", "Problem"]
+__all__ = ["CandidateAnswer", "CaptionAnswer", "Health", "LanguageRow", "PhotoErrorAnswer", "Problem"]
 
 
 class Answer(BaseModel):
@@ -13,7 +13,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Candidate(Answer):
+class CandidateAnswer(Answer):
     """One of the captions that the search found."""
 
     caption: str
@@ -21,19 +21,19 @@ class Candidate(Answer):
     log_prob: float = Field(description="Log-probability, in nats.")
 
 
-class Caption(Answer):
+class CaptionAnswer(Answer):
     """A photo's caption in one language."""
 
     photo: str = Field(description="The name of the file, as it was sent.")
     language: str = Field(description="BCP 47, fit for a `lang` attribute.")
     caption: str = Field(description="The best caption.")
     score: float = Field(description="The best caption's score.")
-    candidates: list[Candidate] = Field(
+    candidates: list[CandidateAnswer] = Field(
         description="Up to `n_best` captions, best first, as the language ranks them: not always by score."
     )
 
 
-class Fault(Answer):
+class PhotoErrorAnswer(Answer):
     """A photo that can't be read. The others of its request are captioned all the same."""
 
     photo: str = Field(description="The name of the file, as it was sent.")

@@ -12,10 +12,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 
-from polycap.captioning.rows import Row
+from polycap.captioning.rows import AnswerRow
 from polycap.errors import PolycapError
-from polycap.server.answers import Caption, Fault, Health, LanguageRow, Problem
-from polycap.server.capacity import BusyError, Seats
+from polycap.server.answers import CaptionAnswer, Health, LanguageRow, PhotoErrorAnswer, Problem
+from polycap.server.capacity import BusyError, Capacity
 from polycap.server.limits import Limits
 from polycap.server.page import Page
 from polycap.server.upload import FORM, PHOTOS, read_upload
@@ -44,7 +44,7 @@ class Service:
     """
 
     worker: Worker
-    languages: Sequence[Row]
+    languages: Sequence[AnswerRow]
     default: Sequence[str]
     limits: Limits
     version: str
@@ -88,7 +88,7 @@ _BODY = {
         },
     }
 }
-_CAPTIONS = list[Caption | Fault]
+_CAPTIONS = list[CaptionAnswer | PhotoErrorAnswer]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body can't be read."},
     404: {"model": Problem, "description": "No trained language of this code; the message lists those there are."},
@@ -126,7 +126,7 @@ def create_app(service: Service, allow_origins: Sequence[str] = ()) -> FastAPI:
 
 
 def _captions(service: Service) -> APIRouter:
-    router, seats = APIRouter(), Seats(service.limits.queue, service.limits.memory_bytes)
+    router, seats = APIRouter(), Capacity(service.limits.queue, service.limits.memory_bytes)
 
     @router.post(
         "/v1/captions", response_model=_CAPTIONS, responses=_PROBLEMS, openapi_extra=_BODY, operation_id="caption"
@@ -157,7 +157,7 @@ def _captions(service: Service) -> APIRouter:
     return router
 
 
-async def _rows(answer: "Future[list[Row]]") -> list[Row]:
+async def _rows(answer: "Future[list[AnswerRow]]") -> list[AnswerRow]:
     """The worker's answer; what goes wrong there names files of this machine, which are for the log alone."""
     try:
         return await asyncio.wrap_future(answer)

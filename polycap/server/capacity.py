@@ -3,23 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["BusyError", "Seats", "Stay"]
+__all__ = ["BusyError", "Capacity", "Reservation"]
 
 
 class BusyError(Exception):
     """There is no room for another photo."""
 
 
-class Seats:
+class Capacity:
     """How many more photos, and bytes of them, there is room for. For one thread, that of the event loop."""
 
     def __init__(self, photos: int, size: int) -> None:
         self.photos, self.size = photos, size
 
     @contextmanager
-    def visit(self) -> Iterator["Stay"]:
+    def visit(self) -> Iterator["Reservation"]:
         """A request's stay; what it takes is given back at the end."""
-        stay = Stay(self)
+        stay = Reservation(self)
         try:
             yield stay
         finally:
@@ -27,10 +27,10 @@ class Seats:
             self.size += stay.size
 
 
-class Stay:
+class Reservation:
     """What a request has taken: so many photos, of so many bytes."""
 
-    def __init__(self, seats: Seats) -> None:
+    def __init__(self, seats: Capacity) -> None:
         self._seats, self.photos, self.size = seats, 0, 0
 
     def take(self, *, photos: int = 0, size: int = 0) -> None:

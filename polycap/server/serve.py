@@ -19,7 +19,7 @@ from polycap.server.app import Service, create_app
 from polycap.server.limits import DEFAULTS, Limits
 from polycap.server.worker import Worker
 
-__all__ = ["listen", "make_server", "open_service", "serve"]
+__all__ = ["listen", "make_server", "open_service", "run_server"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ GRACE = 30
 """Seconds that requests have to be answered after the service is told to end."""
 
 
-def serve(
+def run_server(
     host: str,
     port: int,
     *,

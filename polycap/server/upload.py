@@ -13,7 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from polycap.photos.load import PhotoBytes
-from polycap.server.capacity import Stay
+from polycap.server.capacity import Reservation
 from polycap.server.limits import Limits
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Upload:
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def read_upload(request: Request, limits: Limits, stay: Stay, name: str) -> Upload:
+async def read_upload(request: Request, limits: Limits, stay: Reservation, name: str) -> Upload:
     """The body of a request: a form, or an image.
 
     Args:
@@ -76,7 +76,7 @@ async def read_upload(request: Request, limits: Limits, stay: Stay, name: str) -
     raise HTTPException(415, f"content type {sent}: send {FORM} with {PHOTOS}, or an image with its type, image/…")
 
 
-async def _read_image(request: Request, limits: Limits, stay: Stay, name: str) -> Upload:
+async def _read_image(request: Request, limits: Limits, stay: Reservation, name: str) -> Upload:
     _check_declared(request, limits.photo_bytes, f"a photo of {limits.photo_mb} MB")
     stay.take(photos=1)
     data = bytearray()
@@ -87,7 +87,7 @@ async def _read_image(request: Request, limits: Limits, stay: Stay, name: str) -
     return Upload([PhotoBytes(name, bytes(data))])
 
 
-async def _read_form(request: Request, limits: Limits, stay: Stay, boundary: bytes) -> Upload:
+async def _read_form(request: Request, limits: Limits, stay: Reservation, boundary: bytes) -> Upload:
     most = limits.photos * limits.photo_bytes + FRAMING_BYTES
     _check_declared(request, most, f"{limits.photos} photos of {limits.photo_mb} MB each")
     _check_declared(request, limits.memory_bytes + FRAMING_BYTES, f"{limits.memory_mb} MB")
@@ -107,7 +107,7 @@ async def _read_form(request: Request, limits: Limits, stay: Stay, boundary: byt
 class _Form:
     """What the parser of a form calls, and what has become of the form so far."""
 
-    def __init__(self, limits: Limits, stay: Stay) -> None:
+    def __init__(self, limits: Limits, stay: Reservation) -> None:
         self.upload, self.ended = Upload(), False
         self._limits, self._stay = limits, stay
         self._header, self._value, self._disposition = bytearray(), bytearray(), b""

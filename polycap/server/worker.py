@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from polycap.captioning.captioner import Captioner, Result, Wanted, caption_each
+from polycap.captioning.captioner import Captioner, CaptionRequest, Result, caption_requests
 from polycap.captioning.captioners import Captioners
-from polycap.captioning.rows import Row, result_rows
+from polycap.captioning.rows import AnswerRow, result_rows
 from polycap.errors import PhotoError
 from polycap.photos.batches import BATCH_SIZE, Decoded
 from polycap.photos.load import PhotoBytes
@@ -30,7 +30,7 @@ class _Job:
     decoded: Sequence[Decoded]
     codes: Sequence[str]
     n_best: int
-    answer: "Future[list[Row]]"
+    answer: "Future[list[AnswerRow]]"
 
 
 class Worker:
@@ -57,14 +57,14 @@ class Worker:
         for job in self._jobs:
             job.answer.cancel()
 
-    def submit(self, photos: Sequence[PhotoBytes], codes: Sequence[str], n_best: int) -> "Future[list[Row]]":
+    def submit(self, photos: Sequence[PhotoBytes], codes: Sequence[str], n_best: int) -> "Future[list[AnswerRow]]":
         """Have photos captioned in these languages.
 
         Returns:
             What becomes the objects of `polycap caption --json`, by photo, then language; or an error, of a language
             that can't be loaded.
         """
-        answer: Future[list[Row]] = Future()
+        answer: Future[list[AnswerRow]] = Future()
 
         def add(decoded: list[Decoded] | None) -> None:
             if decoded is None:
@@ -108,12 +108,12 @@ class Worker:
 
     def _caption(self, ready: Sequence[tuple[_Job, list[Captioner]]]) -> None:
         wanted = [
-            Wanted(decoded, captioners)
+            CaptionRequest(decoded, captioners)
             for job, captioners in ready
             for decoded in job.decoded
             if not isinstance(decoded, PhotoError)
         ]
-        results = caption_each(wanted, n_best=max((job.n_best for job, _ in ready), default=1))
+        results = caption_requests(wanted, n_best=max((job.n_best for job, _ in ready), default=1))
         for job, captioners in ready:
             found = [
                 Result(photo, {}, decoded)

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.decoder.packed import Packing, Room, pack
+from polycap.decoder.packed import PackedCaptions, PackedShape, pack_captions
 from polycap.features.store import FeatureStore
 from polycap.text.tokenizer import BOS, EOS, PAD
 
-__all__ = ["Batch", "Batches", "Example"]
+__all__ = ["Batch", "Batches", "TrainingExample"]
 
-Example = tuple[str, list[list[int]]]
+TrainingExample = tuple[str, list[list[int]]]
 """A photo's name and the token ids of its captions."""
 
-Batch = tuple[tuple[NDArray[Any], Packing, NDArray[np.int32], NDArray[np.float32]], NDArray[np.int32]]
+Batch = tuple[tuple[NDArray[Any], PackedCaptions, NDArray[np.int32], NDArray[np.float32]], NDArray[np.int32]]
 """`((features, packing, types, log_shares), targets)`."""
 
 READ_AHEAD = 4
@@ -59,7 +59,7 @@ class Batches:
 
     def __init__(
         self,
-        examples: Sequence[Example],
+        examples: Sequence[TrainingExample],
         stores: Sequence[FeatureStore],
         *,
         photos_per_batch: int,
@@ -90,8 +90,8 @@ class Batches:
         self._weights = [weights[photo] if weights else () for photo in range(len(examples))]
         self._vocab_size, self._seed = vocab_size, seed
         # always so many steps, some of them empty: the graph is that of the longest caption
-        self._most_steps = Room((0,) * max(1 + len(ids) for captions in self._captions for ids in captions))
-        self._usual_rooms = [Room()] * LENGTH_CLASSES
+        self._most_steps = PackedShape((0,) * max(1 + len(ids) for captions in self._captions for ids in captions))
+        self._usual_rooms = [PackedShape()] * LENGTH_CLASSES
         for epoch in reversed(range(ROOM_EPOCHS)):
             self.start(epoch)
             self._usual_rooms = self._rooms
@@ -120,7 +120,7 @@ class Batches:
         features = np.stack([self._stores[self._views[i]].features[self._rows[self._views[i]][i]] for i in chosen])
         captions = [self._drawn[i] for i in chosen]
         room = self._rooms[self._classes[index]]
-        packing, targets, _ = pack(captions, room | self._most_steps)
+        packing, targets, _ = pack_captions(captions, room | self._most_steps)
         types, log_shares = self._types(index, np.union1d(targets, [PAD, BOS]), room.types + 1 + OTHER_TYPES)
         place_of = np.zeros(self._vocab_size, dtype=np.int32)
         place_of[types] = np.arange(len(types))
@@ -161,11 +161,11 @@ class Batches:
             batches += [(k, group[place :: last - first]) for place in range(last - first)]  # dealt out
         return batches
 
-    def _rooms_needed(self) -> list[Room]:
+    def _rooms_needed(self) -> list[PackedShape]:
         """For this epoch's batches of each class."""
-        rooms = [Room() for _ in range(LENGTH_CLASSES)]
+        rooms = [PackedShape() for _ in range(LENGTH_CLASSES)]
         for k, batch in zip(self._classes, self._order, strict=True):
-            rooms[k] |= Room.of([self._drawn[i] for i in batch])
+            rooms[k] |= PackedShape.of([self._drawn[i] for i in batch])
         return rooms
 
     def _types(self, index: int, own: NDArray[np.int32], size: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

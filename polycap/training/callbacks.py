@@ -16,7 +16,7 @@ from polycap.errors import TrainingError
 from polycap.files import atomic_path, write_text
 from polycap.machine.backend import keras
 
-__all__ = ["BEST", "Average", "Bar", "Checkpoint", "Evaluate", "Report", "save_arrays"]
+__all__ = ["BEST", "Average", "Checkpoint", "EpochLog", "Evaluate", "ProgressCallback", "save_arrays"]
 
 BEST = "best.npz"
 """The file of a phase's best weights."""
@@ -154,7 +154,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         }
 
 
-class Bar(keras.callbacks.Callback):  # type: ignore[misc]
+class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """A bar over the epoch's batches, on stderr; `seconds` and `tokens_per_second` join the epoch's logs."""
 
     def __init__(
@@ -181,7 +181,7 @@ class Bar(keras.callbacks.Callback):  # type: ignore[misc]
         self.bar.close()
 
 
-class Report(keras.callbacks.Callback):  # type: ignore[misc]
+class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
     """One line per epoch for the log, when all figures are in."""
 
     def __init__(self, title: str, write: Callable[[str], None]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from polycap.dataset import Photo, chief_origin, count_origins
+from polycap.dataset import Photo, count_origins, main_origin
 from polycap.decoder.base import Decoder
 from polycap.pack.card import Card, read_card
 from polycap.training.inputs import TrainingInputs
@@ -65,7 +65,7 @@ def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, 
             **config["settings"],
             "begins with": config["start"] or "nothing",
             **_before(inputs, config),
-            "chosen by": f"dev BLEU-4 of free-running captions, references: {chief_origin(inputs.photos('dev'))}",
+            "chosen by": f"dev BLEU-4 of free-running captions, references: {main_origin(inputs.photos('dev'))}",
             **learned,
         },
         created=datetime.now(UTC).date().isoformat(),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from polycap.decoder.base import Decoder
-from polycap.decoder.rerank import in_order
+from polycap.decoder.rerank import rerank
 from polycap.decoder.search import Search
 from polycap.errors import TrainingError
 from polycap.metrics import bleu, bleu_metric
@@ -28,7 +28,7 @@ def make_dev_score(inputs: TrainingInputs, decoder: Decoder, tokenizer: Tokenize
     def score() -> float:
         captions: list[str] = []
         for start in range(0, len(rows), 50):
-            found = in_order(search.find(store.features[rows[start : start + 50]]), settings)
+            found = rerank(search.find(store.features[rows[start : start + 50]]), settings)
             captions += [tokenizer.decode(ids) for ids in found.token_ids[:, 0]]
         return bleu(captions, references, tokenizer=inputs.language.evaluation.sacrebleu_tokenizer)
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from polycap.dataset import Photo, chief_origin
+from polycap.dataset import Photo, main_origin
 from polycap.language import Language
 from polycap.text.tokenizer import Tokenizer
-from polycap.training.batches import Example
+from polycap.training.batches import TrainingExample
 from polycap.training.inputs import TrainingInputs
 
 __all__ = ["caption_texts", "normalized_captions", "reward_references", "train_examples"]
@@ -18,7 +18,7 @@ def reward_references(inputs: TrainingInputs, names: Sequence[str]) -> list[list
     """
     train = inputs.photos("train")
     texts = {photo.name: caption_texts(inputs.language, photo) for photo in train}
-    chief = inputs.dataset.of_origin(chief_origin(train)).split("train")
+    chief = inputs.dataset.of_origin(main_origin(train)).split("train")
     peoples = {photo.name: caption_texts(inputs.language, photo) for photo in chief}
     texts |= {name: captions for name, captions in peoples.items() if len(captions) > 1}
     return [texts[name] for name in names]
@@ -29,7 +29,7 @@ def caption_texts(language: Language, photo: Photo) -> list[str]:
     return list(filter(None, normalized_captions(language, photo)))
 
 
-def train_examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> tuple[list[Example], list[list[float]]]:
+def train_examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> tuple[list[TrainingExample], list[list[float]]]:
     """Train photos with their captions' token ids, and the captions' weights; captions without a token are left out."""
     examples, weights = [], []
     for photo in inputs.photos("train"):

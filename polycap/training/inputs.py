@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from polycap.dataset import Dataset, Photo, chief_origin
+from polycap.dataset import Dataset, Photo, main_origin
 from polycap.encoder.pca import FeaturePCA
 from polycap.errors import TrainingError
 from polycap.features.store import FeatureStore
@@ -57,5 +57,5 @@ class TrainingInputs:
         """
         dev = self.photos("dev")
         known = {photo.name for photo in dev}
-        chosen = self.dataset.of_origin(chief_origin(dev)).split("dev")
+        chosen = self.dataset.of_origin(main_origin(dev)).split("dev")
         return [photo for photo in chosen if photo.name in known]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["kept_interrupt"]
+__all__ = ["deferred_interrupt"]
 
 
 @contextmanager
-def kept_interrupt() -> Iterator[Callable[[], None]]:
+def deferred_interrupt() -> Iterator[Callable[[], None]]:
     """Keep Ctrl-C in mind: what is yielded raises KeyboardInterrupt if one came before.
 
     Where TensorFlow calls Python from C++, an exception is printed and forgotten, KeyboardInterrupt too; in training,

@@ -21,7 +21,7 @@ from polycap.training.batches import Batches
 from polycap.training.callbacks import BEST, save_arrays
 from polycap.training.dev_score import make_dev_score
 from polycap.training.examples import reward_references, train_examples
-from polycap.training.initialize import expect_frequencies
+from polycap.training.initialize import set_token_frequencies
 from polycap.training.inputs import TrainingInputs
 from polycap.training.loss import TokenLoss
 from polycap.training.optimizers import self_critical_optimizer, teacher_forcing_optimizer
@@ -30,17 +30,17 @@ from polycap.training.rewards import rewards_by_name
 from polycap.training.self_critical import DrawnBatches, PolicyLoss
 from polycap.training.settings import TrainingSettings
 
-__all__ = ["SELF_CRITICAL", "Learned", "Learner", "read_arrays"]
+__all__ = ["SELF_CRITICAL", "Learner", "TrainedWeights", "read_arrays"]
 
 SELF_CRITICAL = "self-critical"
 """The folder of the second phase."""
 
-BETWEEN = "between.npz"
+INTERPOLATED = "between.npz"
 """The file of the weights between both phases' best."""
 
 
 @dataclass(frozen=True)
-class Learned:
+class TrainedWeights:
     """What a run ends with: the file of its weights, by name, and what the pack's card says of how they were chosen."""
 
     weights: Path
@@ -67,9 +67,9 @@ class Learner:
 
     def expect_frequencies(self) -> None:
         """See `polycap.training.initialize`."""
-        expect_frequencies(self._decoder, (ids for _, captions in self._examples for ids in captions))
+        set_token_frequencies(self._decoder, (ids for _, captions in self._examples for ids in captions))
 
-    def learn(self) -> Learned:
+    def learn(self) -> TrainedWeights:
         """Run the epochs that are left of all phases."""
         forced = self._force() if self._settings.epochs else self._begin()
         facts: dict[str, Any] = {
@@ -77,12 +77,12 @@ class Learner:
             "best epoch's dev BLEU-4": round(forced["dev_bleu4"], 2),
         }
         if not self._settings.self_critical_epochs:
-            return Learned(self._folder / BEST, facts)
+            return TrainedWeights(self._folder / BEST, facts)
         free, score = self._speak_freely(), self._go_between()
         if score < forced["dev_bleu4"]:
-            return Learned(self._folder / BEST, facts)
+            return TrainedWeights(self._folder / BEST, facts)
         facts |= {"best self-critical epoch": int(free["epoch"]), "dev BLEU-4": round(score, 2)}
-        return Learned(self._folder / BETWEEN, facts)
+        return TrainedWeights(self._folder / INTERPOLATED, facts)
 
     def _force(self) -> dict[str, float]:
         """Teacher forcing; returns the best epoch's log."""
@@ -133,7 +133,7 @@ class Learner:
         share = self._settings.self_critical_share
         forced, free = (read_arrays(folder / BEST) for folder in (self._folder, self._folder / SELF_CRITICAL))
         between = {name: forced[name] + np.float32(share) * (free[name] - forced[name]) for name in forced}
-        save_arrays(self._folder / BETWEEN, between)
+        save_arrays(self._folder / INTERPOLATED, between)
         self._take(between)
         return self._score()
 

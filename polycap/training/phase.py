@@ -14,8 +14,8 @@ from polycap.errors import TrainingError
 from polycap.files import make_folder
 from polycap.machine.backend import keras
 from polycap.machine.extras import install_line
-from polycap.training.callbacks import BEST, Average, Bar, Checkpoint, Evaluate, Report
-from polycap.training.interrupt import kept_interrupt
+from polycap.training.callbacks import BEST, Average, Checkpoint, EpochLog, Evaluate, ProgressCallback
+from polycap.training.interrupt import deferred_interrupt
 
 __all__ = ["BEST", "Phase", "run_phase"]
 
@@ -86,10 +86,10 @@ def run_phase(phase: Phase, decoder: Decoder, score: Callable[[], float], *, pro
         logger.info("%s: going on after %s %d", phase.folder, phase.title, done)
     callbacks = [
         average,
-        Bar(phase.title, phase.epochs, len(phase.batches), phase.batches.target_tokens, enabled=progress),
+        ProgressCallback(phase.title, phase.epochs, len(phase.batches), phase.batches.target_tokens, enabled=progress),
         Evaluate(average, score),
         checkpoint,
-        Report(phase.title, logger.info),
+        EpochLog(phase.title, logger.info),
         *_tensorboard(phase.folder),
     ]
     every = keras.callbacks.CallbackList(callbacks, model=decoder)
@@ -100,7 +100,7 @@ def run_phase(phase: Phase, decoder: Decoder, score: Callable[[], float], *, pro
 def _run_epochs(decoder: Decoder, batches: EpochBatches, epochs: range, callbacks: Any) -> None:
     """`Model.fit`, but for batches whose length varies: `fit` infers shapes from the first two, and fails later."""
     callbacks.on_train_begin()
-    with kept_interrupt() as check_interrupt:
+    with deferred_interrupt() as check_interrupt:
         for epoch in epochs:
             batches.start(epoch)
             callbacks.on_epoch_begin(epoch)

@@ -25,7 +25,7 @@ from polycap.machine.describe import describe_machine
 from polycap.pack.pack import save_pack
 from polycap.text.tokenizer import Tokenizer
 from polycap.training.card import make_card
-from polycap.training.initialize import start_from, start_identity
+from polycap.training.initialize import initial_pack_hash, transfer_weights
 from polycap.training.inputs import TrainingInputs
 from polycap.training.learner import SELF_CRITICAL, Learner, read_arrays
 from polycap.training.log import time_spent
@@ -65,7 +65,7 @@ def train_decoder(
     _claim(folder, config)
     decoder = build_decoder(_decoder_settings(inputs, settings, tokenizer))
     learner = Learner(inputs, settings, decoder, tokenizer, folder, progress=progress)
-    if inputs.start is None or not start_from(decoder, inputs.start, tokenizer.identity):
+    if inputs.start is None or not transfer_weights(decoder, inputs.start, tokenizer.identity):
         if not settings.epochs:
             raise TrainingError(f"epochs=0: {inputs.start} is of other tokens, which must be learned first")
         learner.expect_frequencies()
@@ -102,7 +102,7 @@ def _config(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Token
         "hooks": sha256_file(hooks) if hooks.is_file() else None,
         "words": inputs.language.evaluation.sacrebleu_tokenizer,
         "decoding": inputs.language.decoding.model_dump(),
-        "start": inputs.start and start_identity(inputs.start, inputs.stores[0].encoder, pca),
+        "start": inputs.start and initial_pack_hash(inputs.start, inputs.stores[0].encoder, pca),
         "versions": {name: _version(name) for name in packages},
     }
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.decoder.packed import Room, pack
+from polycap.decoder.packed import PackedShape, pack_captions
 from polycap.decoder.sampling import Sampler
 from polycap.machine.backend import keras
 from polycap.text.tokenizer import BOS, PAD, Tokenizer
@@ -105,7 +105,7 @@ class DrawnBatches:
             tokens = _trim(self._sampler.draw(features, chance.random(shape, dtype=np.float32)))
             self._tokens += int((tokens != PAD).sum())
             captions = np.pad(tokens, ((0, 0), (0, 0), (1, 0)), constant_values=BOS).tolist()
-            packing, targets, order = pack(captions, _whole(*tokens.shape))
+            packing, targets, order = pack_captions(captions, _whole(*tokens.shape))
             advantages = self._advantages(tokens, self._batches.photos(index)).ravel()[order]
             weights = np.tile(advantages, tokens.shape[2]) * (targets != PAD)
             yield (features, packing, types, np.zeros(len(types), dtype=np.float32)), targets, weights
@@ -130,9 +130,9 @@ def _standardise(advantages: Any) -> NDArray[np.float64]:
     return np.asarray(advantages / (advantages.std() + SPREAD))
 
 
-def _whole(photos: int, captions: int, length: int) -> Room:
+def _whole(photos: int, captions: int, length: int) -> PackedShape:
     """Room for captions of one length."""
-    return Room((photos * captions,) * length, captions * length)
+    return PackedShape((photos * captions,) * length, captions * length)
 
 
 def _trim(tokens: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -22,7 +22,7 @@ from polycap.translation.engine import Translation
 
 __all__ = ["ApertiumEngine", "ApertiumTranslator"]
 
-CHUNK = 500
+TEXTS_PER_PROCESS = 500
 """Texts per process. One takes half a second to start."""
 TIMEOUT_S = 120.0
 MOST_FAILURES = 10
@@ -113,8 +113,8 @@ class ApertiumTranslator:
         lines = [" ".join(_CONTROL.sub(" ", text).split()) for text in texts]
         whole = list(dict.fromkeys(line for line in lines if line))
         found: dict[str, str] = {"": ""}
-        for start in range(0, len(whole), CHUNK):
-            chunk = whole[start : start + CHUNK]
+        for start in range(0, len(whole), TEXTS_PER_PROCESS):
+            chunk = whole[start : start + TEXTS_PER_PROCESS]
             found.update(zip(chunk, self._chunk(chunk), strict=True))
         return [_translation(line, found[line]) for line in lines]
 
@@ -137,7 +137,7 @@ class ApertiumTranslator:
     def _run(self, texts: list[str]) -> tuple[list[str], str]:
         """The paragraphs that come back for texts, and what went wrong; empty if nothing did."""
         sent = "".join(text + _BREAK for text in (_FENCE, *texts, _FENCE))
-        timeout_s = self._timeout_s * max(1 / 8, len(texts) / CHUNK)
+        timeout_s = self._timeout_s * max(1 / 8, len(texts) / TEXTS_PER_PROCESS)
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         try:
             with start_program(

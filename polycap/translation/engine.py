@@ -14,7 +14,7 @@ from polycap.errors import TranslationError
 
 __all__ = ["Engine", "Translation", "Translator", "available_engines", "load_engine", "open_translator"]
 
-ENTRY_POINT_GROUP = "polycap.translators"
+ENGINE_ENTRY_POINTS = "polycap.translators"
 
 _BUILT_IN = {
     "apertium": "polycap.translation.apertium:ApertiumEngine",
@@ -87,7 +87,7 @@ def available_engines() -> dict[str, str]:
         TranslationError: two packages offer an engine of the same name.
     """
     found = dict(_BUILT_IN)
-    for point in entry_points(group=ENTRY_POINT_GROUP):
+    for point in entry_points(group=ENGINE_ENTRY_POINTS):
         if found.get(point.name, point.value) != point.value:
             raise TranslationError(
                 f"translation engine {point.name!r} comes from both {found[point.name]} and {point.value}; remove one"

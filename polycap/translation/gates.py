@@ -19,7 +19,7 @@ from polycap.language.settings import GateSettings
 from polycap.text.script import share_in_script
 from polycap.translation.engine import Translation
 
-__all__ = ["GATES", "Refusal", "judge", "lowest_scored", "repeats", "split_words", "usual_ratio"]
+__all__ = ["GATES", "Refusal", "check_translation", "lowest_scored", "repeats", "split_words", "usual_ratio"]
 
 GATES = ("empty", "copied", "script", "length", "repeats", "unknown", "score")
 """Every gate's name, in the order in which they are reported."""
@@ -48,7 +48,7 @@ class Refusal:
     why: str
 
 
-def judge(
+def check_translation(
     source: str, translation: Translation, *, script: str, ratio: float, gates: GateSettings
 ) -> tuple[Refusal, ...]:
     """What is wrong with a translation; nothing, if it may be learned from.

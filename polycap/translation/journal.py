@@ -26,11 +26,11 @@ from polycap.files import make_folder, read_json, write_json
 from polycap.files.locks import exclusive
 from polycap.translation.engine import Translation
 
-__all__ = ["CHUNK", "Journal"]
+__all__ = ["CAPTIONS_PER_CHUNK", "Journal"]
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 1024
+CAPTIONS_PER_CHUNK = 1024
 """Captions that are translated and written at once: 2 seconds of work of a fast engine, 20 of a slow one."""
 
 
@@ -42,7 +42,7 @@ class Journal:
         done: captions that are translated.
     """
 
-    def __init__(self, folder: Path, identity: str, texts: Sequence[str], chunk: int = CHUNK) -> None:
+    def __init__(self, folder: Path, identity: str, texts: Sequence[str], chunk: int = CAPTIONS_PER_CHUNK) -> None:
         """Open it, or begin it.
 
         Args:

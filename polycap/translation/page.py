@@ -7,7 +7,7 @@ from pathlib import Path
 from polycap.language import Language
 from polycap.language.registry import get_source
 from polycap.pages.template import write_template
-from polycap.translation.sample import Pair, dropped_examples
+from polycap.translation.sample import TranslatedPair, dropped_examples
 from polycap.translation.translate import TranslationReport
 
 __all__ = ["write_report"]
@@ -28,10 +28,10 @@ class _Gate:
     name: str
     words: str
     count: int
-    examples: Sequence[Pair]
+    examples: Sequence[TranslatedPair]
 
 
-def write_report(path: Path, language: Language, report: TranslationReport, pairs: Sequence[Pair]) -> None:
+def write_report(path: Path, language: Language, report: TranslationReport, pairs: Sequence[TranslatedPair]) -> None:
     """Write the page to `path`, atomically; it needs no other file and no network.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 from polycap.translation.translate import TranslationReport
 
-__all__ = ["Pair", "dropped_examples", "sample_of", "side_by_side"]
+__all__ = ["TranslatedPair", "aligned_lines", "dropped_examples", "sample_of"]
 
 SAMPLE = 40
 """Captions that the page shows, unless another number is asked for."""
@@ -19,7 +19,7 @@ SOURCE_WIDTH = 64
 
 
 @dataclass(frozen=True)
-class Pair:
+class TranslatedPair:
     """A caption and its translation.
 
     Attributes:
@@ -44,32 +44,32 @@ class Pair:
         return {**row, "score": self.score}
 
 
-def sample_of(report: TranslationReport, count: int = SAMPLE) -> list[Pair]:
+def sample_of(report: TranslationReport, count: int = SAMPLE) -> list[TranslatedPair]:
     """So many of the captions that were kept, at even distances."""
     return _evenly(_read(report.out), report.kept, count)
 
 
-def dropped_examples(report: TranslationReport, gate: str, count: int = EXAMPLES) -> list[Pair]:
+def dropped_examples(report: TranslationReport, gate: str, count: int = EXAMPLES) -> list[TranslatedPair]:
     """So many of the captions that a gate dropped, at even distances."""
     found = (pair for pair in _read(report.dropped) if gate in pair.dropped)
     return _evenly(found, report.gates[gate], count)
 
 
-def side_by_side(pairs: Sequence[Pair]) -> list[str]:
+def aligned_lines(pairs: Sequence[TranslatedPair]) -> list[str]:
     """Lines for a terminal, source on the left. The terminal itself must know how to write from right to left."""
     width = min(SOURCE_WIDTH, max((len(pair.source) for pair in pairs), default=0))
     return [f"{pair.source:{width}} │ {pair.caption}" for pair in pairs]
 
 
-def _evenly(pairs: Iterator[Pair], total: int, count: int) -> list[Pair]:
+def _evenly(pairs: Iterator[TranslatedPair], total: int, count: int) -> list[TranslatedPair]:
     count = min(count, total)
     places = {place * total // count for place in range(count)}
     return [pair for place, pair in enumerate(pairs) if place in places]
 
 
-def _read(path: Path) -> Iterator[Pair]:
+def _read(path: Path) -> Iterator[TranslatedPair]:
     with path.open(encoding="utf-8") as stream:
         for line in stream:
             row = json.loads(line)
             row.pop("origin")
-            yield Pair(**row)
+            yield TranslatedPair(**row)

@@ -27,8 +27,8 @@ from polycap.errors import TranslationError
 from polycap.files import atomic_path, make_folder
 from polycap.language import Language
 from polycap.translation.engine import Translation, Translator
-from polycap.translation.gates import GATES, Refusal, judge, lowest_scored, usual_ratio
-from polycap.translation.journal import CHUNK, Journal
+from polycap.translation.gates import GATES, Refusal, check_translation, lowest_scored, usual_ratio
+from polycap.translation.journal import CAPTIONS_PER_CHUNK, Journal
 
 __all__ = ["TranslationReport", "dropped_file", "translate_captions"]
 
@@ -101,7 +101,7 @@ def translate_captions(
     *,
     journal: Path | None = None,
     progress: bool = True,
-    chunk: int = CHUNK,
+    chunk: int = CAPTIONS_PER_CHUNK,
 ) -> TranslationReport:
     """Translate a dataset's captions, or go on where a killed run stopped; the bytes at the end are the same.
 
@@ -182,7 +182,7 @@ def _refuse(found: Mapping[str, Translation], language: Language) -> tuple[float
     ratio = usual_ratio((source, translation.text) for source, translation in found.items())
     refused: dict[str, tuple[Refusal, ...]] = {}
     for source, translation in found.items():
-        if wrong := judge(source, translation, script=language.script, ratio=ratio, gates=gates):
+        if wrong := check_translation(source, translation, script=language.script, ratio=ratio, gates=gates):
             refused[source] = wrong
     for source, refusal in lowest_scored(found, gates.drop_lowest).items():
         refused[source] = (*refused.get(source, ()), refusal)

@@ -23,12 +23,12 @@ POLYCAP = ("-m", "polycap")
 
 def rows(options: Options) -> list[dict[str, Any]]:
     """Two rows: a photo's caption, against the same by TensorFlow; and the languages of 50 folders, against Python."""
-    from polycap.runtime.precision import AUTO, INT8, VARIABLE, choose_precision
+    from polycap.runtime.precision import AUTO, INT8, PRECISION_VARIABLE, choose_precision
 
     caption = [*POLYCAP, "caption", "--language", options.language, str(_photo(options))]
     ours = partial(Command, "polycap caption, one photo", caption)
     # int8 is OpenVINO's alone
-    precision = {VARIABLE: AUTO} if choose_precision() == INT8 else None
+    precision = {PRECISION_VARIABLE: AUTO} if choose_precision() == INT8 else None
     keras = partial(Command, "the same with --runtime keras, TensorFlow", [*caption, "--runtime", "keras"], precision)
     found = [compare("startup", SECONDS, ours, keras, options.repeats)]
     with tempfile.TemporaryDirectory() as place:

@@ -26,7 +26,7 @@ def next_word_model(decoder: "Decoder") -> Any:
     layer for its last word alone.
     """
     keras: Any = plain_keras()
-    from polycap.decoder.packed import side_by_side
+    from polycap.decoder.packed import pack_equal_lengths
 
     ops, model_class = keras.ops, keras.Model
 
@@ -37,7 +37,7 @@ def next_word_model(decoder: "Decoder") -> Any:
 
         def call(self, inputs: tuple[Any, Any]) -> Any:
             features, prefix = inputs
-            packing = side_by_side(prefix[:, None])
+            packing = pack_equal_lengths(prefix[:, None])
             memory, outputs = decoder.run(features, packing)  # (length, units)
             last = ops.sum(ops.cast(prefix != PAD, "int32"), axis=-1) - 1  # (1,)
             state = ops.take(outputs, last, axis=0)[None]  # (1, 1, units)

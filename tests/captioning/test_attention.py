@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polycap.captioning.attention import gazes_at
+from polycap.captioning.attention import attention_maps
 from polycap.pack.pack import Pack
 from polycap.text.tokenizer import BOS, Tokenizer
 from tiny import CELLS, make_card, make_decoder, make_features
@@ -25,11 +25,11 @@ def make_pack(kind: str, tokenizer: Tokenizer) -> Pack:
 def test_a_gaze_for_each_token(tiny_tokenizer: Tokenizer) -> None:
     pack = make_pack("attention", tiny_tokenizer)
     features = make_features(3)
-    found = gazes_at(pack, features, CAPTIONS)
+    found = attention_maps(pack, features, CAPTIONS)
     assert ["".join(gaze.token for gaze in gazes).strip() for gazes in found] == CAPTIONS
     assert all(gaze.weights.shape == (CELLS,) for gazes in found for gaze in gazes)
     assert all(gaze.weights.sum() == pytest.approx(1, abs=1e-5) for gazes in found for gaze in gazes)
-    alone = gazes_at(pack, features[2:], CAPTIONS[2:])[0]  # what pads the others changes nothing
+    alone = attention_maps(pack, features[2:], CAPTIONS[2:])[0]  # what pads the others changes nothing
     for one, other in zip(found[2], alone, strict=True):
         assert one.weights == pytest.approx(other.weights, abs=1e-5)
 
@@ -37,11 +37,11 @@ def test_a_gaze_for_each_token(tiny_tokenizer: Tokenizer) -> None:
 def test_the_first_token_is_chosen_after_the_start(tiny_tokenizer: Tokenizer) -> None:
     pack = make_pack("attention", tiny_tokenizer)
     features = make_features(1)
-    [gazes] = gazes_at(pack, features, ["a circle"])
+    [gazes] = attention_maps(pack, features, ["a circle"])
     weights = np.asarray(pack.decoder.attention(features, np.array([[[BOS]]], dtype=np.int32)))
     assert gazes[0].weights == pytest.approx(weights[0, 0, 0], abs=1e-5)
 
 
 def test_none_to_show(tiny_tokenizer: Tokenizer) -> None:
-    assert gazes_at(make_pack("merge", tiny_tokenizer), make_features(3), CAPTIONS) == [[], [], []]
-    assert gazes_at(make_pack("attention", tiny_tokenizer), make_features(1), [""]) == [[]]
+    assert attention_maps(make_pack("merge", tiny_tokenizer), make_features(3), CAPTIONS) == [[], [], []]
+    assert attention_maps(make_pack("attention", tiny_tokenizer), make_features(1), [""]) == [[]]

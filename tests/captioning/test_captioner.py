@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from polycap import build_language, load_dataset, write_pack_file
-from polycap.captioning.captioner import Candidate, Captioner, Wanted, caption_each, caption_photos
-from polycap.decoder.results import NEVER
+from polycap.captioning.captioner import Candidate, Captioner, CaptionRequest, caption_photos, caption_requests
+from polycap.decoder.results import LOG_ZERO
 from polycap.errors import LanguageError, PackError, PhotoError
 from polycap.language.settings import DecodingSettings
 from polycap.photos.load import PhotoBytes
@@ -138,8 +138,8 @@ def test_each_photo_in_languages_of_its_own(
     alone = {c.language.code: c.caption(photos[:3]) for c in (captioner, other)}
     encoded.clear()
     asked: list[tuple[int, list[Captioner]]] = [(0, [captioner]), (1, [other, captioner]), (0, [other]), (2, [other])]
-    wanted = [Wanted(photos[number], captioners) for number, captioners in asked]
-    bad, *results = caption_each([Wanted(PhotoBytes("bad.jpg", b"not a photo"), [other]), *wanted])
+    wanted = [CaptionRequest(photos[number], captioners) for number, captioners in asked]
+    bad, *results = caption_requests([CaptionRequest(PhotoBytes("bad.jpg", b"not a photo"), [other]), *wanted])
     assert encoded == [4]
     assert str(bad.error) == "bad.jpg: is not an image that Pillow can read"
     for (number, captioners), result in zip(asked, results, strict=True):
@@ -188,8 +188,12 @@ def test_languages_that_share_a_pca_have_photos_reduced_once(
         return self.pack.reduce(grid)
 
     monkeypatch.setattr(Captioner, "reduce", reduce)
-    wanted = [Wanted(photos[0], [captioner]), Wanted(photos[1], [other, captioner]), Wanted(photos[2], [other])]
-    found = list(caption_each(wanted))
+    wanted = [
+        CaptionRequest(photos[0], [captioner]),
+        CaptionRequest(photos[1], [other, captioner]),
+        CaptionRequest(photos[2], [other]),
+    ]
+    found = list(caption_requests(wanted))
     assert [list(result.candidates) for result in found] == [[CODE], [OTHER_CODE, CODE], [OTHER_CODE]]
     assert reduced == [3]
     assert found[1].candidates[CODE] == next(caption_photos(photos[1], [captioner])).candidates[CODE]
@@ -219,7 +223,7 @@ def test_pieces_that_spell_the_same_text_are_one_candidate(captioner: Captioner)
     found = captioner._candidates(rows, scores, scores * 2, 3)
     assert found == (Candidate("red", -1.0, -2.0), Candidate("red red", -4.0, -8.0))
     assert captioner._candidates(rows, scores, scores * 2, 1) == found[:1]
-    scores[1:] = NEVER
+    scores[1:] = LOG_ZERO
     assert captioner._candidates(rows, scores, scores, 3) == (Candidate("red", -1.0, -1.0),)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caption_files import NAMES, add_official
-from polycap.dataset import Caption, CaptionSource, load_dataset, read_captions, read_sources
+from polycap.dataset import CaptionSource, ReferenceCaption, load_dataset, read_captions, read_sources
 from polycap.errors import DatasetError
 
 
@@ -18,7 +18,7 @@ def test_kaggle_captions_with_quotes_commas_bom_and_crlf(folder: Path) -> None:
     rows = 'image,caption\r\na.jpg,"A dog, running , ""fast"" ."\r\na.jpg,A "big" dog .\r\n\r\n'
     (folder / "captions.txt").write_bytes(b"\xef\xbb\xbf" + rows.encode())
     (photo,) = load_dataset(folder).photos
-    assert photo.captions == (Caption(0, 'A dog, running , "fast" .'), Caption(1, 'A "big" dog .'))
+    assert photo.captions == (ReferenceCaption(0, 'A dog, running , "fast" .'), ReferenceCaption(1, 'A "big" dog .'))
 
 
 def test_token_file_comes_before_kaggle_file_and_may_lie_one_level_down(folder: Path) -> None:
@@ -27,10 +27,10 @@ def test_token_file_comes_before_kaggle_file_and_may_lie_one_level_down(folder: 
     (folder / "Flickr8k_text" / "Flickr8k.token.txt").write_text("a.jpg#1\tsecond\na.jpg#0\tfirst\n")
     add_official(folder / "Flickr8k_text", train="a.jpg", dev="", test="")
     dataset = load_dataset(folder)
-    assert dataset.photos[0].captions == (Caption(0, "first"), Caption(1, "second"))
+    assert dataset.photos[0].captions == (ReferenceCaption(0, "first"), ReferenceCaption(1, "second"))
     assert dataset.split_source.startswith("official files")
     kaggle = load_dataset(folder, captions=folder / "captions.txt", photos=folder / "Images")
-    assert kaggle.photos[0].captions == (Caption(0, "kaggle"),)
+    assert kaggle.photos[0].captions == (ReferenceCaption(0, "kaggle"),)
 
 
 def karpathy(path: Path, splits: str = "train restval val test") -> None:
@@ -49,7 +49,7 @@ def test_karpathy_json_gives_captions_and_splits(folder: Path) -> None:
     karpathy(folder / "dataset_flickr8k.json")
     dataset = load_dataset(folder)
     assert [photo.split for photo in dataset.photos] == ["train", "train", "dev", "test"]
-    assert dataset.photos[0].captions == (Caption(0, "a.jpg 0"), Caption(1, "a.jpg 1"))
+    assert dataset.photos[0].captions == (ReferenceCaption(0, "a.jpg 0"), ReferenceCaption(1, "a.jpg 1"))
     assert dataset.split_source == "karpathy"
 
 
@@ -58,7 +58,7 @@ def test_karpathy_json_beside_kaggle_captions_gives_the_splits(folder: Path) -> 
     (folder / "captions.txt").write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in NAMES))
     dataset = load_dataset(folder)
     assert [photo.split for photo in dataset.photos] == ["train", "train", "dev", "test"]
-    assert (dataset.split_source, dataset.photos[0].captions) == ("karpathy", (Caption(0, "a dog"),))
+    assert (dataset.split_source, dataset.photos[0].captions) == ("karpathy", (ReferenceCaption(0, "a dog"),))
 
 
 def test_csv_with_more_columns(folder: Path) -> None:
@@ -66,7 +66,7 @@ def test_csv_with_more_columns(folder: Path) -> None:
         "id;file_name;split;comment_number;comment\n1;a.jpg;train;1;one\n2;a.jpg;train;0;zero\n3;b.jpg;val;0;b\n"
     )
     dataset = load_dataset(folder)
-    assert dataset.photos[0].captions == (Caption(0, "zero"), Caption(1, "one"))
+    assert dataset.photos[0].captions == (ReferenceCaption(0, "zero"), ReferenceCaption(1, "one"))
     assert [photo.split for photo in dataset.photos] == ["train", "dev"]
     assert dataset.split_source == "csv column"
 
@@ -80,7 +80,7 @@ def test_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "de.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     captions, faults = read_captions(path)
-    assert captions == {"a.jpg": (Caption(0, "x"), Caption(4, "y"))}
+    assert captions == {"a.jpg": (ReferenceCaption(0, "x"), ReferenceCaption(4, "y"))}
     assert [fault.where for fault in faults] == ["de.jsonl:3"]
 
 
@@ -95,13 +95,13 @@ def test_json_lines(tmp_path: Path) -> None:
     )
 )
 def test_whatever_the_csv_module_writes_is_read_back(texts: list[str]) -> None:
-    from polycap.dataset.tables import Row, table_rows
+    from polycap.dataset.tables import CaptionRow, table_rows
 
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerows([["image", "caption"], *(["a.jpg", text] for text in texts)])
     rows = list(table_rows(Path("x.csv"), stream.getvalue()))
-    assert [row.text if isinstance(row, Row) else row for row in rows] == texts
+    assert [row.text if isinstance(row, CaptionRow) else row for row in rows] == texts
 
 
 # --- faults ---
@@ -163,7 +163,7 @@ def test_text_that_is_no_text_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"image": "a.jpg", "caption": "\\ud83d"}\n{"image": "a.jpg", "caption": "ok"}\n')
     captions, faults = read_captions(path)
-    assert captions == {"a.jpg": (Caption(1, "ok"),)}
+    assert captions == {"a.jpg": (ReferenceCaption(1, "ok"),)}
     assert [fault.where for fault in faults] == ["x.jsonl:1"]
 
 

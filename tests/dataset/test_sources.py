@@ -9,20 +9,20 @@ import pytest
 
 from caption_files import add_official, token_rows
 from polycap.dataset import (
-    Caption,
     CaptionSource,
     Dataset,
-    Fault,
+    DatasetFault,
     Photo,
-    chief_origin,
+    ReferenceCaption,
     count_origins,
     language_sources,
     load_dataset,
+    main_origin,
     read_captions,
     read_sources,
 )
 from polycap.errors import DatasetError
-from polycap.evaluation.references import score_against
+from polycap.evaluation.references import select_references
 from polycap.language import load_language
 
 # --- where captions come from ---
@@ -38,9 +38,9 @@ def test_other_captions_keep_splits_and_name_strangers(folder: Path) -> None:
     add_official(folder, train="a.jpg b.jpg", dev="c.jpg", test="d.jpg")
     dataset = load_dataset(folder)
     german = {
-        "a.jpg": (Caption(0, "ein Hund"),),
-        "c.jpg": (Caption(0, "Katze"),),
-        "x.jpg": (Caption(0, "?"),),
+        "a.jpg": (ReferenceCaption(0, "ein Hund"),),
+        "c.jpg": (ReferenceCaption(0, "Katze"),),
+        "x.jpg": (ReferenceCaption(0, "?"),),
     }
     other = dataset.with_captions(german, "human")
     assert [(p.name, p.split, p.captions[0].text) for p in other.photos] == [
@@ -48,7 +48,7 @@ def test_other_captions_keep_splits_and_name_strangers(folder: Path) -> None:
         ("c.jpg", "dev", "Katze"),
     ]
     assert other.faults == (
-        Fault("captions (human)", f"1 photos with captions are not in {folder.name}: x.jpg; left out"),
+        DatasetFault("captions (human)", f"1 photos with captions are not in {folder.name}: x.jpg; left out"),
     )
     assert other.fingerprint() != dataset.fingerprint() == load_dataset(folder).fingerprint()
 
@@ -58,7 +58,7 @@ def mixed(train: dict[str, int], dev: dict[str, int]) -> Dataset:
 
     def photo(name: str, split: str, counts: dict[str, int]) -> Photo:
         origins = [origin for origin, count in counts.items() for _ in range(count)]
-        return Photo(name, Path(name), split, tuple(Caption(i, "x", o) for i, o in enumerate(origins)))
+        return Photo(name, Path(name), split, tuple(ReferenceCaption(i, "x", o) for i, o in enumerate(origins)))
 
     return Dataset("mixed", Path(), (photo("a.jpg", "train", train), photo("b.jpg", "dev", dev)), (), "none")
 
@@ -77,9 +77,9 @@ def test_jsonl_says_where_each_caption_comes_from(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     captions, faults = read_captions(path, "mt:x")
     assert captions["a.jpg"] == (
-        Caption(0, "ein Hund", TRANSLATED),
-        Caption(1, "der Hund", "mt:x"),
-        Caption(2, "Hund!", "human-revised", 2),
+        ReferenceCaption(0, "ein Hund", TRANSLATED),
+        ReferenceCaption(1, "der Hund", "mt:x"),
+        ReferenceCaption(2, "Hund!", "human-revised", 2),
     )
     assert [fault.where for fault in faults] == [f"de.jsonl:{line}" for line in (4, 5, 6, 7)]
     assert '"origin" and "weight" (above 0)' in str(faults[0])
@@ -95,24 +95,24 @@ def test_origins_of_a_mixture() -> None:
     with pytest.raises(DatasetError, match=f"mixed: no caption of origin 'x'; there are those of human, {TRANSLATED}"):
         dataset.of_origin("x")
     assert mixed({}, {}).caption_origin == "human"
-    assert chief_origin(mixed({}, {}).photos) == "human"
-    assert chief_origin(mixed({"mt:a": 5}, {"human": 1, "human-revised": 2}).photos) == "human"
-    assert chief_origin(mixed({"mt:a": 5}, {"human-revised": 2}).photos) == "human-revised"
-    assert chief_origin(mixed({"mt:a": 1}, {"mt:b": 2}).photos) == "mt:b"
+    assert main_origin(mixed({}, {}).photos) == "human"
+    assert main_origin(mixed({"mt:a": 5}, {"human": 1, "human-revised": 2}).photos) == "human"
+    assert main_origin(mixed({"mt:a": 5}, {"human-revised": 2}).photos) == "human-revised"
+    assert main_origin(mixed({"mt:a": 1}, {"mt:b": 2}).photos) == "mt:b"
 
 
 def test_a_score_is_against_one_origin() -> None:
     dataset = mixed({"human": 1, TRANSLATED: 3}, {"human": 2})
-    assert score_against(dataset, "dev") is dataset
-    assert score_against(dataset, "train").caption_origin == "human"  # people's, where there are any
+    assert select_references(dataset, "dev") is dataset
+    assert select_references(dataset, "train").caption_origin == "human"  # people's, where there are any
     revised = mixed({"human-revised": 1, TRANSLATED: 3}, {})
-    assert [len(photo.captions) for photo in score_against(revised, "train").photos] == [1]
-    assert score_against(dataset, "train", TRANSLATED).split("dev") == ()
+    assert [len(photo.captions) for photo in select_references(revised, "train").photos] == [1]
+    assert select_references(dataset, "train", TRANSLATED).split("dev") == ()
     machines = mixed({"mt:y": 1, TRANSLATED: 3}, {})
     with pytest.raises(
         DatasetError, match=rf"train split has captions of several origins .*1 mt:y\).*--origin {TRANSLATED}"
     ):
-        score_against(machines, "train")
+        select_references(machines, "train")
 
 
 def test_files_that_a_language_names(tmp_path: Path) -> None:
@@ -185,12 +185,12 @@ def test_sources_together(tmp_path: Path) -> None:
     captions, faults = read_sources([CaptionSource(first), CaptionSource(second, weight=2.0)])
     assert captions == {
         "a.jpg": (
-            Caption(1, "zwei", TRANSLATED),
-            Caption(3, "eins", TRANSLATED),
-            Caption(4, "vier", "human", 2.0),
-            Caption(5, "fünf", "human", 2.0),
+            ReferenceCaption(1, "zwei", TRANSLATED),
+            ReferenceCaption(3, "eins", TRANSLATED),
+            ReferenceCaption(4, "vier", "human", 2.0),
+            ReferenceCaption(5, "fünf", "human", 2.0),
         ),
-        "b.jpg": (Caption(0, "drei", TRANSLATED),),
-        "c.jpg": (Caption(2, "sechs", "human", 2.0),),
+        "b.jpg": (ReferenceCaption(0, "drei", TRANSLATED),),
+        "c.jpg": (ReferenceCaption(2, "sechs", "human", 2.0),),
     }
     assert [fault.where for fault in faults] == ["human.txt:4"]

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from decoding import make_captions, ops
 from polycap.decoder.base import Decoder
 from polycap.decoder.kinds import DECODERS, build_decoder
-from polycap.decoder.packed import Room, pack
+from polycap.decoder.packed import PackedShape, pack_captions
 from polycap.decoder.settings import DecoderSettings
 from polycap.decoder.weights import named_weights
 from polycap.machine.backend import keras
@@ -53,7 +53,7 @@ def test_a_batch_is_answered_as_in_the_whole(decoder: Decoder) -> None:
     features = make_features(2)
     types = np.array([0, *np.random.default_rng(1).permutation(np.arange(1, 30))], dtype=np.int32)
     log_shares = np.linspace(0, 2, 30, dtype=np.float32)
-    packing, targets, order = pack(UNEVEN, Room((8, 8, 6, 3, 3, 2, 1), 24))
+    packing, targets, order = pack_captions(UNEVEN, PackedShape((8, 8, 6, 3, 3, 2, 1), 24))
     flat = [(photo, ids) for photo, captions in enumerate(UNEVEN) for ids in captions]
     expected: dict[tuple[int, int], Any] = {}
     for row, caption in enumerate(order):

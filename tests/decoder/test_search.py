@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polycap.decoder.base import Decoder
-from polycap.decoder.results import NEVER, Found
+from polycap.decoder.results import LOG_ZERO, SearchResult
 from polycap.decoder.search import Search
 from polycap.decoder.settings import DecoderSettings
 from polycap.language.settings import DecodingSettings
@@ -58,14 +58,14 @@ def chain(size: int = 10, **wishes: float) -> Chain:
     return Chain(table)
 
 
-def search(decoder: Decoder, features: Any = None, **values: Any) -> Found:
+def search(decoder: Decoder, features: Any = None, **values: Any) -> SearchResult:
     return Search(decoder, settings(**values)).find(np.zeros((1, 1, 1)) if features is None else features)
 
 
-def captions(found: Found, photo: int = 0) -> list[Caption]:
+def captions(found: SearchResult, photo: int = 0) -> list[Caption]:
     """What was found for a photo, without what is not there."""
     rows = zip(found.token_ids[photo], found.log_probs[photo], found.scores[photo], strict=True)
-    return [(tuple(i for i in ids.tolist() if i != PAD), float(p), float(s)) for ids, p, s in rows if s > NEVER / 2]
+    return [(tuple(i for i in ids.tolist() if i != PAD), float(p), float(s)) for ids, p, s in rows if s > LOG_ZERO / 2]
 
 
 def repeats(tokens: tuple[int, ...], size: int) -> bool:
@@ -149,7 +149,7 @@ def test_a_wide_beam_finds_the_best_of_all_captions() -> None:
 
 @pytest.mark.parametrize("width", [1, 4])
 def test_special_tokens_are_never_emitted(width: int) -> None:
-    found = search(chain(t0=9.0, t1=9.0, t2=9.0, t3=NEVER), beam_width=width)
+    found = search(chain(t0=9.0, t1=9.0, t2=9.0, t3=LOG_ZERO), beam_width=width)
     for tokens, _, _ in captions(found):
         assert len(tokens) == 8
         assert not {PAD, UNK, BOS, EOS} & set(tokens)
@@ -165,7 +165,7 @@ def test_min_length(least: int) -> None:
 @pytest.mark.parametrize("most", [1, 5])
 def test_max_length(most: int) -> None:
     """A caption that would never end is cut, and scored as it is."""
-    decoder = chain(t3=NEVER)
+    decoder = chain(t3=LOG_ZERO)
     found = search(decoder, max_length=most, min_length=0, no_repeat_ngram=0)
     assert found.token_ids.shape == (1, 4, most)
     for tokens, log_prob, score in captions(found):
@@ -187,7 +187,7 @@ def test_a_finished_caption_goes_before_those_that_were_cut() -> None:
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_no_ngram_is_repeated(size: int) -> None:
-    decoder = chain(24, t2_5=9.0, t5_6=9.0, t6_5=9.0, t3=NEVER)  # 5 6 5 6 …
+    decoder = chain(24, t2_5=9.0, t5_6=9.0, t6_5=9.0, t3=LOG_ZERO)  # 5 6 5 6 …
     free = captions(search(decoder, no_repeat_ngram=0, max_length=12))
     assert free[0][0] == (5, 6) * 6
     for width in (1, 3):
@@ -201,7 +201,7 @@ def test_no_ngram_is_repeated(size: int) -> None:
 
 
 def test_an_ngram_longer_than_a_caption_forbids_nothing() -> None:
-    decoder = chain(t4=9.0, t3=NEVER)
+    decoder = chain(t4=9.0, t3=LOG_ZERO)
     assert captions(search(decoder, no_repeat_ngram=9))[0][0] == (4,) * 8
 
 
@@ -270,10 +270,10 @@ def test_features_of_half_precision(kind: str) -> None:
 
 def test_the_graph_follows_the_weights() -> None:
     """Training searches again after each epoch with the same object."""
-    decoder = chain(t4=9.0, t3=NEVER)
+    decoder = chain(t4=9.0, t3=LOG_ZERO)
     finder = Search(decoder, settings(no_repeat_ngram=0))
     assert captions(finder.find(np.zeros((1, 1, 1))))[0][0] == (4,) * 8
-    decoder.table.assign(np.asarray(chain(t5=9.0, t3=NEVER).table))
+    decoder.table.assign(np.asarray(chain(t5=9.0, t3=LOG_ZERO).table))
     assert captions(finder.find(np.zeros((1, 1, 1))))[0][0] == (5,) * 8
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from polycap.captioning.captioner import Captioner
-from polycap.dataset import Caption, Dataset
+from polycap.dataset import Dataset, ReferenceCaption
 from polycap.errors import DatasetError, EvaluationError, FeatureStoreError, PolycapError
 from polycap.evaluation.evaluate import evaluate_captioner
 from polycap.features.store import FeatureStore, StoreWriter
@@ -97,7 +97,10 @@ def test_an_unreduced_store(captioner: Captioner, tiny_dataset: Dataset, tmp_pat
 
 def test_other_references(captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore) -> None:
     name = tiny_dataset.split("test")[1].name
-    captions = {name: (Caption(0, "A red circle on white."), Caption(1, "…")), "stranger.jpg": (Caption(0, "x"),)}
+    captions = {
+        name: (ReferenceCaption(0, "A red circle on white."), ReferenceCaption(1, "…")),
+        "stranger.jpg": (ReferenceCaption(0, "x"),),
+    }
     dataset = tiny_dataset.with_captions(captions, "mt:engine")
     scores = evaluate(captioner, dataset, "test", store=store)
     assert (scores.photos, scores.references_per_photo, scores.references_origin) == (1, 1, "mt:engine")
@@ -107,7 +110,7 @@ def test_other_references(captioner: Captioner, tiny_dataset: Dataset, store: Fe
 def test_raw(captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore, tmp_path: Path) -> None:
     """Case and punctuation count, and the signature says so."""
     photos = [
-        replace(photo, captions=tuple(Caption(c.index, f"{c.text.upper()}!") for c in photo.captions))
+        replace(photo, captions=tuple(ReferenceCaption(c.index, f"{c.text.upper()}!") for c in photo.captions))
         for photo in tiny_dataset.photos
     ]
     loud = replace(tiny_dataset, photos=tuple(photos))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from polycap.errors import EvaluationError
-from polycap.evaluation.failures import look_for_failures, look_in_files
+from polycap.evaluation.failures import count_failures, look_in_files
 from polycap.language import Language, available_languages, load_language, read_language
 from polycap.metrics import score_captions, write_score_files
 from polycap.pack.card_failures import failures_text
@@ -50,7 +50,7 @@ CAPTIONS, REFERENCES = [caption for caption, _ in PHOTOS], [texts for _, texts i
 
 
 def test_what_is_counted(tmp_path: Path) -> None:
-    found = look_for_failures(make_language(tmp_path), CAPTIONS, REFERENCES)
+    found = count_failures(make_language(tmp_path), CAPTIONS, REFERENCES)
     assert found["photos"] == 5
     words: dict[str, Any] = found["words"]
     assert words["counts"] == {"said": 1, "right": 1, "precision": 1.0, "wanted": 2, "found": 1, "recall": 0.5}
@@ -72,7 +72,7 @@ def test_what_is_counted(tmp_path: Path) -> None:
 
 
 def test_a_language_without_words(tmp_path: Path) -> None:
-    found = look_for_failures(make_language(tmp_path, ""), CAPTIONS, REFERENCES)
+    found = count_failures(make_language(tmp_path, ""), CAPTIONS, REFERENCES)
     assert (found["words"], found["mistaken"]) == ({}, {})
     assert found["different_captions"] == 4
     text = failures_text([{"split": "dev", "references_origin": "human", "failures": found}])
@@ -82,7 +82,7 @@ def test_a_language_without_words(tmp_path: Path) -> None:
 def test_words_that_stand_side_by_side(tmp_path: Path) -> None:
     probes = '[probes]\ndogs = ["狗 犬"]\ncolours = ["红 红色", "黑"]\n'
     language = make_language(tmp_path, probes, "Hans")
-    found = look_for_failures(language, ["一只黑狗在跑", "红色的球"], [["一只黑色的小犬"], ["一个球"]])
+    found = count_failures(language, ["一只黑狗在跑", "红色的球"], [["一只黑色的小犬"], ["一个球"]])
     assert found["words"]["dogs"]["right"] == 1
     assert (found["words"]["colours"]["said"], found["words"]["colours"]["right"]) == (2, 1)
     assert "小" in found["never_said"]["words"]
@@ -109,17 +109,17 @@ def test_the_files_of_an_evaluation_say_the_same(tmp_path: Path) -> None:
     scores = score_captions(captions, references, tokenizer="13a", references_origin="human", normalized=True)
     names = [f"{number}.jpg" for number in range(5)]
     write_score_files(tmp_path / "out", names, captions, references, scores, language="qaa", split="dev")
-    assert look_in_files(language, tmp_path / "out") == look_for_failures(language, captions, references)
+    assert look_in_files(language, tmp_path / "out") == count_failures(language, captions, references)
 
 
 @pytest.mark.parametrize(("captions", "references"), [([], []), (["a"], [])])
 def test_nothing_to_look_at(captions: list[str], references: list[list[str]], tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="captions for the references of"):
-        look_for_failures(make_language(tmp_path), captions, references)
+        count_failures(make_language(tmp_path), captions, references)
 
 
 def test_the_card_says_so(tmp_path: Path) -> None:
-    found = look_for_failures(make_language(tmp_path), CAPTIONS, REFERENCES)
+    found = count_failures(make_language(tmp_path), CAPTIONS, REFERENCES)
     test, dev = ({"split": s, "references_origin": "human", "failures": found} for s in ("test", "dev"))
     text = failures_text([test, {**dev, "references_origin": "mt:x"}, dev])
     assert "captions of 5 photos of the dev split, references: mt:x." in text

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from polycap.dataset import Caption, Dataset
+from polycap.dataset import Dataset, ReferenceCaption
 from polycap.errors import EvaluationError
-from polycap.evaluation.references import parse_references, references_of
+from polycap.evaluation.references import choose_references, parse_references
 from polycap.language import get_language, load_language
 from polycap.pack.card import read_card
 from tiny import CODE, World, change_json
@@ -40,21 +40,21 @@ def test_where_references_come_from(world: World, tiny_dataset: Dataset, tmp_pat
     fitting = shutil.copytree(world.places / CODE, tmp_path / "languages" / CODE)
     change_json(fitting / "pack" / "card.json", data={**card.data, "fingerprint": tiny_dataset.fingerprint()})
     own = load_language(fitting)
-    assert references_of(own, tiny_dataset, "dev", {}) == tiny_dataset
+    assert choose_references(own, tiny_dataset, "dev", {}) == tiny_dataset
     with pytest.raises(EvaluationError, match=f"other captions than those in .*: give --references {CODE}=FILE"):
-        references_of(language, tiny_dataset.with_captions({name: (Caption(0, "x"),)}), "dev", {})
+        choose_references(language, tiny_dataset.with_captions({name: (ReferenceCaption(0, "x"),)}), "dev", {})
     (tmp_path / CODE).mkdir()
     row = {"image": name, "index": 0, "caption": "built", "origin": "mt:x"}
     rows = [row, {**row, "index": 1, "caption": "by hand", "origin": "human"}]
     (tmp_path / CODE / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    [photo] = references_of(own, tiny_dataset, "dev", {}, tmp_path).photos
+    [photo] = choose_references(own, tiny_dataset, "dev", {}, tmp_path).photos
     assert [caption.text for caption in photo.captions] == ["by hand"]  # of one origin: people's
     file = tmp_path / "given.txt"
     file.write_text(f"{name}#0\tgiven\n")
-    [photo] = references_of(own, tiny_dataset, "dev", parse_references([f"{CODE}={file}"], [CODE]), tmp_path).photos
+    [photo] = choose_references(own, tiny_dataset, "dev", parse_references([f"{CODE}={file}"], [CODE]), tmp_path).photos
     assert photo.captions[0].text == "given"
     with pytest.raises(EvaluationError, match="of no photo of the test split"):
-        references_of(own, tiny_dataset, "test", parse_references([f"{CODE}={file}"], [CODE]))
+        choose_references(own, tiny_dataset, "test", parse_references([f"{CODE}={file}"], [CODE]))
     file.write_text("stranger.jpg#0\tgiven\n")
     with pytest.raises(EvaluationError, match=r"given.txt: no caption of a photo of"):
-        references_of(own, tiny_dataset, "dev", parse_references([f"{CODE}={file}"], [CODE]))
+        choose_references(own, tiny_dataset, "dev", parse_references([f"{CODE}={file}"], [CODE]))

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polycap.captioning.attention import Gaze
+from polycap.captioning.attention import AttentionMap
 from polycap.dataset import Dataset, Photo
 from polycap.evaluation.compare import Comparison
 from polycap.evaluation.evaluate import Evaluation
-from polycap.evaluation.examples import Example, Examples
+from polycap.evaluation.examples import Examples, ShownExample
 from polycap.evaluation.report.write import write_comparison
 from polycap.language import Language
 from polycap.metrics import METRICS, score_captions
@@ -40,9 +40,12 @@ def comparison(tiny_dataset: Dataset, tiny_language: Language) -> Comparison:
     rows = ((tiny_language, "human", 3, True), (other, "mt:engine", 1, False))
     for language, origin, references, attends in rows:
         evaluation = evaluation_of(language, photos, origin, references)
-        gazes = [Gaze(" red", np.eye(100, dtype=np.float32)[7]), Gaze("dish", np.full(100, 0.01, dtype=np.float32))]
+        gazes = [
+            AttentionMap(" red", np.eye(100, dtype=np.float32)[7]),
+            AttentionMap("dish", np.full(100, 0.01, dtype=np.float32)),
+        ]
         examples = [
-            Example(photo, caption, texts, score, gazes if attends else [])
+            ShownExample(photo, caption, texts, score, gazes if attends else [])
             for photo, caption, texts, score in zip(
                 photos, evaluation.captions, evaluation.references, (90.0, 80.0, 0.0, 0.0), strict=True
             )
@@ -113,7 +116,7 @@ def test_the_json(report: Path, comparison: Comparison) -> None:
 
 
 def test_a_photo_that_is_gone(comparison: Comparison, tmp_path: Path) -> None:
-    def without(example: Example) -> Example:
+    def without(example: ShownExample) -> ShownExample:
         return replace(example, photo=replace(example.photo, path=tmp_path / "gone.jpg"))
 
     examples = comparison.examples[LEFT]

@@ -151,8 +151,8 @@ from polycap.files.download import download
 from polycap.errors import EncoderError
 from polycap.encoder.weight_files import read_weights
 from polycap.files import write_json
-from polycap.files.locks import alone
-from polycap.files.staging import put_in_place, staging
+from polycap.files.locks import lock_folder as alone
+from polycap.files.staging import replace_folder as replace_folder, staging_folder as staging
 from polycap.translation.engine import Translation
 from polycap.translation.journal import Journal
 
@@ -161,7 +161,7 @@ download(url, folder / "downloads" / "file", progress=False)
 with alone(folder, "it"), staging(folder / "unfinished") as prepared:
     (prepared / "new").mkdir()
     write_json(prepared / "new" / "a.json", 1)
-    put_in_place(prepared, prepared / "new", folder / "final")
+    replace_folder(prepared, prepared / "new", folder / "final")
 with Journal(folder / "journal", "engine", ["a"]) as journal:
     journal.append([Translation("b", None, 0)])
 import h5py

@@ -121,7 +121,7 @@ def test_a_broken_folder_there_is_listed(pack_file: Path) -> None:
 def test_training_leaves_an_installed_pack_alone(
     pack_file: Path, maker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from polycap.pipeline.install import install_pack as put_in_folder
+    from polycap.pipeline.install import copy_pack as put_in_folder
     from polycap.pipeline.install import require_writable
 
     before = tree(install_pack(pack_file).folder)

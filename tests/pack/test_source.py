@@ -12,7 +12,7 @@ from polycap.errors import DownloadError, PackError
 from polycap.files import cache_folder
 from polycap.language import get_language
 from polycap.pack.install import install_pack
-from polycap.pack.source import public_name
+from polycap.pack.source import redacted
 from tiny import CODE
 
 pytest_plugins = ["tiny_fixtures", "pack_fixtures"]
@@ -93,5 +93,5 @@ def test_files_by_url_and_hash(pack_file: Path, tmp_path: Path) -> None:
 
 
 def test_a_record_keeps_no_secret() -> None:
-    assert public_name("https://me:secret@host:8/a/b.polycap?token=secret#x") == "https://host:8/a/b.polycap"
-    assert public_name("/home/me/b.polycap") == "b.polycap"
+    assert redacted("https://me:secret@host:8/a/b.polycap?token=secret#x") == "https://host:8/a/b.polycap"
+    assert redacted("/home/me/b.polycap") == "b.polycap"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from polycap.runtime import graphs
-from polycap.runtime.graphs import MODEL, Graph, find_graph
+from polycap.runtime.graphs import GRAPH_FILE, Graph, find_graph
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -28,7 +28,7 @@ def test_a_graph_is_known_by_all_that_decides_it(
 
     def found(graph: Graph) -> str:
         path = find_graph(graph)
-        assert path.name == MODEL
+        assert path.name == GRAPH_FILE
         return path.read_text()
 
     assert [found(one), found(other), found(one), found(other)] == ["0", "1", "0", "1"]
@@ -38,7 +38,7 @@ def test_a_graph_is_known_by_all_that_decides_it(
     monkeypatch.setattr(graphs, "_versions", lambda: ["newer"])
     assert found(one) == "3"
     folder = find_graph(one).parent
-    (folder / MODEL).unlink()  # half a folder
+    (folder / GRAPH_FILE).unlink()  # half a folder
     assert found(one) == "4"
     assert not [path for path in folder.parent.iterdir() if path.name.startswith(".")]
     os.utime(folder, (0, 0))

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from html_elements import Elements
 from photo_checks import png_header
-from polycap.server.answers import Caption, Fault, Health, LanguageRow
+from polycap.server.answers import CaptionAnswer, Health, LanguageRow, PhotoErrorAnswer
 from polycap.server.app import Service
 from services import RTL, URL, Languages, detail, files, running
 from tiny import CODE, OTHER_CODE, run_polycap
@@ -45,7 +45,7 @@ def test_the_objects_of_the_command(
         assert answer.json() == expected
         assert [list(row) for row in answer.json()] == [list(row) for row in expected]
         assert client.post(URL, files=sent, params={"language": f"{RTL},{CODE}", "n_best": 2}).json() == expected
-        model = TypeAdapter(list[Caption | Fault])
+        model = TypeAdapter(list[CaptionAnswer | PhotoErrorAnswer])
         assert model.dump_python(model.validate_python(expected, strict=True)) == expected
     assert len(expected) == 4
     assert "above the limit of 50 megapixels" in answer.text
@@ -117,7 +117,7 @@ def test_the_description(client: httpx.Client) -> None:
     assert set(post["requestBody"]["content"]) == {"multipart/form-data", "image/*"}
     assert set(post["responses"]) == {"200", "400", "404", "408", "413", "415", "422", "500", "503"}
     assert all(parameter["description"] for parameter in post["parameters"])
-    assert set(api["components"]["schemas"]["Caption"]["properties"]) == set(Caption.model_fields)
+    assert set(api["components"]["schemas"]["Caption"]["properties"]) == set(CaptionAnswer.model_fields)
     for path in ("/docs", "/redoc", "/nothing"):  # the first two would load scripts from elsewhere
         detail(client.get(path), 404)
     detail(client.get(URL), 405)

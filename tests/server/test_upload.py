@@ -13,7 +13,7 @@ import pytest
 from fastapi import HTTPException
 
 from polycap.server.app import Service
-from polycap.server.capacity import Seats, Stay
+from polycap.server.capacity import Capacity, Reservation
 from polycap.server.upload import HEADER_BYTES, _Form
 from services import LIMITS, URL, detail, files, running, until
 
@@ -55,7 +55,7 @@ def test_a_header_without_end(client: httpx.Client, header: str) -> None:
 def test_headers_are_bounded_here_too() -> None:
     """Older versions of python-multipart have no limit of their own."""
     for take in ("_on_header_field", "_on_header_value"):
-        parser = _Form(LIMITS, Stay(Seats(1, 1)))
+        parser = _Form(LIMITS, Reservation(Capacity(1, 1)))
         with pytest.raises(HTTPException, match="a header of more than") as caught:
             getattr(parser, take)(b"a" * (HEADER_BYTES + 1), 0, HEADER_BYTES + 1)
         assert caught.value.status_code == 413

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from polycap.contract import Report, check_language
+from polycap.contract import LanguageReport, check_language
 
 # --- folders ---
 
@@ -43,7 +43,7 @@ def make_folder(
     return folder
 
 
-def outcomes(report: Report) -> dict[str, str]:
+def outcomes(report: LanguageReport) -> dict[str, str]:
     return {check.name: check.outcome for check in report.checks}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from polycap.dataset import Caption, Dataset, Photo
+from polycap.dataset import Dataset, Photo, ReferenceCaption
 from polycap.errors import TranslationError
 from polycap.language import Language
 from polycap.translation.engine import Translation
@@ -14,7 +14,12 @@ from polycap.translation.translate import TranslationReport, translate_captions
 
 def make_dataset(texts: list[list[str]]) -> Dataset:
     photos = tuple(
-        Photo(f"p{n:03d}.jpg", Path(f"p{n:03d}.jpg"), "train", tuple(Caption(i, t) for i, t in enumerate(captions)))
+        Photo(
+            f"p{n:03d}.jpg",
+            Path(f"p{n:03d}.jpg"),
+            "train",
+            tuple(ReferenceCaption(i, t) for i, t in enumerate(captions)),
+        )
         for n, captions in enumerate(texts)
     )
     return Dataset("made up", Path(), photos, (), "none")

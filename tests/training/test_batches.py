@@ -10,7 +10,7 @@ import pytest
 
 from polycap.features.store import FeatureStore
 from polycap.text.tokenizer import BOS, EOS, PAD
-from polycap.training.batches import LENGTH_CLASSES, Batches, Example
+from polycap.training.batches import LENGTH_CLASSES, Batches, TrainingExample
 from tiny import CELLS, CHANNELS, make_store
 from training_batches import make_batches, make_examples
 
@@ -74,7 +74,7 @@ def test_each_token_asks_its_own_photo(stores: list[FeatureStore]) -> None:
 
 def test_there_is_little_padding_and_sizes_are_few(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
-    examples: list[Example] = [
+    examples: list[TrainingExample] = [
         (f"{p}.jpg", [[9] * (1 + round(20 * n)) for n in generator.beta(2, 3, 5)]) for p in range(640)
     ]
     store = make_store(tmp_path, [name for name, _ in examples])

@@ -9,10 +9,8 @@ from polycap.errors import TrainingError
 from polycap.machine.backend import keras
 from polycap.training.callbacks import Average
 from polycap.training.inputs import TrainingInputs
-from polycap.training.optimizers import teacher_forcing_optimizer
 from polycap.training.phase import _tensorboard
 from polycap.training.run import train_decoder
-from polycap.training.settings import TrainingSettings
 from tiny import training_settings
 
 pytest_plugins = ["tiny_fixtures"]
@@ -59,13 +57,3 @@ def test_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr("polycap.training.phase.find_spec", lambda _: None)
     assert _tensorboard(tmp_path) == []
     assert 'tensorboard is not installed: log.csv only (pip install "polycap[train]" for both)' in caplog.text
-
-
-def test_weight_decay_spares_biases_and_embeddings() -> None:
-    settings = TrainingSettings(epochs=1, warmup_epochs=0, learning_rate=0.1, weight_decay=0.5)
-    optimizer = teacher_forcing_optimizer(settings, steps=10)
-    names = {"kernel": True, "bias": False, "output_bias": False, "embeddings": False, "place": False}
-    variables = [keras.Variable(np.ones(2), name=name) for name in names]
-    optimizer.build(variables)
-    optimizer.apply([keras.ops.zeros(2)] * len(variables))
-    assert dict(zip(names, (float(v[0]) < 1 for v in variables), strict=True)) == names

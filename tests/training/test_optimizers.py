@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from polycap.machine.backend import keras
 from polycap.training.optimizers import teacher_forcing_optimizer
 from polycap.training.settings import TrainingSettings
 
@@ -25,3 +27,13 @@ def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
     assert rates[40] == pytest.approx(0.0, abs=1e-6)
     without = teacher_forcing_optimizer(TrainingSettings(epochs=1, warmup_epochs=0, learning_rate=0.5), steps=10)
     assert rate_at(without, 0) == pytest.approx(0.5)
+
+
+def test_weight_decay_spares_biases_and_embeddings() -> None:
+    settings = TrainingSettings(epochs=1, warmup_epochs=0, learning_rate=0.1, weight_decay=0.5)
+    optimizer = teacher_forcing_optimizer(settings, steps=10)
+    names = {"kernel": True, "bias": False, "output_bias": False, "embeddings": False, "place": False}
+    variables = [keras.Variable(np.ones(2), name=name) for name in names]
+    optimizer.build(variables)
+    optimizer.apply([keras.ops.zeros(2)] * len(variables))
+    assert dict(zip(names, (float(v[0]) < 1 for v in variables), strict=True)) == names

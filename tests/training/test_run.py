@@ -19,7 +19,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 
-from polycap.dataset import Caption
+from polycap.dataset import ReferenceCaption
 from polycap.decoder.search import Search
 from polycap.decoder.weights import named_weights
 from polycap.errors import EvaluationError, FeatureStoreError, TrainingError
@@ -346,9 +346,9 @@ def test_photos_that_can_not_be_read_and_captions_of_nothing(tiny_inputs: Traini
     photos = []
     for photo in (*dataset.photos, extra):
         if photo.name == wordless.name:
-            photo = replace(photo, captions=(Caption(0, "!!!"), *photo.captions[1:]))
+            photo = replace(photo, captions=(ReferenceCaption(0, "!!!"), *photo.captions[1:]))
         if photo.name == extra.name:
-            photo = replace(photo, captions=(Caption(0, "…"),))
+            photo = replace(photo, captions=(ReferenceCaption(0, "…"),))
         photos.append(photo)
     names = [photo.name for photo in photos]
     writer = StoreWriter(tmp_path / "store", names, (CELLS, CHANNELS), encoder="tiny")
@@ -372,7 +372,7 @@ def test_a_mixture_is_in_the_card_and_judged_by_people(
             drawn.update(options)
             super().__init__(*args, **options)
 
-    def mix(caption: Caption) -> Caption:
+    def mix(caption: ReferenceCaption) -> ReferenceCaption:
         return replace(caption, origin="mt:engine") if caption.index < 3 else replace(caption, weight=2.0)
 
     monkeypatch.setattr("polycap.training.learner.Batches", Recorded)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polycap.dataset import Caption
+from polycap.dataset import ReferenceCaption
 from polycap.decoder.sampling import Sampler
 from polycap.decoder.weights import named_weights
 from polycap.errors import TrainingError
@@ -142,7 +142,7 @@ def test_a_run_earns_more_than_it_began_with(tiny_inputs: TrainingInputs, tmp_pa
 def test_captions_of_which_nothing_is_left_reward_nothing(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     """People's own go first, but not where they are only marks."""
 
-    def mix(caption: Caption) -> Caption:
+    def mix(caption: ReferenceCaption) -> ReferenceCaption:
         return replace(caption, origin="mt:x") if caption.index < 2 else replace(caption, text="!!!")
 
     first = tiny_inputs.dataset.split("train")[0].name

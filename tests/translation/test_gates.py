@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from polycap.dataset import Caption, read_captions
+from polycap.dataset import ReferenceCaption, read_captions
 from polycap.language.settings import GateSettings
 from polycap.translation.engine import Translation
-from polycap.translation.gates import GATES, judge, lowest_scored, repeats, split_words, usual_ratio
+from polycap.translation.gates import GATES, check_translation, lowest_scored, repeats, split_words, usual_ratio
 
 
 @pytest.fixture(scope="module")
-def english(shared: Path) -> dict[str, tuple[Caption, ...]]:
+def english(shared: Path) -> dict[str, tuple[ReferenceCaption, ...]]:
     return read_captions(shared / "flickr8k" / "Flickr8k.token.txt")[0]
 
 
@@ -24,7 +24,7 @@ def gates_of(
     source: str, text: str, script: str = "Latn", *, ratio: float = 1.0, unknown: int = 0, **gates: float
 ) -> str:
     translation = Translation(text, unknown=unknown)
-    found = judge(source, translation, script=script, ratio=ratio, gates=GateSettings.model_validate(gates))
+    found = check_translation(source, translation, script=script, ratio=ratio, gates=GateSettings.model_validate(gates))
     return " ".join(refusal.gate for refusal in found)
 
 
@@ -86,9 +86,9 @@ def test_settings_open_each_gate() -> None:
 
 
 def test_reasons_are_in_words() -> None:
-    [refusal] = judge(DOG, Translation("ein Promammmmmm"), script="Latn", ratio=1.0, gates=GateSettings())
+    [refusal] = check_translation(DOG, Translation("ein Promammmmmm"), script="Latn", ratio=1.0, gates=GateSettings())
     assert refusal.why == "'m' 6 times"
-    [refusal] = judge(DOG, Translation("Ein Hund"), script="Arab", ratio=1.0, gates=GateSettings())
+    [refusal] = check_translation(DOG, Translation("Ein Hund"), script="Arab", ratio=1.0, gates=GateSettings())
     assert (refusal.gate, refusal.why) == ("script", "0% of its letters are Arab")
     assert refusal.gate in GATES
 
@@ -129,7 +129,7 @@ def test_lowest_scores() -> None:
     ],
 )
 def test_people_pass(
-    shared: Path, english: dict[str, tuple[Caption, ...]], name: str, script: str, share: float
+    shared: Path, english: dict[str, tuple[ReferenceCaption, ...]], name: str, script: str, share: float
 ) -> None:
     """Beside any English caption of the photo: what is not even its translation is within the usual length."""
     captions, _ = read_captions(shared / "captions" / f"{name}.txt")
@@ -137,6 +137,6 @@ def test_people_pass(
     ratio = usual_ratio(pairs)
     dropped: Counter[str] = Counter()
     for source, text in pairs:
-        refusals = judge(source, Translation(text), script=script, ratio=ratio, gates=GateSettings())
+        refusals = check_translation(source, Translation(text), script=script, ratio=ratio, gates=GateSettings())
         dropped.update(refusal.gate for refusal in refusals[:1])
     assert dropped.total() <= max(2, share * len(pairs)), dropped

@@ -20,7 +20,7 @@ KILLED = """
 import os, random, signal, threading, time
 from pathlib import Path
 from tqdm import tqdm
-from polycap.dataset import Caption, Dataset, Photo
+from polycap.dataset import ReferenceCaption as Caption, Dataset, Photo
 from polycap.language import load_language
 from polycap.translation.engine import Translation
 from polycap.translation.translate import translate_captions

@@ -5,7 +5,7 @@ from pathlib import Path
 from polycap.language import Language
 from polycap.translation.engine import Translation
 from polycap.translation.page import write_report
-from polycap.translation.sample import Pair, dropped_examples, sample_of, side_by_side
+from polycap.translation.sample import TranslatedPair, aligned_lines, dropped_examples, sample_of
 from translators import Book, make_dataset, translate
 
 # --- for people ---
@@ -18,7 +18,7 @@ def test_sample_is_even(language: Language, tmp_path: Path) -> None:
     assert [pair.image for pair in sample_of(report, 5)] == kept[::2]
     assert [pair.image for pair in sample_of(report, 99)] == kept
     assert sample_of(report, 0) == []
-    assert side_by_side([Pair("a", 0, "a dog", "Hund"), Pair("b", 0, "x" * 70, "y")]) == [
+    assert aligned_lines([TranslatedPair("a", 0, "a dog", "Hund"), TranslatedPair("b", 0, "x" * 70, "y")]) == [
         "a dog" + " " * 59 + " │ Hund",
         "x" * 70 + " │ y",
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from polycap.dataset import Caption, read_captions
+from polycap.dataset import ReferenceCaption, read_captions
 from polycap.errors import PolycapError, TranslationError
 from polycap.language import Language
 from polycap.translation.choose import EngineChoice, choose_engine
@@ -41,7 +41,7 @@ def test_it_is_a_caption_file_with_its_origin(language: Language, tmp_path: Path
     report = translate(language, tmp_path / "xx.jsonl")
     captions, faults = read_captions(report.out, "human")
     assert faults == []
-    assert captions["p002.jpg"] == (Caption(0, "eht aes", ORIGIN),)
+    assert captions["p002.jpg"] == (ReferenceCaption(0, "eht aes", ORIGIN),)
     assert SMALL.caption_origin == "human"
     assert SMALL.with_captions(captions).caption_origin == ORIGIN
 

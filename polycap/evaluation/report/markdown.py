@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from polycap.evaluation.compare import Comparison
-from polycap.evaluation.examples import Example, Examples
+from polycap.evaluation.examples import Examples, ShownExample
 from polycap.evaluation.report import notes
 from polycap.evaluation.report.view import LanguageView, group_by_references
 from polycap.metrics import METRICS
@@ -83,7 +83,7 @@ def _examples(examples: Examples) -> list[str]:
     return parts
 
 
-def _example(example: Example) -> str:
+def _example(example: ShownExample) -> str:
     references = "\n".join(f"  - {_text(text)}" for text in example.references)
     return f"- {_text(example.photo.name)} ({example.score:.1f}): **{_text(example.caption) or '–'}**\n{references}"
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from polycap.captioning.attention import Gaze
+from polycap.captioning.attention import AttentionMap
 from polycap.errors import PhotoError
 from polycap.evaluation.compare import Comparison
-from polycap.evaluation.examples import Example, Examples
+from polycap.evaluation.examples import Examples, ShownExample
 from polycap.evaluation.report import notes
 from polycap.evaluation.report.view import group_by_references
 from polycap.language import Language
@@ -95,7 +95,7 @@ def _section(language: Language, facts: dict[str, str], examples: Examples) -> _
     return _Section(language, facts, examples.metric, shown, attends, examples.without_gazes)
 
 
-def _show(number: str, example: Example) -> _Shown:
+def _show(number: str, example: ShownExample) -> _Shown:
     try:
         photo = thumbnail(example.photo.name, example.photo.path)
     except PhotoError:
@@ -105,7 +105,7 @@ def _show(number: str, example: Example) -> _Shown:
     return _Shown(number, name, photo, example.caption, example.references, score, tiles)
 
 
-def _veil(gaze: Gaze) -> str:
+def _veil(gaze: AttentionMap) -> str:
     """Black, and the clearer the more the cell counted; empty where the cells make no square."""
     side = isqrt(len(gaze.weights))
     if side * side != len(gaze.weights):

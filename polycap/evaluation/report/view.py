@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from polycap.evaluation.compare import Comparison
 from polycap.evaluation.evaluate import Evaluation
 from polycap.language import Language
-from polycap.metrics import METRICS, Diversity, by_people
+from polycap.metrics import METRICS, Diversity, is_human
 
-__all__ = ["Bar", "Cell", "LanguageView", "ScoreRow", "group_by_references", "view_of"]
+__all__ = ["Cell", "LanguageView", "LengthBar", "ScoreRow", "group_by_references", "view_of"]
 
 KINDS = {True: "written by people", False: "machine translation"}
 
@@ -32,7 +32,7 @@ class ScoreRow:
 
 
 @dataclass(frozen=True)
-class Bar:
+class LengthBar:
     """How many captions, and how many references, have so many words: shares, 0 to 1."""
 
     words: int
@@ -46,7 +46,7 @@ class LanguageView:
 
     Attributes:
         language: code, names, direction.
-        origin: of the references; `by_people` says whether people wrote them, `kind` the same in words.
+        origin: of the references; `is_human` says whether people wrote them, `kind` the same in words.
         rows: of the table of scores.
         no_people: why people's own score is not among them.
         diversity: rows of the table of diversity.
@@ -65,7 +65,7 @@ class LanguageView:
     diversity: list[tuple[str, Cell]]
     frequent: str
     frequent_share: str
-    bars: list[Bar]
+    bars: list[LengthBar]
     mean_words: tuple[float, float]
     facts: dict[str, str]
 
@@ -73,7 +73,7 @@ class LanguageView:
 def view_of(evaluation: Evaluation) -> LanguageView:
     """What is shown of a language."""
     scores = evaluation.scores
-    people = by_people(scores.references_origin)
+    people = is_human(scores.references_origin)
     frequent = scores.diversity
     count = _count(scores.references_per_photo)
     return LanguageView(
@@ -145,7 +145,7 @@ def _percent(distinct: int, of: Diversity) -> str:
     return f"{100 * distinct / of.captions:.1f} %"
 
 
-def _bars(evaluation: Evaluation) -> list[Bar]:
+def _bars(evaluation: Evaluation) -> list[LengthBar]:
     """Up to the length that all captions and all but a hundredth of the references keep within."""
     own, theirs = evaluation.scores.lengths.counts, evaluation.scores.reference_lengths.counts
     total, seen, last = sum(theirs), 0, len(theirs) - 1
@@ -159,4 +159,4 @@ def _bars(evaluation: Evaluation) -> list[Bar]:
     def share(counts: tuple[int, ...], words: int) -> float:
         return counts[words] / sum(counts) if words < len(counts) else 0.0
 
-    return [Bar(words, share(own, words), share(theirs, words)) for words in range(size)]
+    return [LengthBar(words, share(own, words), share(theirs, words)) for words in range(size)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from polycap.dataset import CaptionSource, Dataset, count_origins
 from polycap.files import digest, write_text
 from polycap.pipeline.job import CAPTIONS, table
-from polycap.pipeline.plan import Result
+from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage
 
@@ -28,9 +28,9 @@ class CaptionsStage(JobStage):
         """The captions themselves: the same ones in another file format change nothing."""
         return _caption_facts(self.job.source)
 
-    def run(self, place: Path, inputs: Values) -> Result:
+    def run(self, place: Path, inputs: Values) -> StageResult:
         """Write them."""
-        return Result(dict(inputs), [_write_captions(place, self.job.source)])
+        return StageResult(dict(inputs), [_write_captions(place, self.job.source)])
 
 
 def _caption_facts(dataset: Dataset) -> dict[str, str]:
@@ -73,10 +73,10 @@ class TranslatedCaptionsStage(JobStage):
             **table("translation.gates", job.language.translation.gates),
         }
 
-    def run(self, place: Path, inputs: Values) -> Result:
+    def run(self, place: Path, inputs: Values) -> StageResult:
         """Translate."""
         self.translate(place / CAPTIONS, inputs)
-        return Result(_caption_facts(self.job.captioned), [place / CAPTIONS])
+        return StageResult(_caption_facts(self.job.captioned), [place / CAPTIONS])
 
     def translate(self, path: Path, inputs: Values) -> None:
         """Translate, or go on; what another engine said, or of other captions, stays in a folder of its own."""
@@ -99,12 +99,12 @@ class MixedCaptionsStage(TranslatedCaptionsStage):
         others = {f"{name} of files": value for name, value in _caption_facts(self.job.given).items()}
         return {**super().facts(), **others, "weight of translations": f"{self._weight:g}"}
 
-    def run(self, place: Path, inputs: Values) -> Result:
+    def run(self, place: Path, inputs: Values) -> StageResult:
         """Translate, and put all together."""
         translated = place / TRANSLATED
         self.translate(translated, inputs)
         mixed = self.job.mix([CaptionSource(translated, weight=self._weight), *self.job.files])
-        return Result(_caption_facts(mixed), [_write_captions(place, mixed), translated])
+        return StageResult(_caption_facts(mixed), [_write_captions(place, mixed), translated])
 
     @property
     def _weight(self) -> float:

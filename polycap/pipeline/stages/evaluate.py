@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from polycap.dataset import chief_origin
+from polycap.dataset import main_origin
 from polycap.evaluation.failures import look_in_files
-from polycap.evaluation.references import score_against
+from polycap.evaluation.references import select_references
 from polycap.files import sha256_file
 from polycap.pipeline.job import table
-from polycap.pipeline.plan import Result
+from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage, judged_by
 
@@ -31,7 +31,7 @@ class EvaluateStage(JobStage):
         """Where predictions, references and scores go."""
         return self.folder / f"evaluation-{self.split}"
 
-    def run(self, place: Path, inputs: Values) -> Result:
+    def run(self, place: Path, inputs: Values) -> StageResult:
         """Caption and score."""
         from polycap.captioning.captioner import Captioner
         from polycap.evaluation.evaluate import evaluate_captioner
@@ -43,12 +43,12 @@ class EvaluateStage(JobStage):
         pack = place / inputs["training run"] / "pack"
         captioner = Captioner(job.language, load_pack(pack), job.encoder, runtime=KerasRuntime())
         store = self.open_features(inputs).stores[0]
-        judge = chief_origin(job.captioned.split(self.split))  # the one that training judged its epochs by
-        dataset = score_against(job.captioned, self.split, judge)
+        judge = main_origin(job.captioned.split(self.split))  # the one that training judged its epochs by
+        dataset = select_references(job.captioned, self.split, judge)
         scores = evaluate_captioner(
             captioner, dataset, self.split, store=store, folder=self.scores, progress=job.progress
         )
         row = scores.to_json(language=job.language.code, split=self.split)
         record_scores(pack, row | {"failures": look_in_files(job.language, self.scores)})
         card = pack / "card.json"
-        return Result({"card": sha256_file(card)}, [*sorted(self.scores.glob("*.*")), card])
+        return StageResult({"card": sha256_file(card)}, [*sorted(self.scores.glob("*.*")), card])

@@ -9,10 +9,10 @@ from polycap.errors import FeatureStoreError
 from polycap.features.prepare import clear_broken, pca_identity
 from polycap.features.store import FeatureStore
 from polycap.files import digest
-from polycap.files.locks import alone
+from polycap.files.locks import lock_folder
 from polycap.pack.card import read_pack
 from polycap.pipeline.job import Job
-from polycap.pipeline.plan import Result
+from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage
 
@@ -74,13 +74,13 @@ class FeaturesStage(JobStage):
                 counts.append(f"{done:,} of {len(store.names):,} photos {folder.name}")
         return ", ".join(counts)
 
-    def run(self, place: Path, inputs: Values) -> Result:
+    def run(self, place: Path, inputs: Values) -> StageResult:
         """Extract, fit the PCA, reduce."""
         from polycap.encoder.pca import load_pca
         from polycap.features.prepare import prepare_features
 
         job = self.job
-        with alone(place, "these features", wait=True):
+        with lock_folder(place, "these features", wait=True):
             clear_broken(place)
             features = prepare_features(
                 job.dataset,
@@ -98,4 +98,4 @@ class FeaturesStage(JobStage):
             logger.warning("%s: left out: %s", name, reason)
         made = {"features": place.name, "PCA": features.pca.identity, "views": ", ".join(self.views)}
         files = [path for view in self.views for path in sorted((place / view).iterdir())]
-        return Result({**made, "unreadable photos": str(len(unread))}, [place / PCA_FILE, *files])
+        return StageResult({**made, "unreadable photos": str(len(unread))}, [place / PCA_FILE, *files])

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from polycap.pipeline.install import install_pack
-from polycap.pipeline.plan import Result
+from polycap.pipeline.install import copy_pack
+from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage
 
@@ -20,7 +20,7 @@ class InstallStage(JobStage):
         """Where to."""
         return {"pack folder": str(self.job.language.own_pack_folder)}
 
-    def run(self, place: Path, inputs: Values) -> Result:
+    def run(self, place: Path, inputs: Values) -> StageResult:
         """Copy it."""
-        files, changeable = install_pack(place / inputs["training run"] / "pack", self.job.language)
-        return Result({}, files, changeable)
+        files, changeable = copy_pack(place / inputs["training run"] / "pack", self.job.language)
+        return StageResult({}, files, changeable)

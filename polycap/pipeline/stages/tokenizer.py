@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from polycap.pipeline.job import table
-from polycap.pipeline.plan import Result
+from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage
 
@@ -20,11 +20,11 @@ class TokenizerStage(JobStage):
         """How text is normalised and cut."""
         return {**self.job.text, **table("tokenizer", self.job.language.tokenizer)}
 
-    def run(self, place: Path, inputs: Values) -> Result:  # noqa: ARG002
+    def run(self, place: Path, inputs: Values) -> StageResult:  # noqa: ARG002
         """Train it."""
         from polycap.training.tokenizer import train_tokenizer
 
         path = place / "tokenizer.model"
         tokenizer = train_tokenizer(self.job.language, self.job.captioned)
         tokenizer.save(path)
-        return Result({"tokenizer": tokenizer.identity}, [path])
+        return StageResult({"tokenizer": tokenizer.identity}, [path])

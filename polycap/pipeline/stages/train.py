@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from polycap.pack.card import card_hash, read_pack
-from polycap.pipeline.plan import Result
+from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage, judged_by
 
@@ -36,7 +36,7 @@ class TrainStage(JobStage):
         settings = self.job.settings
         return f"epoch {done} of {settings.epochs + settings.self_critical_epochs}"
 
-    def run(self, place: Path, inputs: Values) -> Result:
+    def run(self, place: Path, inputs: Values) -> StageResult:
         """Train, or go on."""
         from polycap.text.tokenizer import Tokenizer
         from polycap.training.inputs import TrainingInputs
@@ -48,6 +48,6 @@ class TrainStage(JobStage):
         pack = train_decoder(parts, place, job.settings, progress=job.progress)
         card = read_pack(pack)
         changeable = [pack / "card.json", pack / "CARD.md"]  # scores are entered there
-        return Result(
+        return StageResult(
             {"training run": place.name, "pack": card_hash(card)}, [pack / name for name in card["files"]], changeable
         )

@@ -18,7 +18,7 @@ from polycap.files.archive import ArchiveLimits, extract, open_archive, safe_fil
 __all__ = ["METADATA", "TOKENIZERS", "PackageFacts", "read_facts", "unpack", "version_key"]
 
 METADATA = "metadata.json"
-MODEL = "model/model.bin"
+MODEL_BIN = "model/model.bin"
 TOKENIZERS = ("sentencepiece.model", "bpe.model")
 """In the order in which Argos looks for them."""
 
@@ -122,7 +122,7 @@ def _safe_members(archive: Path, source: zipfile.ZipFile) -> dict[str, zipfile.Z
 
 
 def _check_whole(archive: Path, names: Iterable[str]) -> None:
-    missing = [name for name in (METADATA, MODEL) if name not in names]
+    missing = [name for name in (METADATA, MODEL_BIN) if name not in names]
     if not set(TOKENIZERS) & set(names):
         missing.append(" or ".join(TOKENIZERS))
     if missing:

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from polycap.errors import TranslationError
 from polycap.machine.extras import require_extra
-from polycap.translation.argos.model import ArgosModel, Step
+from polycap.translation.argos.model import ArgosModel, PartialTranslation
 from polycap.translation.argos.packages import (
     InstalledPackage,
     install_file,
@@ -25,7 +25,7 @@ from polycap.translation.engine import Translation
 
 __all__ = ["ArgosEngine", "ArgosTranslator", "find_route"]
 
-Pair = tuple[str, str]
+LanguagePair = tuple[str, str]
 
 
 class ArgosEngine:
@@ -33,7 +33,7 @@ class ArgosEngine:
 
     name: ClassVar[str] = "argos"
 
-    def pairs(self) -> list[Pair]:
+    def pairs(self) -> list[LanguagePair]:
         """What the installed packages translate, directly or by way of other languages, by Argos' codes, sorted."""
         direct = [package.pair for package in installed_packages()]
         codes = sorted({code for pair in direct for code in pair})
@@ -87,7 +87,7 @@ class ArgosEngine:
         return [install_pair(*pair, progress=progress) for pair in route]
 
 
-def find_route(pairs: Iterable[Pair], source: str, target: str) -> list[Pair]:
+def find_route(pairs: Iterable[LanguagePair], source: str, target: str) -> list[LanguagePair]:
     """The shortest chain of pairs that leads from source to target; empty if there is none.
 
     Argos chains its packages in the same way; of chains of one length it takes any, here the alphabet decides.
@@ -95,7 +95,7 @@ def find_route(pairs: Iterable[Pair], source: str, target: str) -> list[Pair]:
     if source == target:
         return []
     pairs = sorted(pairs)
-    routes: list[list[Pair]] = [[pair] for pair in pairs if pair[0] == source]
+    routes: list[list[LanguagePair]] = [[pair] for pair in pairs if pair[0] == source]
     seen = {source}
     for route in routes:  # grows while it is walked: shorter chains come first
         end = route[-1][1]
@@ -129,11 +129,11 @@ class ArgosTranslator:
         Raises:
             TranslationError: CTranslate2 failed.
         """
-        unique = {text: Step(text) for text in texts if text.strip()}
+        unique = {text: PartialTranslation(text) for text in texts if text.strip()}
         for model in self._models:
             steps = model.translate([step.text for step in unique.values()])
             unique = {
-                text: Step(
+                text: PartialTranslation(
                     new.text,
                     old.log_probability + new.log_probability,
                     old.tokens + new.tokens,
@@ -144,6 +144,6 @@ class ArgosTranslator:
         return [_translation(unique[text]) if text in unique else Translation("") for text in texts]
 
 
-def _translation(step: Step) -> Translation:
+def _translation(step: PartialTranslation) -> Translation:
     score = round(step.log_probability / step.tokens, 4) if step.tokens else None
     return Translation(step.text, score, step.unknown)

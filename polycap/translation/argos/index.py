@@ -16,7 +16,7 @@ from polycap.translation.argos.settings import argos_setting
 __all__ = ["ArgosPackage", "find_target", "index_source", "read_index"]
 
 DEFAULT_INDEX = "https://raw.githubusercontent.com/argosopentech/argospm-index/main/"
-VARIABLE = "ARGOS_PACKAGE_INDEX"  # Argos' own setting: a folder of the web that has an index.json
+INDEX_VARIABLE = "ARGOS_PACKAGE_INDEX"  # Argos' own setting: a folder of the web that has an index.json
 TIMEOUT = 10.0  # seconds
 SOURCE = "English"
 
@@ -35,7 +35,7 @@ class ArgosPackage:
 
 def index_source() -> str:
     """Where Argos' index is: what its own setting says, or the public one."""
-    return (argos_setting(VARIABLE) or DEFAULT_INDEX) + "index.json"  # put together as Argos does
+    return (argos_setting(INDEX_VARIABLE) or DEFAULT_INDEX) + "index.json"  # put together as Argos does
 
 
 def read_index(source: str | Path | None = None) -> list[ArgosPackage]:

@@ -21,7 +21,7 @@ from polycap.translation.argos.archive import TOKENIZERS
 from polycap.translation.argos.packages import InstalledPackage
 from polycap.translation.argos.settings import argos_setting
 
-__all__ = ["ArgosModel", "Step"]
+__all__ = ["ArgosModel", "PartialTranslation"]
 
 BEAM_SIZE = 4  # Argos' default
 LENGTH_PENALTY = 0.2
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PartialTranslation:
     """One package's answer to one sentence, or what several in a row add up to.
 
     Attributes:
@@ -67,7 +67,7 @@ class ArgosModel:
         self._vocabulary = _source_vocabulary(package.path / "model")
         self._translator = keep_in_forks(_load_translator(package))
 
-    def translate(self, texts: Sequence[str]) -> list[Step]:
+    def translate(self, texts: Sequence[str]) -> list[PartialTranslation]:
         """Translate sentences; one of more than `MOST_TOKENS` gets an empty answer, and a warning.
 
         Raises:
@@ -101,13 +101,13 @@ class ArgosModel:
         )
         return []
 
-    def _step(self, source: list[str], result: Any) -> Step:
+    def _step(self, source: list[str], result: Any) -> PartialTranslation:
         if not source:
-            return Step("")
+            return PartialTranslation("")
         [tokens], [score] = result.hypotheses, result.scores
         length = len(tokens) + 1  # the end of the sentence counts
         unknown = sum(token not in self._vocabulary for token in source) if self._vocabulary else 0
-        return Step(self._text(tokens), score * length**LENGTH_PENALTY, length, unknown)
+        return PartialTranslation(self._text(tokens), score * length**LENGTH_PENALTY, length, unknown)
 
     def _text(self, tokens: list[str]) -> str:
         text: str = self._tokenizer.decode(tokens)

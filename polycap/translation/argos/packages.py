@@ -14,14 +14,14 @@ from polycap.errors import DownloadError, PolycapError, TranslationError
 from polycap.files import cache_place, make_folder, read_json, sha256_file, write_json
 from polycap.files.download import download
 from polycap.files.locks import waiting
-from polycap.files.staging import put_in_place, staging
+from polycap.files.staging import replace_folder, staging_folder
 from polycap.translation.argos.archive import METADATA, TOKENIZERS, PackageFacts, read_facts, unpack, version_key
 from polycap.translation.argos.index import ArgosPackage, index_source, read_index
 from polycap.translation.argos.settings import PACKAGES_VARIABLE, packages_folder
 
 __all__ = ["InstalledPackage", "install_file", "install_pair", "installed_packages", "read_package_index"]
 
-RECORD = "polycap.json"
+PACKAGE_RECORD = "polycap.json"
 # Argos reads every folder beside its packages and fails on one without metadata; a type that it doesn't know it skips.
 _STAGING = ".polycap-unfinished"
 _NO_PACKAGE = {"type": "unfinished"}
@@ -139,7 +139,7 @@ def _read_package(path: Path) -> InstalledPackage:
         raise TranslationError(f"{metadata}: can't be read ({error.strerror}); delete that folder") from error
     if not (path / "model").is_dir() or not any((path / name).is_file() for name in TOKENIZERS):
         raise TranslationError(f"{path}: this Argos package lacks its model; delete the folder and install it again")
-    record = read_json(path / RECORD, TranslationError) if (path / RECORD).is_file() else {}
+    record = read_json(path / PACKAGE_RECORD, TranslationError) if (path / PACKAGE_RECORD).is_file() else {}
     return InstalledPackage(facts, path, str(record.get("sha256", "")))
 
 
@@ -185,14 +185,14 @@ def _download(package: ArgosPackage, archive: Path, progress: bool) -> str:
 def _install(archive: Path, *, link: str, expected: tuple[str, str] | None) -> InstalledPackage:
     try:
         folder = make_folder(packages_folder())
-        with waiting(folder / _LOCK), staging(folder / _STAGING, (METADATA, _NO_PACKAGE)) as prepared:
+        with waiting(folder / _LOCK), staging_folder(folder / _STAGING, (METADATA, _NO_PACKAGE)) as prepared:
             facts = unpack(archive, prepared / "new")
             if expected not in (None, (facts.source, facts.target)):
                 raise TranslationError(f"{link}: holds {facts.identity}, not what the index says; tell Argos")
             record = {"package": facts.identity, "archive": archive.name, "sha256": sha256_file(archive), "link": link}
-            write_json(prepared / "new" / RECORD, record)
+            write_json(prepared / "new" / PACKAGE_RECORD, record)
             final = folder / facts.folder
-            put_in_place(prepared, prepared / "new", final)
+            replace_folder(prepared, prepared / "new", final)
     except OSError as error:
         raise TranslationError(f"{folder}: can't be written ({error}); set {PACKAGES_VARIABLE} to another") from error
     except TranslationError:
