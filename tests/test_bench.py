@@ -234,7 +234,7 @@ def test_all_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        seen.append(command[2:])
+        seen.append(command[3:])
         return subprocess.CompletedProcess(command, 0, "[]", "")
 
     monkeypatch.setattr(subprocess, "run", run)
