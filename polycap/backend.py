@@ -16,6 +16,8 @@ if has_avx2():  # TensorFlow itself asks for AVX512-VNNI before it uses oneDNN, 
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from polycap.errors import CaptionRuntimeError
+from polycap.extras import require_keras
+from polycap.fork import require_same_process
 from polycap.quiet import quiet
 from polycap.telemetry import without_telemetry
 
@@ -44,16 +46,10 @@ def _without_settings() -> Iterator[None]:
         config._KERAS_DIR = home or os.path.expanduser("~/.keras")  # noqa: PTH111
 
 
-try:
-    with quiet(), without_telemetry(), _without_settings():
-        import keras
-except ModuleNotFoundError as error:
-    missing = (error.name or "").partition(".")[0]
-    if missing == "keras":
-        raise
-    raise CaptionRuntimeError(
-        f'Keras needs {missing}, which is not installed: pip install "polycap[train]"; in a checkout, scripts/setup.sh'
-    ) from error
+require_same_process()
+require_keras("Keras", error=CaptionRuntimeError)
+with quiet(), without_telemetry(), _without_settings():
+    import keras
 
 
 def require_float32() -> None:

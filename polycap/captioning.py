@@ -17,6 +17,7 @@ from polycap.errors import PhotoError
 from polycap.features.extract import Decoded, decode_batches, one_ahead
 from polycap.features.images import PhotoBytes, Photograph
 from polycap.features.protocol import PhotoEncoder
+from polycap.fork import require_same_process
 from polycap.language import DecodingSettings, Language
 from polycap.registry import get_language
 from polycap.runtime.base import Runtime
@@ -180,8 +181,11 @@ def caption_photos(
     Yields:
         A result per photo. One that can't be read has `error` and stops nothing.
 
+    Any number of threads may call this with the same captioners. One that stops halfway closes the iterator.
+
     Raises:
         PackError: the captioners don't share an encoder.
+        CaptionRuntimeError: this process was forked from one that had captioned.
     """
     return caption_each([Wanted(photo, captioners) for photo in _listed(photos)], n_best=n_best)
 
@@ -191,7 +195,9 @@ def caption_each(wanted: Sequence[Wanted], *, n_best: int = 1) -> Iterator[Resul
 
     Raises:
         PackError: the captioners don't share an encoder.
+        CaptionRuntimeError: this process was forked from one that had captioned.
     """
+    require_same_process()  # before the threads that decode photos take locks
     captioners = list(dict.fromkeys(captioner for each in wanted for captioner in each.captioners))
     if not captioners:
         return

@@ -1,5 +1,6 @@
 """Downloads that can be killed, resumed and trusted: whole files with the expected bytes, or an error."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -15,11 +16,9 @@ from tqdm import tqdm
 
 from polycap.errors import DownloadError
 from polycap.files import make_folder
+from polycap.locks import waiting
 
 __all__ = ["download"]
-
-if sys.platform != "win32":
-    import fcntl
 
 _CONNECT_S = 5.0
 # A connection that broke after bringing something is taken up again; a server that always breaks is given up.
@@ -43,6 +42,10 @@ class _Job:
     @property
     def part(self) -> Path:
         return self.path.with_name(self.path.name + ".part")
+
+    @property
+    def lock(self) -> Path:
+        return self.path.with_name(self.path.name + ".part.lock")
 
     @property
     def info(self) -> Path:
@@ -117,34 +120,16 @@ def _mismatch(path: Path, expected: dict[str, str]) -> str:
 
 @contextmanager
 def _locked(job: _Job) -> Iterator[None]:
-    """Hold the lock of the part file; the lock goes with the process, however that ends."""
-    if sys.platform == "win32":  # no such locks there, and an open file can't be renamed
-        yield
-        return
-    while True:
-        with job.part.open("ab") as handle:
-            _wait_for(handle.fileno(), job.path)
-            try:
-                same = os.path.samestat(os.fstat(handle.fileno()), job.part.stat())
-            except FileNotFoundError:
-                same = False
-            if not same:
-                continue  # the process we waited for has moved or removed the file: lock the new one
-            try:
-                yield
-            finally:
-                if _size(job.part) == 0:
-                    job.part.unlink(missing_ok=True)
-            return
-
-
-def _wait_for(descriptor: int, path: Path) -> None:
-    if sys.platform != "win32":
+    """Keep other processes off the part file, and leave nothing that is empty."""
+    with waiting(job.lock, f"{job.path}: waiting for another process that is downloading it"):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.warning("%s: waiting for another process that is downloading it", path)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            if _size(job.part) == 0:
+                job.part.unlink(missing_ok=True)
+            # Still held: who waits for it gets a lock on a file that is gone, which filelock sees, and makes a new one.
+            with contextlib.suppress(OSError):  # Windows removes no open file; there, filelock does so itself
+                job.lock.unlink()
 
 
 def _size(path: Path) -> int:

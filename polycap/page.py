@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from polycap.errors import PhotoError
 from polycap.files import write_text
-from polycap.photos import open_photo, to_rgb, upright
+from polycap.photo_limits import PhotoLimits
+from polycap.photos import open_photo, pixels_of, upright_size
 
 __all__ = ["PageCaption", "PageRow", "Thumbnail", "fill_template", "thumbnail", "write_page", "write_template"]
 
@@ -128,20 +129,24 @@ def thumbnail(name: str, photo: Path | bytes) -> Thumbnail:
     """The photo as a small upright JPEG without metadata (which may hold a place).
 
     Raises:
-        PhotoError: it can't be read.
+        PhotoError: it can't be read, or is above the limits of `POLYCAP_MAX_MEGAPIXELS`.
     """
+    limits = PhotoLimits.of_environment()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what can't be decoded raises
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata; what can't be decoded raises
-            source = io.BytesIO(photo) if isinstance(photo, bytes) else photo
-            with open_photo(source) as image:
-                image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # decodes a large JPEG at a fraction of its size
-                small = to_rgb(upright(image))
+        with open_photo(photo, MAX_SIDE, limits) as image:
+            image.load()
+            width, height = upright_size(image)
+            scale = min(1.0, MAX_SIDE / max(width, height))
+            small = pixels_of(image, (max(1, round(width * scale)), max(1, round(height * scale))))
+    except PhotoError as error:
+        raise PhotoError(f"{name}: {error}") from error
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name}: is not an image") from error
+    except Image.DecompressionBombError as error:
+        raise PhotoError(f"{name}: {limits.too_large()}") from error
     except Exception as error:  # Pillow raises anything on a broken file
         raise PhotoError(f"{name}: can't be shown ({error})") from error
-    small.thumbnail((MAX_SIDE, MAX_SIDE))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=82, optimize=True)
     encoded = base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,13 +1,26 @@
-"""Photo files: which are taken for photos, how they are opened, and what they look like on white."""
+"""Photo files: their names, how they are opened, and their pixels, upright and on white, at a smaller size."""
 
+import contextlib
+import io
+import mmap
+import struct
+from collections.abc import Callable, Iterator
 from functools import cache
-from os import PathLike
-from typing import IO
+from os import PathLike, fspath
+from typing import TypeAlias
 
 import numpy as np
-from PIL import ExifTags, Image
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile, jpeg_factory
 
-__all__ = ["PHOTO_SUFFIXES", "open_photo", "to_rgb", "upright"]
+from polycap.photo_headers import Bytes
+from polycap.photo_limits import PhotoLimits
+from polycap.webp import decode_webp
+
+__all__ = ["PHOTO_SUFFIXES", "PhotoSource", "open_photo", "pixels_of", "upright_size"]
+
+PhotoSource: TypeAlias = "str | PathLike[str] | bytes"
 
 # What Pillow may open as a photo: not EPS, for one, which would run Ghostscript on a stranger's program.
 # MPO, of cameras with two lenses, comes as JPEG; Pillow knows no reader of that name.
@@ -18,23 +31,88 @@ PHOTO_SUFFIXES = frozenset(
 )
 """The names of photos in a folder, in lower case."""
 
+_PLAIN_MODES = {"L", "RGB", "RGBX"}
+"""Modes that can be made RGB after the photo has been made small."""
+_SMALL, _STRIP_PIXELS = 8_000_000, 1 << 20
+"""Pixels of a photo that is converted as a whole, and pixels of a larger one that are converted at once."""
 
+_LARGE = 25_000_000
+"""Pixels of a photo of two pictures (MPO) above which it is decoded smaller, as a JPEG of any size is."""
+
+_Transpose = Image.Transpose
 # What makes a photo upright, by its EXIF orientation; 1 is upright.
 _TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: _Transpose.FLIP_LEFT_RIGHT,
+    3: _Transpose.ROTATE_180,
+    4: _Transpose.FLIP_TOP_BOTTOM,
+    5: _Transpose.TRANSPOSE,
+    6: _Transpose.ROTATE_270,
+    7: _Transpose.TRANSVERSE,
+    8: _Transpose.ROTATE_90,
 }
+_ON_THE_SIDE = {_Transpose.TRANSPOSE, _Transpose.ROTATE_270, _Transpose.TRANSVERSE, _Transpose.ROTATE_90}
+_FROM_THE_END = {_Transpose.ROTATE_180, _Transpose.FLIP_TOP_BOTTOM, _Transpose.TRANSVERSE, _Transpose.ROTATE_90}
+"""Turns whose first row is the stored photo's last row or column."""
 
 
-def open_photo(source: str | PathLike[str] | IO[bytes]) -> Image.Image:
-    """A photo's header; its pixels are decoded on use. To be used as `Image.open`, which raises what is wrong."""
+@contextlib.contextmanager
+def open_photo(source: PhotoSource, side: int, limits: PhotoLimits) -> Iterator[Image.Image]:
+    """Open a photo whose decoding stays within limits. Its pixels are decoded on use.
+
+    Args:
+        source: a path, or a file's bytes.
+        side: pixels. A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, as long as each side has as many; a JPEG 2000
+            where it would take too much memory.
+        limits: see `PhotoLimits`.
+
+    Raises:
+        PhotoError: decoding it would be too much work.
+        OSError: as `PIL.Image.open` raises it; `UnidentifiedImageError`, if it is not an image.
+    """
+    with _contents(source) as data:
+        halved = limits.check_file(data, side)
+        is_jpeg, large_webp = data[:3] == b"\xff\xd8\xff", decode_webp(data)
+    with large_webp or _open(source, is_jpeg) as image:
+        if halved:
+            _halve(image, halved)
+        if isinstance(image, JpegImageFile) and (image.format == "JPEG" or image.width * image.height > _LARGE):
+            image.draft("RGB", (side, side))
+        limits.check_image(image)
+        yield image
+
+
+@contextlib.contextmanager
+def _contents(source: PhotoSource) -> Iterator[Bytes]:
+    """The file's bytes, without reading those that nobody looks at."""
+    if isinstance(source, bytes):
+        yield source
+        return
+    with open(source, "rb") as file:  # noqa: PTH123
+        try:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):  # an empty file, or a file system without
+            yield file.read()
+            return
+        with mapped:
+            yield mapped
+
+
+def _open(source: PhotoSource, is_jpeg: bool) -> Image.Image:
     _learn_heif()
-    return Image.open(source, formats=_FORMATS)
+    file = io.BytesIO(source) if isinstance(source, bytes) else fspath(source)
+    if not is_jpeg:
+        return Image.open(file, formats=_FORMATS)
+    try:  # not by `Image.open`, which refuses what has more pixels than may be decoded at full size
+        return jpeg_factory(file)  # type: ignore[arg-type]
+    except (SyntaxError, IndexError, TypeError, struct.error) as error:
+        raise UnidentifiedImageError("cannot identify image file") from error
+
+
+def _halve(image: Image.Image, times: int) -> None:
+    """Have a JPEG 2000 decoded at 1/2, 1/4 or 1/8 of its size."""
+    # Pillow rounds the sides to the nearest pixel, its decoder up; of multiples they agree
+    image._size = tuple(-(-side >> times) << times for side in image.size)  # type: ignore[assignment]
+    image.reduce = times  # type: ignore[method-assign, assignment]
 
 
 @cache
@@ -45,32 +123,84 @@ def _learn_heif() -> None:
     register_heif_opener(thumbnails=False)
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """`image` as its EXIF orientation says, if that can be read."""
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of `image`, which is loaded, as its EXIF orientation says."""
+    width, height = image.size
+    return (height, width) if _turn(image) in _ON_THE_SIDE else (width, height)
+
+
+def pixels_of(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """`image` as RGB, upright, transparency laid on white, greys of more than 8 bits scaled, squashed to `size`.
+
+    Of a large photo, rows are converted and narrowed a megapixel at a time, without a copy of the whole. Pillow resizes
+    by rows first, too, but for photos that are much higher than wide: the pixels of these differ by 1 of 255 or so.
+    """
+    image.load()  # turns a TIFF upright, and removes its orientation
+    turn, (width, height) = _turn(image), upright_size(image)
+    if turn is None and image.mode in _PLAIN_MODES and not image.has_transparency_data:
+        return image.resize(size, Image.Resampling.BICUBIC).convert("RGB")
+    to_rgb = _converter(image)
+    if width * height <= _SMALL:
+        return to_rgb(image if turn is None else image.transpose(turn)).resize(size, Image.Resampling.BICUBIC)
+    count = max(1, _STRIP_PIXELS // width)
+    narrow = Image.new("RGB", (size[0], height))
+    for top, bottom in ((top, min(top + count, height)) for top in range(0, height, count)):
+        rows = image.crop(_stored_box(image.size, turn, top, bottom))
+        rows = rows if turn is None else rows.transpose(turn)
+        narrow.paste(to_rgb(rows).resize((size[0], bottom - top), Image.Resampling.BICUBIC), (0, top))
+    return narrow.resize(size, Image.Resampling.BICUBIC)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Turn that makes `image` upright, if its orientation can be read."""
     try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # Pillow raises anything on broken metadata; the pixels may be whole
-        turn = None
-    return image if turn is None else image.transpose(turn)
+        return None
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """`image` as RGB: transparency laid on white, greys of more than 8 bits scaled."""
+def _stored_box(
+    size: tuple[int, int], turn: Image.Transpose | None, top: int, bottom: int
+) -> tuple[int, int, int, int]:
+    """Box of the stored photo that holds rows `top` to `bottom` of the upright one."""
+    width, height = size
+    length = width if turn in _ON_THE_SIDE else height
+    if turn in _FROM_THE_END:
+        top, bottom = length - bottom, length - top
+    return (top, 0, bottom, height) if turn in _ON_THE_SIDE else (0, top, width, bottom)
+
+
+def _converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Function that makes rows of `image` RGB."""
     if image.mode.startswith("I") or image.mode == "F":
-        return _eight_bit(image).convert("RGB")
+        white = _white_point(image)
+        return lambda rows: _eight_bit(rows, white).convert("RGB")
     if image.has_transparency_data:
-        overlay = image.convert("RGBA")
-        white = Image.new("RGBA", overlay.size, "white")
-        return Image.alpha_composite(white, overlay).convert("RGB")
-    return image.convert("RGB")
+        return _on_white
+    return lambda rows: rows.convert("RGB")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _on_white(rows: Image.Image) -> Image.Image:
+    overlay = rows.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", overlay.size, "white"), overlay).convert("RGB")
+
+
+def _white_point(image: Image.Image) -> float:
+    """Value that is white: 32-bit numbers don't say it, so it is guessed from the largest."""
+    if image.mode.startswith("I;16"):
+        return 65535.0
+    width, height = image.size
+    count = max(1, _STRIP_PIXELS // width)
+    boxes = ((0, top, width, min(top + count, height)) for top in range(0, height, count))
+    largest = max(float(_finite(image.crop(box)).max(initial=0.0)) for box in boxes)
+    limits = [1.0, 255.0, 65535.0] if image.mode == "F" else [255.0, 65535.0]
+    return next((limit for limit in limits if largest <= limit), largest)
+
+
+def _finite(rows: Image.Image) -> NDArray[np.float32]:
+    return np.nan_to_num(np.asarray(rows, dtype=np.float32), posinf=0.0, neginf=0.0)
+
+
+def _eight_bit(rows: Image.Image, white: float) -> Image.Image:
     """16- and 32-bit greyscale, scaled to 0–255; Pillow's own conversion would clip it to white."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
-    top = 65535.0
-    if not image.mode.startswith("I;16"):  # 32-bit numbers don't say what white is: guess from the largest
-        largest = float(values.max(initial=0.0))
-        limits = [1.0, 255.0, 65535.0] if image.mode == "F" else [255.0, 65535.0]
-        top = next((limit for limit in limits if largest <= limit), largest)
-    return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8))
+    return Image.fromarray((_finite(rows) / white * 255).clip(0, 255).astype(np.uint8))

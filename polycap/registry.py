@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from polycap.errors import LanguageError
-from polycap.files import packs_folder
+from polycap.errors import LanguageError, PolycapError
+from polycap.files import expand_home, packs_folder
 from polycap.language import Language
 from polycap.language_folder import LanguageFault, read_language
 
@@ -196,8 +196,12 @@ def _plugins(searched: list[str]) -> Iterator[Entry]:
 def _users(searched: list[str]) -> Iterator[Entry]:
     """The folders on `POLYCAP_LANGUAGES`: of languages, or a language themselves."""
     for name in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
-        place = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100  # a link keeps its own name
-        if not place.is_dir():
+        try:
+            place = Path(os.path.abspath(expand_home(name)))  # noqa: PTH100  # a link keeps its own name
+        except PolycapError as error:
+            logger.warning("%s: %s", VARIABLE, error)
+            continue
+        if not _is_folder(place):
             logger.warning("%s names %s, which is no folder; correct or remove it", VARIABLE, name)
             searched.append(f"{place} ({VARIABLE}: missing)")
             continue
@@ -210,10 +214,19 @@ def _users(searched: list[str]) -> Iterator[Entry]:
 
 def _packs(searched: list[str]) -> Iterator[Entry]:
     """The folders that `polycap install` made."""
-    place = packs_folder()
-    if place.is_dir():
+    try:
+        place = packs_folder()
+    except PolycapError as error:
+        logger.debug("no installed packs: %s", error)
+        return
+    if _is_folder(place):
         searched.append(f"{place} ({INSTALLED}s)")
         yield from _read_place(place, INSTALLED)
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a folder is there to be seen: `Path.is_dir` raises where one above it can't be read."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _lend_packs(entries: list[Entry]) -> list[Entry]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from polycap.errors import PolycapError
+from polycap.extras import missing_package
 
 __all__ = ["SamplePhoto", "credit_of", "sample_photos"]
 
@@ -49,10 +50,7 @@ def credit_of(photo: Path) -> str:
 def _find(inside: str) -> Path:
     spec = find_spec("skimage")
     if spec is None or not spec.submodule_search_locations:
-        raise PolycapError(
-            "the sample photos come with scikit-image, which is not installed: "
-            'pip install "polycap[demo]", or name photos of your own'
-        )
+        raise PolycapError(f"{missing_package('a sample photo', 'scikit-image', 'demo')}, or name photos of your own")
     path = Path(spec.submodule_search_locations[0], inside)
     if not path.is_file():
         raise PolycapError(

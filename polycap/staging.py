@@ -1,9 +1,6 @@
-"""Folders that appear whole or not at all, also after `kill -9`, and locks that go with the process."""
+"""Folders that appear whole or not at all, also after `kill -9`, and that one process works in at a time."""
 
-import logging
-import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +8,9 @@ from typing import Any
 
 from polycap.errors import BuildError
 from polycap.files import make_folder, write_json
+from polycap.locks import exclusive, waiting
 
-__all__ = ["alone", "locked", "put_in_place", "staging"]
-
-if sys.platform != "win32":
-    import fcntl
-
-logger = logging.getLogger(__name__)
+__all__ = ["alone", "put_in_place", "staging"]
 
 
 @contextmanager
@@ -32,30 +25,10 @@ def alone(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
     Raises:
         BuildError: another process is there, and `wait` is off.
     """
-    if sys.platform == "win32":  # there, two at once are the user's to avoid
-        yield
-        return
-    handle = os.open(make_folder(folder) / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = f"{folder}: another build of {what} is running here"
-            if not wait:
-                raise BuildError(f"{message}; wait for it, or end it") from error
-            logger.info("%s; waiting for it", message)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, waiting for whoever has it. Its folder must exist."""
-    with path.open("ab") as handle:
-        if sys.platform != "win32":  # there, two at once are the user's to avoid
-            fcntl.flock(handle.fileno(), fcntl.LOCK_EX)
+    lock = make_folder(folder) / ".lock"
+    taken = f"{folder}: another build of {what} is running here"
+    error = BuildError(f"{taken}; wait for it, or end it")
+    with waiting(lock, f"{taken}; waiting for it") if wait else exclusive(lock, error):
         yield
 
 

@@ -15,8 +15,9 @@ PACKAGE = Path(polycap.__file__).parent
 LANGUAGES = PACKAGE.parent / "languages"
 
 GROUND = {"backend", "download", "errors", "files", "hashes", "language", "language_folder", "metrics", "page"}
-GROUND |= {"archive", "hook_watch", "probes", "photos", "processor", "quiet", "registry", "samples", "script"}
-GROUND |= {"child", "staging", "telemetry", "text"}
+GROUND |= {"archive", "probes", "photos", "processor", "quiet", "registry", "samples", "script"}
+GROUND |= {"child", "extras", "fork", "locks", "photo_headers", "photo_limits", "staging", "telemetry", "text"}
+GROUND |= {"webp"}
 ROOMS = ["dataset", "translation", "tokenizer", "features", "decoder", "runtime", "training", "captioning", "via"]
 ROOMS += ["evaluation", "contract", "scaffold", "exchange", "build", "report"]
 """From left to right: a room imports only from rooms to its left and from the ground floor."""

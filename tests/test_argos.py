@@ -354,7 +354,7 @@ def test_what_is_not_installed_is_named(
 ) -> None:
     use(tiny)
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(TranslationError, match=r"pip install 'polycap\[translate\]'"):
+    with pytest.raises(TranslationError, match=r'Argos needs .*: pip install "polycap\[translate\]"'):
         ArgosEngine().open("xa", "xb")
 
 

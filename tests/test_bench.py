@@ -193,6 +193,19 @@ def test_stages_on_two_photos(
         assert picture.width > picture.height > 100
 
 
+def test_hostile_images(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = import_module("benchmarks.hostile")
+    chosen = {name: hostile.HOSTILE[name] for name in ("WebP of 34 bytes", "JPEG of 1,000 scans")}
+    monkeypatch.setattr(hostile, "PHOTOS", {})
+    monkeypatch.setattr(hostile, "HOSTILE", chosen)
+    rows = json.loads(bench(capsys, "hostile", "--json"))
+    assert [row["image"] for row in rows] == list(chosen)
+    assert rows[0]["bytes"] == 34
+    for row in rows:
+        assert row["memory_mb"] < 100
+        assert "limit" in row["outcome"]
+
+
 @pytest.mark.usefixtures("seated_here")
 def test_training_of_both_kinds(world: World) -> None:
     options = Options(data=world.data, features=world.features, language=CODE, photos=8, baseline_photos=2, repeats=1)
@@ -206,10 +219,12 @@ def test_training_of_both_kinds(world: World) -> None:
         assert row["baseline_size"].startswith("2 photos, ")
 
 
-def test_all_names_what_it_lacks() -> None:
+def test_all_names_what_it_lacks(tmp_path: Path) -> None:
     """Nothing is given, and no language is trained: every stage says so, in a row with all keys."""
-    command = [sys.executable, str(SCRIPT), "all", "--language", "qxx", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for name in ("json", "multiprocessing", "random"):  # of the current folder, which no process imports from
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a file of the current folder was run')")
+    command = [sys.executable, "-P", str(SCRIPT), "all", "--language", "qxx", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     rows = json.loads(done.stdout)
     assert [row["bench"] for row in rows] == list(every.COMPARISONS)
     for row in rows:
@@ -241,3 +256,16 @@ def test_all_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert every.every_row(Options(data=Path("x"), repeats=2, baseline_photos=3, sizes=(1, 2))) == []
     assert seen[0] == ["features", f"--data={Path('x')}", "--baseline-photos=3", "--repeats=2", "--sizes=1,2", "--json"]
     assert [arguments[0] for arguments in seen] == list(every.COMPARISONS)
+
+
+def test_several_stages_of_which_one_lacks_something(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(stage: str, options: Options) -> list[dict[str, Any]]:
+        assert options.repeats == 2
+        return [table.missing(stage, "needs photos")] if stage == "caption" else [{"bench": stage, "figure": 1}]
+
+    monkeypatch.setattr(every, "run_stage", run)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["startup", "caption", "--repeats", "2", "--json"])
+    assert [row["bench"] for row in json.loads(capsys.readouterr().out)] == ["startup", "caption"]

@@ -372,45 +372,21 @@ def test_metric_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("hooks", "words"),
+    "hooks",
     [
-        ("import random\ndef normalize(text): return text + random.choice(['', ' a'])", "drew or seeded random"),
-        ("import uuid\ndef normalize(text): return text + uuid.uuid4().hex", "the same each time"),
-        ("import random\nrandom.seed(0)\ndef normalize(text): return text", "drew or seeded random"),
-        ("n = 0\ndef normalize(text):\n    global n\n    n += 1\n    return text + 'a' * n", "the same each time"),
-        ("seen = []\ndef normalize(text):\n    seen.append(text)\n    return ''.join(seen[:1])", "the same each time"),
-        (
-            "seen = []\ndef normalize(text):\n    seen.append(text)\n    return text * seen.count(text)",
-            "the same each time",
-        ),
-        ("import time\ndef normalize(text): return text + str(time.perf_counter_ns())", "the same each time"),
-        ("def normalize(text):\n    print(text)\n    return text", "received printed 'a tabby cat"),
-        ("print('loaded')\ndef normalize(text): return text", r"received printed 'loaded\n'"),
-        ("def normalize(text):\n    open(FILE, 'w').close()\n    return text", "for writing; allowed: a pure function"),
-        ("open(FILE, 'a').close()\ndef normalize(text): return text", "for writing; allowed: a pure function"),
-        ("import os\ndef normalize(text):\n    os.system('true')\n    return text", "received caused os.system"),
-        (
-            "import subprocess\ndef normalize(text): return subprocess.check_output(['cat'], input=text, text=True)",
-            "received caused subprocess.Popen",
-        ),
-        ("import os\ndef normalize(text):\n    os.environ['A_B'] = 'c'\n    return text", "received caused os.putenv"),
-        ("import os\nos.environ['A_B'] = 'c'\ndef normalize(text): return text", "received caused os.putenv"),
-        (
-            "import socket\ndef normalize(text):\n    with socket.socket() as s: s.connect_ex(('127.0.0.1', 9))\n"
-            "    return text",
-            "received caused socket.connect",
-        ),
+        "import random\ndef normalize(text): return text + str(random.random())",
+        "import uuid\ndef normalize(text): return text + uuid.uuid4().hex",
+        "n = 0\ndef normalize(text):\n    global n\n    n += 1\n    return text + 'a' * n",
+        "seen = []\ndef normalize(text):\n    seen.append(text)\n    return text * seen.count(text)",
+        "import time\ndef normalize(text): return text + str(time.perf_counter_ns())",
     ],
 )
-def test_a_hook_that_is_not_pure(
-    tmp_path: Path, hooks: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("A_B", "")  # is put back
-    folder = make_folder(tmp_path, hooks=hooks.replace("FILE", repr(str(tmp_path / "file"))))
+def test_a_hook_that_depends_on_more_than_the_text(tmp_path: Path, hooks: str) -> None:
+    folder = make_folder(tmp_path, hooks=hooks)
     report = check_language(folder)
     assert outcomes(report)["hook"] == "failed"
-    assert any(words in line and f"{folder / 'hooks.py'}:normalize: " in line for line in report.lines())
-    capsys.readouterr()
+    line = next(line for line in report.lines() if f"{folder / 'hooks.py'}:normalize: received " in line)
+    assert line.endswith("; allowed: the same each time; fix: let it depend on the text alone")
 
 
 @pytest.mark.parametrize(

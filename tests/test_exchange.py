@@ -449,8 +449,13 @@ INSIDE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "a tensor of whole numbers": (replace("decoder.safetensors", lie("I16", [32], 64)), "holds what is no number"),
     "other tensors": (replace("decoder.safetensors", lie("F16", [32], 64)), "are not those of the decoder"),
     "a tensor that is not a number": (with_decoder(spoil), "holds what is no number"),
+    "a tensor for terminals": (
+        with_decoder(lambda tensors: tensors.update({"\x1b[2J\n": np.zeros(2)})),
+        r"(first: '\x1b[2J\n')",
+    ),
     "a tensor more": (with_decoder(lambda tensors: tensors.update(x=np.zeros(2))), "are not those of the decoder"),
     "a decoder that fills memory": (set_sizes(units=1_000_000, embedding=1_000_000), "are not those of the decoder"),
+    "sizes beyond all numbers": (set_sizes(units=10**4200), "are not those of the decoder"),
     "cells that fill memory": (set_sizes(cells=1 << 40), "card.json:decoder.cells"),
     "pieces that are not there": (set_sizes(vocab_size=1 << 40), "is not of the sizes"),
     "other cells": (set_sizes(cells=9), "are not those of the decoder"),

@@ -352,8 +352,8 @@ def test_few_photos_give_more_cells_each(tmp_path: Path) -> None:
 
 def test_pca_without_scikit_learn_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = make_store(tmp_path)
-    monkeypatch.setitem(sys.modules, "sklearn.decomposition", None)
-    with pytest.raises(PolycapError, match=r'pip install "polycap\[train\]"'):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(PolycapError, match=r'fitting a PCA needs scikit-learn, .*: pip install "polycap\[train\]"'):
         fit_pca(store, store.names, 4)
 
 

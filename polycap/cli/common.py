@@ -1,5 +1,6 @@
 """What the commands share: options that several have, and the dataset that these name."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +12,14 @@ __all__ = [
     "AsJson",
     "Captions",
     "Data",
+    "MaxMegapixels",
     "Origin",
     "PackFolder",
     "PrecisionName",
     "RuntimeName",
     "Weights",
     "Work",
+    "limit_photos",
     "read_dataset",
 ]
 
@@ -53,6 +56,23 @@ Captions = Annotated[
 Origin = Annotated[
     str | None, typer.Option(help="Who wrote captions of which their file does not say: human, which is so, mt:…")
 ]
+
+MaxMegapixels = Annotated[
+    float | None,
+    typer.Option(
+        "--max-megapixels",
+        envvar="POLYCAP_MAX_MEGAPIXELS",
+        min=0.01,
+        help="Decoded megapixels of a photo, at most. A JPEG is decoded smaller: a baseline one may have 250, a "
+        "progressive one 60. (default: 50)",
+    ),
+]
+
+
+def limit_photos(megapixels: float | None) -> None:
+    """Set the limit of photos for this process."""
+    if megapixels is not None:
+        os.environ["POLYCAP_MAX_MEGAPIXELS"] = f"{megapixels:g}"
 
 
 def read_dataset(data: Path, captions: list[str], origin: str | None, language: Any = None) -> Any:

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, PrecisionName, RuntimeName, Weights
+from polycap.cli.common import AsJson, MaxMegapixels, PrecisionName, RuntimeName, Weights, limit_photos
 from polycap.cli.output import note_all, print_json
 from polycap.errors import DatasetError, PhotoError
+from polycap.extras import require_extra
 
 __all__ = ["data_check", "data_fetch", "make_features", "quantize"]
 
@@ -16,10 +17,12 @@ def data_check(
     folder: Annotated[Path, typer.Argument(help="The dataset's folder.")],
     decode: Annotated[bool, typer.Option(help="Open every photo.")] = True,
     as_json: AsJson = False,
+    max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Say what a dataset holds, and all that is wrong with it. The status is 1 if anything is."""
     from polycap.dataset import check_dataset
 
+    limit_photos(max_megapixels)
     report = check_dataset(folder, decode)
     if as_json:
         print_json(report.to_json())
@@ -54,19 +57,23 @@ def make_features(
     encoder_weights: Weights = None,
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
+    max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Encode a dataset's photos, once for all languages. Resumes where it was stopped."""
     from polycap.dataset import load_dataset
-
-    dataset = load_dataset(data)
-    from polycap.features.prepare import load_pca, prepare_features
+    from polycap.features.prepare import load_pca, prepare_features, require_fit
     from polycap.runtime.choose import open_runtime
     from polycap.staging import alone
 
+    limit_photos(max_megapixels)
+    opened = open_runtime(runtime, precision=precision)
+    if pca is None:
+        require_fit(out)
+    dataset = load_dataset(data)
     with alone(out, "features", wait=True):
         features = prepare_features(
             dataset,
-            open_runtime(runtime, precision=precision).encoder(encoder_weights),
+            opened.encoder(encoder_weights),
             out,
             components=components,
             pca=load_pca(pca) if pca else None,
@@ -82,12 +89,15 @@ def quantize(
     photos: Annotated[list[Path] | None, typer.Argument(help="Some hundred photos, or folders of them.")] = None,
     data: Annotated[Path | None, typer.Option(help="A dataset's folder, for its train photos.")] = None,
     encoder_weights: Weights = None,
+    max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Make the encoder for `--precision int8`, once. Tries it on photos like those to be captioned, in some minutes."""
     from polycap.dataset import load_dataset
     from polycap.features.images import find_photos
     from polycap.runtime.quantize import quantize_encoder
 
+    limit_photos(max_megapixels)
+    require_extra("int8", "polycap quantize")
     if (data is None) == (not photos):
         raise PhotoError("name photos, or a dataset with --data: one of the two")
     train = load_dataset(data).split("train") if data else []

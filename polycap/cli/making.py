@@ -8,6 +8,7 @@ import typer
 from polycap.cli.common import AsJson, Captions, Data, Origin, Weights, Work, read_dataset
 from polycap.cli.output import print_json, print_scores
 from polycap.errors import PolycapError
+from polycap.extras import require_keras
 
 __all__ = ["build", "status", "train", "translate"]
 
@@ -37,6 +38,7 @@ def translate(
     choice = choose_engine(language, engine, source, target)
     if data is None and not (package or install):
         raise PolycapError("name the dataset with --data, or a package to install with --package or --install")
+    choice.require()
     if package:
         choice.install_file(package)
     if install:
@@ -76,6 +78,7 @@ def train(
     from polycap.registry import get_language
     from polycap.training.settings import parse_settings
 
+    require_keras("polycap train")
     language = get_language(code, mine=True)
     settings = parse_settings(setting or [], language)
     if not captions and any(source.translated for source in language.captions):

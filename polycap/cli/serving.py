@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.common import PrecisionName, RuntimeName
-from polycap.errors import PolycapError
+from polycap.extras import require_extra
 from polycap.server.limits import DEFAULTS, Limits
 
 __all__ = ["serve"]
@@ -38,18 +38,27 @@ def serve(
     max_seconds: Annotated[int, typer.Option(min=1, help="Seconds in which a request must have arrived.")] = (
         DEFAULTS.seconds
     ),
+    max_megapixels: Annotated[
+        float,
+        typer.Option(
+            "--max-megapixels",
+            envvar="POLYCAP_MAX_MEGAPIXELS",
+            min=0.01,
+            help="Decoded megapixels of a photo, at most. A JPEG is decoded smaller: a baseline one may have 250, a "
+            "progressive one 60.",
+        ),
+    ] = DEFAULTS.megapixels,
+    decoding_seconds: Annotated[int, typer.Option(min=1, help="Seconds in which a photo must be decoded.")] = (
+        DEFAULTS.decoding_seconds
+    ),
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(help="A site whose pages may ask from a browser (CORS), https://…; may be given again."),
     ] = None,
 ) -> None:
     """Serve captions over HTTP, with a page to try it, until Ctrl-C."""
-    try:
-        from polycap.server.serve import serve as run
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("polycap"):
-            raise
-        raise PolycapError(f'polycap serve needs {error.name}: pip install "polycap[server]"') from error
+    require_extra("server", "polycap serve")
+    from polycap.server.serve import serve as run
 
     run(
         host,
@@ -58,6 +67,6 @@ def serve(
         beam=beam,
         runtime=runtime,
         precision=precision,
-        limits=Limits(max_photo_mb, max_photos, queue, memory_mb, max_seconds),
+        limits=Limits(max_photo_mb, max_photos, queue, memory_mb, max_seconds, max_megapixels, decoding_seconds),
         allow_origins=allow_origin or [],
     )

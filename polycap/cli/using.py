@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.common import AsJson, Data, PackFolder, PrecisionName, RuntimeName, Weights, read_dataset
+from polycap.cli.common import (
+    AsJson,
+    Data,
+    MaxMegapixels,
+    PackFolder,
+    PrecisionName,
+    RuntimeName,
+    Weights,
+    limit_photos,
+    read_dataset,
+)
 from polycap.cli.output import note, note_all, print_json, print_scores
 from polycap.errors import PolycapError
 
@@ -32,10 +42,12 @@ def caption(
     encoder_weights: Weights = None,
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
+    max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Caption photos. One that can't be read stops nothing; it is listed at the end, and the status is 1."""
     from polycap.commands import caption_command
 
+    limit_photos(max_megapixels)
     if "" in photos:  # which would be this folder
         raise PolycapError('"": names no photo; is a variable empty? This folder is "."')
     errors = caption_command(
@@ -85,11 +97,13 @@ def evaluate(
     encoder_weights: Weights = None,
     runtime: RuntimeName = None,
     precision: PrecisionName = None,
+    max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Score a language's captions, beside what people score. By BLEU-1 to BLEU-4, chrF++, CIDEr-D and ROUGE-L."""
     from polycap import evaluating
     from polycap.registry import get_language
 
+    limit_photos(max_megapixels)
     if every:
         unfit = {"the language": code, "--origin": origin, "--pack": pack, "--via": via}
         if given := [name for name, value in unfit.items() if value is not None]:

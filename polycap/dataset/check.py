@@ -6,17 +6,22 @@ import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from tqdm import tqdm
 
 from polycap.dataset.load import load_dataset
 from polycap.dataset.model import SPLITS, Dataset, Fault, Photo
+from polycap.errors import PhotoError
+from polycap.photo_limits import PhotoLimits
 from polycap.photos import open_photo
 
 __all__ = ["DatasetReport", "check_dataset"]
+
+_SIDE = 600
+"""Pixels that a JPEG is decoded to, as captions need it: whether all of it can be decoded shows then, too."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +118,11 @@ def check_dataset(
 
 def _undecodable(dataset: Dataset, progress: bool) -> list[Fault]:
     """One fault for each photo that can't be decoded; all cores decode, Pillow letting go of the lock."""
+    limits = PhotoLimits.of_environment()
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore")  # odd metadata is no fault
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         bar = tqdm(
-            pool.map(_decode, dataset.photos),
+            pool.map(partial(_decode, limits=limits), dataset.photos),
             desc="opening photos",
             total=len(dataset.photos),
             unit=" photos",
@@ -127,11 +132,13 @@ def _undecodable(dataset: Dataset, progress: bool) -> list[Fault]:
         return [fault for fault in bar if fault]
 
 
-def _decode(photo: Photo) -> Fault | None:
+def _decode(photo: Photo, limits: PhotoLimits) -> Fault | None:
     where = f"{photo.path.parent.resolve().name}/{photo.name}"
     try:
-        with open_photo(photo.path) as image:
+        with open_photo(photo.path, _SIDE, limits) as image:
             image.load()
+    except PhotoError as error:
+        return Fault(where, str(error))
     # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on broken bytes
     except Exception as error:
         reason = " ".join(str(error).replace(repr(str(photo.path)), "the file").split())

@@ -5,6 +5,7 @@ from polycap.decoder.attention import AttentionDecoder
 from polycap.decoder.base import Decoder
 from polycap.decoder.merge import MergeDecoder
 from polycap.decoder.settings import DecoderSettings
+from polycap.fork import require_same_process
 
 __all__ = ["DECODERS", "build_decoder"]
 
@@ -18,8 +19,10 @@ def build_decoder(settings: DecoderSettings) -> Decoder:
     """A decoder with random weights.
 
     Raises:
-        CaptionRuntimeError: Keras makes layers of another type than float32 in this process.
+        CaptionRuntimeError: this process was forked from one that had loaded Keras, or Keras makes layers of another
+            type than float32 in it.
     """
+    require_same_process()
     require_float32()
     decoder = DECODERS[settings.kind](settings)
     decoder.build_weights()

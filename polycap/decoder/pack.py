@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from polycap.decoder.card_file import (
@@ -32,6 +32,7 @@ from polycap.decoder.card_file import (
     write_card,
 )
 from polycap.decoder.settings import DecoderSettings
+from polycap.decoder.shapes import Shapes, weight_shapes
 from polycap.errors import FeatureStoreError, PackError, TokenizerError
 from polycap.features.pca import FeaturePCA
 from polycap.files import atomic_path, make_folder, sha256_file
@@ -53,6 +54,9 @@ __all__ = [
     "save_pack",
     "write_card",
 ]
+
+_FLOATS = frozenset({"F16", "F32", "F64"})
+"""The kinds of floating-point numbers that NumPy has, as safetensors names them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ class Pack:
         """The decoder, built by Keras when it is first asked for.
 
         Raises:
-            PackError: its weights are not those of the decoder in the card.
+            PackError: its file has changed since the pack was loaded.
+            CaptionRuntimeError: the backend of Keras is not installed.
         """
         return _load_decoder(self.folder, self.card.decoder)
 
@@ -145,10 +150,12 @@ def save_pack(
 
 
 def load_pack(folder: Path) -> Pack:
-    """Load a pack after checking every file against its card.
+    """Load a pack after checking every file against its card, and the decoder's weights against its settings.
+
+    Keras is not needed.
 
     Raises:
-        PackError: there is no pack, or a file is missing, truncated or changed.
+        PackError: there is no pack, or a file is missing, truncated, changed or of another decoder.
     """
     card = read_card(folder)
     for name, entry in card.files.items():
@@ -164,7 +171,7 @@ def load_pack(folder: Path) -> Pack:
     sizes = (pca.components if pca else card.decoder.channels, tokenizer.vocab_size)
     if sizes != (card.decoder.channels, card.decoder.vocab_size):
         raise PackError(f"{folder}: its PCA or tokenizer is not of the sizes that {CARD} names; install the pack again")
-    _read_decoder(folder, card.decoder)
+    _read_tensors(folder / DECODER, weight_shapes(card.decoder))
     return Pack(folder, card, tokenizer, pca)
 
 
@@ -177,40 +184,43 @@ def _check_file(path: Path, entry: FileEntry) -> None:
         raise PackError(f"{path}: its bytes are not those that its card names; install the pack again")
 
 
-def _read_decoder(folder: Path, settings: DecoderSettings) -> dict[str, NDArray[Any]]:
-    """The decoder's tensors, not fewer numbers than a decoder of these settings has at least."""
-    tensors = _read_tensors(folder / DECODER)
-    # before a decoder is built that may not fit in memory
-    units, embedding = settings.units, settings.embedding
-    least = settings.vocab_size * embedding + (embedding + units + 1) * 4 * units + settings.channels * units
-    if sum(tensor.size for tensor in tensors.values()) < least:
-        raise _other_tensors(folder)
-    return tensors
-
-
 def _load_decoder(folder: Path, settings: DecoderSettings) -> "Decoder":
     from polycap.decoder.model import build_decoder
 
-    tensors = _read_decoder(folder, settings)
+    tensors = _read_tensors(folder / DECODER, weight_shapes(settings))
     decoder = build_decoder(settings)
-    variables = named_weights(decoder)
-    if {name: tuple(v.shape) for name, v in variables.items()} != {n: t.shape for n, t in tensors.items()}:
-        raise _other_tensors(folder)
     assign_weights(decoder, tensors)
     return decoder
 
 
-def _other_tensors(folder: Path) -> PackError:
-    return PackError(f"{folder / DECODER}: its tensors are not those of the decoder in {CARD}")
-
-
-def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """The tensors of a safetensors file, all of them finite floating-point numbers."""
+def _read_tensors(path: Path, shapes: Shapes) -> dict[str, NDArray[Any]]:
+    """The tensors of a safetensors file, all of them finite floating-point numbers, of these shapes."""
     try:
+        _check_header(path, shapes)
         tensors = load_file(path)
-    except (OSError, SafetensorError, TypeError, AttributeError) as error:  # the last two: numbers that NumPy lacks
+    except (OSError, SafetensorError) as error:
         raise PackError(f"{path}: is broken ({error}); install the pack again") from error
     for name, tensor in tensors.items():
-        if tensor.dtype.kind != "f" or not np.isfinite(tensor).all():
-            raise PackError(f"{path}: tensor {name!r} holds what is no number; install the pack again")
+        if not np.isfinite(tensor).all():
+            raise _no_numbers(path, name)
     return tensors
+
+
+def _check_header(path: Path, shapes: Shapes) -> None:
+    """Compare what a safetensors file says that it holds; no tensor is read."""
+    found: Shapes = {}
+    with safe_open(path, framework="numpy") as file:
+        for name in sorted(file.keys()):
+            header = file.get_slice(name)
+            found[name] = tuple(header.get_shape())
+            if header.get_dtype() not in _FLOATS:
+                raise _no_numbers(path, name)
+    if found != shapes:
+        first = min(name for name in found.keys() | shapes.keys() if found.get(name) != shapes.get(name))
+        raise PackError(
+            f"{path}: its tensors are not those of the decoder in {CARD} (first: {first!r:.60}); install the pack again"
+        )
+
+
+def _no_numbers(path: Path, name: str) -> PackError:
+    return PackError(f"{path}: tensor {name!r:.60} holds what is no number; install the pack again")

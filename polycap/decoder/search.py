@@ -1,5 +1,6 @@
 """From features to token ids: greedy and beam search, one compiled graph for the whole batch."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from polycap.backend import keras
 from polycap.decoder.base import Decoder, Tensor
 from polycap.decoder.found import NEVER, Found
+from polycap.fork import require_same_process
 from polycap.language import DecodingSettings
 from polycap.tokenizer import BOS, EOS, PAD, UNK
 
@@ -35,14 +37,20 @@ class Search(keras.Model):  # type: ignore[misc]
         ending = np.zeros(vocab_size, dtype=np.float32)
         ending[EOS] = NEVER
         self._forbidden, self._ending = forbidden, ending
+        self._one_caller = threading.Lock()  # Keras makes the function of `predict_on_batch` on first use
 
     def find(self, features: NDArray[Any]) -> Found:
         """Search for the captions of a batch.
 
         Args:
             features: `(photos, cells, channels) float16 or float32`.
+
+        Raises:
+            CaptionRuntimeError: this process was forked from one that had loaded Keras.
         """
-        token_ids, log_probs, scores = self.predict_on_batch(np.asarray(features, dtype=np.float32))
+        require_same_process()
+        with self._one_caller:
+            token_ids, log_probs, scores = self.predict_on_batch(np.asarray(features, dtype=np.float32))
         return Found(token_ids, log_probs, scores)
 
     def call(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -21,8 +21,9 @@ from polycap.features.identity import expected_identity
 from polycap.files import make_folder, packs_folder, read_json, sha256_file, write_json
 from polycap.language import Language
 from polycap.language_folder import read_language
+from polycap.locks import waiting
 from polycap.registry import INSTALLED, Registry
-from polycap.staging import locked, put_in_place, staging
+from polycap.staging import put_in_place, staging
 
 __all__ = ["InstalledPack", "install_pack", "uninstall_pack"]
 
@@ -122,7 +123,7 @@ def _prepared() -> Iterator[Path]:
     place = packs_folder()
     try:
         make_folder(place)
-        with locked(place / _LOCK), staging(place / _STAGING) as prepared:
+        with waiting(place / _LOCK), staging(place / _STAGING) as prepared:
             yield prepared
     except OSError as error:
         raise PackError(f"{place}: can't be written ({error}); name another folder in POLYCAP_PACKS") from error
@@ -197,7 +198,6 @@ def _verify(folder: Path, manifest: Manifest, source: str) -> Language:
         if language is None:
             raise PackError(" | ".join(map(str, faults)))
         pack = load_pack(language.own_pack_folder)
-        _ = pack.decoder  # its tensors are of the right names and shapes
         pack.require_encoder([manifest.encoder])
         pack.require_grid(CELLS, CHANNELS)
         _check_card(pack.card.language, manifest.language)

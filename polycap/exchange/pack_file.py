@@ -104,8 +104,7 @@ def write_pack_file(
     if out.is_dir():
         raise PackError(f"{out}: is a folder; name a file")
     folder = Path(pack or language.pack_folder)
-    loaded = load_pack(folder)
-    card, _ = loaded.card, loaded.decoder  # its tensors are of the right names and shapes
+    card = load_pack(folder).card
     if card.language != language.code:
         raise PackError(f"{folder}: is a pack of {card.language}, not of {language.code}; name its own language")
     contents = {name: _read(language.folder / name) for name in ("language.toml", "samples.toml")}

@@ -10,7 +10,7 @@ from urllib.request import url2pathname
 from polycap.download import download
 from polycap.errors import PackError
 from polycap.exchange.pack_file import MOST_BYTES
-from polycap.files import cache_folder, digest, sha256_file
+from polycap.files import cache_place, digest, expand_home, sha256_file
 
 __all__ = ["public_name", "reach"]
 
@@ -34,7 +34,7 @@ def reach(source: str, sha256: str | None, *, progress: bool) -> Iterator[Path]:
         raise PackError(f"--sha256 {sha256}: is no SHA-256; give its 64 hexadecimal digits")
     scheme = source.partition("://")[0].lower() if "://" in source else ""
     if scheme in ("http", "https"):
-        path = cache_folder() / "downloads" / f"{digest(source)}.polycap"
+        path = cache_place("downloads") / f"{digest(source)}.polycap"
         download(source, path, sha256=sha256, most_bytes=MOST_BYTES + _HEADERS_BYTES, progress=progress)
         try:
             yield path
@@ -43,7 +43,7 @@ def reach(source: str, sha256: str | None, *, progress: bool) -> Iterator[Path]:
         return
     if scheme not in ("", "file"):
         raise PackError(f"{source}: {scheme} is not known; give a file, or an http, https or file URL")
-    path = _local(source) if scheme else Path(source).expanduser()
+    path = _local(source) if scheme else expand_home(source)
     if not path.is_file():
         raise PackError(f"{path}: no such file; name one that `polycap pack` wrote, or its URL")
     if sha256 is not None and (found := sha256_file(path)) != sha256.lower():

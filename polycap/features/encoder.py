@@ -12,7 +12,7 @@ from polycap.errors import CaptionRuntimeError
 from polycap.features.architecture import build_xception, cells_of
 from polycap.features.identity import BLOCKS, CELLS, PREPROCESSING, SIZE, EncoderIdentity, encoder_identity
 from polycap.features.weights import Tensors, find_weights, tensors_hash
-from polycap.quiet import quiet
+from polycap.fork import require_same_process
 
 __all__ = ["PREPROCESSING", "Encoder"]
 
@@ -33,6 +33,7 @@ class Encoder:
     blocks = BLOCKS
 
     def __init__(self, tensors: Tensors) -> None:
+        require_same_process()
         self.identity: EncoderIdentity = encoder_identity(tensors_hash(tensors))
         self.precision = "bf16" if has_bfloat16_convolutions() else "f32"
         self._network = _freeze(tensors)
@@ -48,7 +49,12 @@ class Encoder:
         return cls(find_weights(weights))
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`."""
+        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`.
+
+        Raises:
+            CaptionRuntimeError: this process was forked from one that had loaded TensorFlow.
+        """
+        require_same_process()
         return np.asarray(self._network(photos), dtype=np.float16)
 
 
@@ -62,15 +68,13 @@ def _freeze(tensors: Tensors) -> Callable[[NDArray[np.uint8]], Any]:
         )
     # Imported here, after `polycap.backend` has set what TensorFlow reads when it is imported.
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     model = build_xception()
-    model.set_weights(tensors)
 
+    @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8)])  # type: ignore[untyped-decorator]
     def network(photos: Any) -> Any:
-        return cells_of(model, photos)
+        with keras.StatelessScope(zip(model.weights, tensors, strict=True)):  # in a graph they become constants
+            return cells_of(model, photos)
 
-    signature = tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8)
-    with quiet():
-        frozen = convert_variables_to_constants_v2(tf.function(network).get_concrete_function(signature))
-    return lambda photos: frozen(tf.constant(photos))[0].numpy()
+    frozen = network.get_concrete_function()
+    return lambda photos: frozen(tf.constant(photos)).numpy()

@@ -129,14 +129,17 @@ def decode_batches(
         except PhotoError as error:
             return key, error
 
+    waiting: deque[Future[tuple[Item, Decoded]]] = deque()
+    position = 0
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[tuple[Item, Decoded]]] = deque()
-        position = 0
-        while waiting or position < len(items):
-            while position < len(items) and len(waiting) < 2 * batch_size:
-                waiting.append(pool.submit(decode, items[position]))
-                position += 1
-            yield [waiting.popleft().result() for _ in range(min(batch_size, len(waiting)))]
+        try:
+            while waiting or position < len(items):
+                while position < len(items) and len(waiting) < 2 * batch_size:
+                    waiting.append(pool.submit(decode, items[position]))
+                    position += 1
+                yield [waiting.popleft().result() for _ in range(min(batch_size, len(waiting)))]
+        finally:  # who stops halfway does not wait for photos that nobody will see
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def one_ahead(items: Iterable[Item]) -> Iterator[Item]:

@@ -1,6 +1,5 @@
 """Photos of any common kind, as the square RGB arrays that the encoder takes."""
 
-import io
 import warnings
 from dataclasses import dataclass
 from os import PathLike
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from polycap.errors import PhotoError
-from polycap.photos import PHOTO_SUFFIXES, open_photo, to_rgb, upright
+from polycap.photo_limits import PhotoLimits
+from polycap.photos import PHOTO_SUFFIXES, open_photo, pixels_of
 
-__all__ = ["MAX_PIXELS", "PhotoBytes", "Photograph", "find_photos", "load_photo"]
+__all__ = ["PhotoBytes", "Photograph", "find_photos", "load_photo"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,8 @@ class PhotoBytes:
 
 Photograph: TypeAlias = "str | PathLike[str] | bytes | PhotoBytes | Image.Image | NDArray[np.uint8]"
 
-MAX_PIXELS = 178_956_970
-"""Photos above this many pixels are refused before they are decoded (a decompression bomb); Pillow's own limit."""
 
-
-def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
+def load_photo(photo: Photograph, size: int, limits: PhotoLimits | None = None) -> NDArray[np.uint8]:
     """Read a photo, upright, as RGB, squashed to a square.
 
     Greyscale, palette, alpha (laid on white), CMYK, 16-bit, EXIF-rotated and animated (first frame) images work.
@@ -42,13 +39,16 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
     Args:
         photo: a path, a file's bytes, a Pillow image, or an array `(height, width)` or `(height, width, 3 or 4) uint8`.
         size: the side of the result in pixels.
+        limits: what is refused. (default: those of `POLYCAP_MAX_MEGAPIXELS`)
 
     Returns:
         `(size, size, 3) uint8`.
 
     Raises:
-        PhotoError: no such file, not an image, truncated, or above `MAX_PIXELS`.
+        PhotoError: no such file, not an image, truncated, or above the limits.
+        PolycapError: `POLYCAP_MAX_MEGAPIXELS` is no number above 0.
     """
+    limits = limits or PhotoLimits.of_environment()
     # Pillow warns of odd metadata, and of bombs, which are refused below. Threads decode photos, and
     # `warnings.catch_warnings` restores the wrong filters when they overlap; a filter for Pillow alone is safe.
     warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -56,13 +56,12 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
         photo = PhotoBytes("image", photo)
     name = "image" if isinstance(photo, Image.Image | np.ndarray) else str(photo)
     try:
-        if isinstance(photo, Image.Image):
-            return _square(photo, size)
-        if isinstance(photo, np.ndarray):
-            return _square(_from_array(photo), size)
-        source = io.BytesIO(photo.data) if isinstance(photo, PhotoBytes) else photo
-        with open_photo(source) as image:
-            return _square(image, size, draft=True)
+        if isinstance(photo, Image.Image | np.ndarray):
+            image = photo if isinstance(photo, Image.Image) else _from_array(photo)
+            limits.check_image(image)
+            return _square(image, size)
+        with open_photo(photo.data if isinstance(photo, PhotoBytes) else photo, 2 * size, limits) as image:
+            return _square(image, size)
     except PhotoError as error:
         raise PhotoError(f"{name}: {error}") from error
     except FileNotFoundError as error:
@@ -71,8 +70,10 @@ def load_photo(photo: Photograph, size: int) -> NDArray[np.uint8]:
         raise PhotoError(f"{name}: is a folder, not a photo") from error
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name}: is not an image that Pillow can read") from error
-    except Image.DecompressionBombError as error:  # far above the limit: Pillow itself refuses
-        raise PhotoError(f"{name}: is above the limit of {MAX_PIXELS:,} pixels; make it smaller") from error
+    except Image.DecompressionBombError as error:  # before `limits` see how many pixels there are
+        raise PhotoError(f"{name}: {limits.too_large()}") from error
+    except MemoryError as error:
+        raise PhotoError(f"{name}: decoding it takes more memory than there is; make it smaller") from error
     except Exception as error:  # what a broken file does to a decoder is not limited to OSError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name}: can't be decoded ({reason})") from error
@@ -106,13 +107,5 @@ def _from_array(array: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(array)
 
 
-def _square(image: Image.Image, size: int, draft: bool = False) -> NDArray[np.uint8]:
-    width, height = image.size
-    if not width * height:
-        raise PhotoError(f"{width}×{height}: has no pixels")
-    if width * height > MAX_PIXELS:
-        raise PhotoError(f"{width}×{height} pixels is above the limit of {MAX_PIXELS:,}; make it smaller")
-    if draft and image.format == "JPEG":  # not a caller's image: it would be changed
-        image.draft("RGB", (2 * size, 2 * size))  # decodes a large JPEG at 1/2, 1/4 or 1/8 of its size
-    image.load()  # turns a TIFF upright, and removes its orientation
-    return np.asarray(to_rgb(upright(image)).resize((size, size), Image.Resampling.BICUBIC), dtype=np.uint8)
+def _square(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    return np.asarray(pixels_of(image, (size, size)), dtype=np.uint8)

@@ -12,11 +12,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
-from polycap.errors import FeatureStoreError, PolycapError
+from polycap.errors import FeatureStoreError
+from polycap.extras import require_extra
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.files import atomic_path
 
-__all__ = ["PCA_FILE", "FeaturePCA", "fit_pca", "reduce_store"]
+__all__ = ["PCA_FILE", "FeaturePCA", "fit_pca", "reduce_store", "require_pca"]
 
 PCA_FILE = "pca.safetensors"
 """In a folder of features, and in a pack."""
@@ -129,6 +130,15 @@ def _join(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return joined
 
 
+def require_pca() -> None:
+    """Check that a PCA can be fitted here.
+
+    Raises:
+        PolycapError: scikit-learn is not installed.
+    """
+    require_extra("train", "fitting a PCA", "sklearn")
+
+
 def fit_pca(
     store: FeatureStore,
     names: Sequence[str],
@@ -153,10 +163,8 @@ def fit_pca(
         FeatureStoreError: more components than channels or than cells to fit on.
         PolycapError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.decomposition import PCA
-    except ImportError as error:
-        raise PolycapError('the PCA needs scikit-learn: pip install "polycap[train]"') from error
+    require_pca()
+    from sklearn.decomposition import PCA
 
     kept = [components] if isinstance(components, int) else list(components)
     cells, channels = store.shape

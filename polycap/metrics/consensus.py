@@ -13,10 +13,12 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
+from polycap.extras import install_line
+
 __all__ = ["CONSENSUS", "HINT", "available", "photo_values", "settings"]
 
 CONSENSUS = ("cider_d", "rouge_l")
-HINT = 'CIDEr-D and ROUGE-L are missing: pip install "polycap[metrics]"'
+HINT = f"CIDEr-D and ROUGE-L are missing: {install_line('metrics')}"
 
 
 def available() -> bool:

@@ -1,7 +1,8 @@
 """All metrics of a set of captions at once, with intervals from resampling the photos."""
 
+import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from polycap.metrics.sacre import bleu_metric, chrf_metric, words_of
 from polycap.metrics.texts import streams
 
 if TYPE_CHECKING:
-    from sacrebleu.metrics.base import Metric
+    from sacrebleu.metrics.base import Metric, Signature
 
 __all__ = ["METRICS", "SAMPLES", "Figures", "by_people", "measure", "photo_scores"]
 
@@ -55,16 +56,15 @@ def measure(captions: list[str], references: list[list[str]], tokenizer: str, sa
     """
     metrics = {f"bleu{order}": bleu_metric(tokenizer, order) for order in (1, 2, 3, 4)} | {"chrf": chrf_metric()}
     arranged = streams(references)
-    values, intervals = {}, {}
+    values, intervals, signed = {}, {}, {}
     for key, metric in metrics.items():
-        values[key], intervals[key] = _with_interval(metric, captions, arranged, samples)
-    signed = metrics["bleu4"].get_signature(), metrics["chrf"].get_signature()
-    signatures = [f"BLEU|{signed[0]}", f"chrF2++|{signed[1]}"]
-    drawn = metrics["chrf"].seed  # a string, as sacreBLEU keeps it
+        values[key], intervals[key], signed[key] = _with_interval(metric, captions, arranged, samples)
+    signatures = [f"BLEU|{signed['bleu4']}", f"chrF2++|{signed['chrf']}"]
+    drawn = signed["chrf"].info["seed"]  # a string, as sacreBLEU keeps it
     seed = int(drawn) if drawn not in (None, "none") else None
     if consensus.available():
         words = words_of(tokenizer)
-        counts = str(signed[0]).split("|case:")[0]  # references, samples and seed, as sacreBLEU writes them
+        counts = str(signed["bleu4"]).split("|case:")[0]  # references, samples and seed, as sacreBLEU writes them
         for key in consensus.CONSENSUS:
             each = consensus.photo_values(key, captions, references, words)
             values[key], intervals[key] = float(each.mean()), _half_interval(each, samples, seed)
@@ -74,20 +74,28 @@ def measure(captions: list[str], references: list[list[str]], tokenizer: str, sa
 
 def _with_interval(
     metric: "Metric", captions: list[str], arranged: list[list[str]], samples: int
-) -> tuple[float, float]:
-    """A score and half its interval's width, as `metric.corpus_score(…, n_bootstrap=samples)` has them.
+) -> tuple[float, float, "Signature"]:
+    """Score captions; return the score, half its interval's width, and sacreBLEU's signature.
 
-    That itself (sacreBLEU 2.6) ends in a TypeError where only some of the samples match anything.
+    All three are those of `metric.corpus_score(…, n_bootstrap=samples)`, which ends in a TypeError where chrF is zero
+    in some of the samples only (sacreBLEU 2.6: the mean of float and float32). sacreBLEU's significance test gives
+    them, too: for its baseline, compared with no other system.
     """
-    from sacrebleu.significance import _bootstrap_resample, estimate_ci
+    from sacrebleu.significance import PairedTest
 
-    statistics = metric._extract_corpus_statistics(captions, arranged)
-    score = float(metric._aggregate_and_compute(statistics).score)
     if samples <= 1:
-        return score, 0.0
-    metric.n_bootstrap = samples
-    metric.seed, found = _bootstrap_resample(statistics, metric, samples)
-    return score, float(estimate_ci(np.array([float(sample.score) for sample in found]))[1])
+        return float(metric.corpus_score(captions, arranged).score), 0.0, metric.get_signature()
+    logging.getLogger("sacrebleu").addFilter(_is_no_hint)
+    test = PairedTest([("captions", captions)], {"metric": metric}, arranged, test_type="bs", n_samples=samples)
+    signatures, scores = test()
+    ((name, signature),) = signatures.items()
+    result: Any = scores[name][0]
+    return float(result.score), float(result.ci), signature
+
+
+def _is_no_hint(record: logging.LogRecord) -> bool:
+    """Return whether a message of sacreBLEU's is not that Windows has no parallel tests: none is asked for."""
+    return "Parallel tests are not supported" not in record.getMessage()
 
 
 def _half_interval(each: NDArray[np.float64], samples: int, seed: int | None) -> float:

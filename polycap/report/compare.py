@@ -88,6 +88,8 @@ def compare_languages(
         if folder is not None:
             evaluation.write(folder / code)
         logger.info("%s: scored on %d photos", code, len(evaluation.photos))
+    for reason in {examples.without_gazes for examples in found.examples.values()} - {""}:
+        logger.warning("the report does not show where decoders looked: %s", reason)
     if not found.evaluations:
         raise EvaluationError("no language could be scored; see above")
     return found

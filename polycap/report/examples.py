@@ -8,6 +8,7 @@ import numpy as np
 from polycap.captioning import Captioner
 from polycap.dataset import Photo
 from polycap.decoder.gaze import Gaze, gazes_at
+from polycap.errors import CaptionRuntimeError
 from polycap.evaluation import Evaluation, reduced_features
 from polycap.features.store import FeatureStore
 from polycap.metrics import photo_scores
@@ -38,12 +39,14 @@ class Examples:
         best: the best first.
         worst: the worst first.
         lowest: how many captions score no more than the worst one.
+        without_gazes: why no example has gazes, if they can't be computed here; else empty.
     """
 
     metric: str
     best: list[Example]
     worst: list[Example]
     lowest: int
+    without_gazes: str = ""
 
 
 def choose_examples(
@@ -70,15 +73,20 @@ def choose_examples(
     worst = [int(number) for number in np.argsort(scores, kind="stable") if number not in best][:shown]
     chosen = best + worst
     photos = [evaluation.photos[number] for number in chosen]
-    gazes = _gazes(captioner, photos, [predicted[photo.name] for photo in photos], store)
+    gazes, reason = _gazes(captioner, photos, [predicted[photo.name] for photo in photos], store)
     examples = [
         Example(photo, evaluation.captions[number], evaluation.references[number], float(scores[number]), gaze)
         for number, photo, gaze in zip(chosen, photos, gazes, strict=True)
     ]
-    return Examples(metric, examples[: len(best)], examples[len(best) :], int((scores <= scores.min()).sum()))
+    lowest = int((scores <= scores.min()).sum())
+    return Examples(metric, examples[: len(best)], examples[len(best) :], lowest, reason)
 
 
 def _gazes(
     captioner: Captioner, photos: Sequence[Photo], captions: Sequence[str], store: FeatureStore | None
-) -> list[list[Gaze]]:
-    return gazes_at(captioner.pack, reduced_features(captioner, photos, store), captions)
+) -> tuple[list[list[Gaze]], str]:
+    """The gazes of each caption, or why there are none."""
+    try:
+        return gazes_at(captioner.pack, reduced_features(captioner, photos, store), captions), ""
+    except CaptionRuntimeError as error:  # Keras computes them, and nothing else
+        return [[] for _ in captions], str(error)

@@ -56,6 +56,7 @@ class _Section:
     metric: str
     ends: list[tuple[str, list[_Shown]]]
     attends: bool
+    without_gazes: str
 
 
 def write_comparison_page(path: Path, comparison: Comparison) -> None:
@@ -90,7 +91,7 @@ def _section(language: Language, facts: dict[str, str], examples: Examples) -> _
         if members
     ]
     attends = any(example.gazes for _, members in ends for example in members)
-    return _Section(language, facts, examples.metric, shown, attends)
+    return _Section(language, facts, examples.metric, shown, attends, examples.without_gazes)
 
 
 def _show(number: str, example: Example) -> _Shown:

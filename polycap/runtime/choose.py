@@ -59,7 +59,7 @@ class FirstThatRuns:
 
     def __init__(self, names: list[str], precision: str | None) -> None:
         self._names, self._precision = names, precision
-        self._runtime = RUNTIMES[names[0]](precision)
+        self._runtime: Runtime | None = None
 
     @property
     def name(self) -> str:
@@ -80,11 +80,12 @@ class FirstThatRuns:
 
     def _try(self, ask: Callable[[Runtime], Part]) -> Part:
         try:
+            self._runtime = self._runtime or RUNTIMES[self._names[0]](self._precision)
             return ask(self._runtime)
         except CaptionRuntimeError as error:
             if len(self._names) == 1:
                 raise
             logger.warning("%s; going on with %s", error, self._names[1])
             del self._names[0]
-            self._runtime = RUNTIMES[self._names[0]](self._precision)
+            self._runtime = None
         return self._try(ask)

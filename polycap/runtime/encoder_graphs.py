@@ -17,12 +17,13 @@ from typing import Any
 from polycap.errors import CaptionRuntimeError, PolycapError
 from polycap.features.identity import EncoderIdentity, weights_identity
 from polycap.features.weights import stored_weights
-from polycap.files import cache_folder, digest
+from polycap.files import cache_folder, cache_place, digest, find_cached
 from polycap.hashes import HashCache
 from polycap.runtime.graphs import MODEL, Graph, find_graph
 
 __all__ = ["RECIPE", "EncoderGraphs"]
 
+_HASHES = "hashes.json"
 RECIPE: dict[str, Any] = {"preset": "mixed", "whole": ["GroupConvolution", "MatMul"], "whole_ends": 2}
 """How the encoder is quantised, as `polycap.runtime.quantize` reads it; another recipe makes another graph.
 
@@ -50,7 +51,7 @@ class EncoderGraphs:
             EncoderError: no usable weights.
         """
         path = stored_weights(weights)
-        hashes = HashCache(cache_folder() / "hashes.json")
+        hashes = HashCache(find_cached(_HASHES) or cache_place() / _HASHES)
         identity = weights_identity(path, hashes.get)
         with contextlib.suppress(PolycapError, OSError):  # a cache that is not ours to write
             hashes.save()

@@ -1,7 +1,9 @@
 """OpenVINO computes: the same networks, traced once by Keras into graphs that polycap's cache keeps."""
 
+import contextlib
 import os
-from functools import cache, cached_property
+import threading
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +12,17 @@ from numpy.typing import NDArray
 
 from polycap.decoder.found import Found
 from polycap.errors import CaptionRuntimeError
+from polycap.extras import missing_package
 from polycap.features.identity import BLOCKS, CELLS, CHANNELS, SIZE, EncoderIdentity
 from polycap.features.pca import FeaturePCA
 from polycap.features.protocol import PhotoEncoder
+from polycap.fork import keep_in_forks, require_same_process
 from polycap.language import DecodingSettings
 from polycap.processor import has_fast_bfloat16
 from polycap.runtime.base import CaptionSearch, Reduction
 from polycap.runtime.encoder_graphs import EncoderGraphs
 from polycap.runtime.graphs import Graph, find_graph
+from polycap.runtime.pool import RequestPool
 from polycap.runtime.precision import AUTO, BF16, F32, INT8, choose_precision
 from polycap.telemetry import import_openvino
 
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
     from polycap.decoder.pack import Pack
 
 __all__ = ["OpenVINORuntime", "require_openvino"]
+
+
+_loading = threading.Lock()
 
 
 class OpenVINORuntime:
@@ -62,7 +70,7 @@ class OpenVINORuntime:
         subject = {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files, "decoding": decoding}
         graph = Graph("search", subject, {"pack": str(pack.folder.absolute()), "decoding": decoding})
         precision = self._computed() if self._precision == INT8 else F32
-        return ExportedSearch(_compile(find_graph(graph), precision, "THROUGHPUT"))
+        return ExportedSearch(find_graph(graph), precision)
 
     def _computed(self) -> str:
         """The precision of what is not quantised: in int8 that is computed as without it."""
@@ -70,7 +78,7 @@ class OpenVINORuntime:
 
 
 class ExportedEncoder:
-    """See `PhotoEncoder`.
+    """See `PhotoEncoder`. Any number of threads may call it.
 
     Args:
         model: the encoder's graph.
@@ -83,41 +91,34 @@ class ExportedEncoder:
 
     def __init__(self, identity: EncoderIdentity, precision: str, model: Path, computed: str) -> None:
         self.identity, self.precision = identity, precision
-        self._model, self._computed = model, computed
-        self._one = _compile(model, computed)
+        # A photo per request: a fifth less time than a batch in one, whose layers outgrow a core's cache.
+        self._several = RequestPool(lambda: _compile(model, computed, "THROUGHPUT"))
+        self._one = RequestPool(lambda: _compile(model, computed, "LATENCY"))
+        self._one.open()
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
         """See `PhotoEncoder.grid`. All cores take one photo together; of several, each takes its own."""
-        if len(photos) == 1:
-            return np.array(self._one(np.ascontiguousarray(photos))[0], dtype=np.float16)
-        grid = np.empty((len(photos), CELLS, CHANNELS), dtype=np.float16)
-        self._several(photos, grid)
-        return grid
-
-    @cached_property
-    def _several(self) -> "_EachPhoto":
-        """A photo per request: a fifth less time than a whole batch in one, whose layers outgrow a core's cache."""
-        return _EachPhoto(_compile(self._model, self._computed, "THROUGHPUT"))
+        pool = self._one if len(photos) == 1 else self._several
+        return _each_photo(pool, photos, np.empty((len(photos), CELLS, CHANNELS), dtype=np.float16))
 
 
 class ExportedPCA:
-    """See `Runtime.reduction`. NumPy took twice the time: it splits each product between cores that are busy."""
+    """See `Reduction`. NumPy took twice the time: it splits each product between cores that are busy.
+
+    Args:
+        computed: the precision, f32 or bf16.
+    """
 
     def __init__(self, pca: FeaturePCA, computed: str) -> None:
-        """Computed: in f32 or bf16."""
-        self._pca, self._computed = pca, computed
+        self._pca = pca
+        options = {"INFERENCE_PRECISION_HINT": computed, "PERFORMANCE_HINT": "THROUGHPUT"}
+        # compiled on first use: of several languages that share a PCA, one computes it
+        self._pool = RequestPool(lambda: _core().compile_model(self._graph(), "CPU", options))
 
     def __call__(self, grid: NDArray[np.float16]) -> NDArray[np.float32]:
         """See `Reduction`."""
-        reduced = np.empty((*grid.shape[:2], self._pca.components), dtype=np.float32)
-        self._each(grid[..., : self._pca.channels].astype(np.float16, copy=False), reduced)
-        return reduced
-
-    @cached_property
-    def _each(self) -> "_EachPhoto":
-        """Made when it is first needed: of several languages that share a PCA, one computes it."""
-        options = {"INFERENCE_PRECISION_HINT": self._computed, "PERFORMANCE_HINT": "THROUGHPUT"}
-        return _EachPhoto(_core().compile_model(self._graph(), "CPU", options))
+        cells = grid[..., : self._pca.channels].astype(np.float16, copy=False)
+        return _each_photo(self._pool, cells, np.empty((*grid.shape[:2], self._pca.components), dtype=np.float32))
 
     def _graph(self) -> Any:
         openvino = import_openvino()
@@ -133,47 +134,29 @@ class ExportedPCA:
         return openvino.Model([opset.result(centred)], [grid])
 
 
-class _EachPhoto:
-    """A network that takes one photo per request: each core has its own."""
-
-    def __init__(self, network: Any) -> None:
-        """Network: the compiled graph, of several streams, an input and an output."""
-        openvino = import_openvino()
-        self._requests = openvino.AsyncInferQueue(network)
-
-    def __call__(self, photos: NDArray[Any], found: NDArray[Any]) -> None:
-        """Of each photo, `(photos, …)`, write what is found, `(photos, …)`."""
-        self._requests.set_callback(lambda request, row: np.copyto(found[row], request.get_output_tensor(0).data[0]))
-        for row in range(len(photos)):
-            self._requests.start_async({0: np.ascontiguousarray(photos[row : row + 1])}, row)
-        self._requests.wait_all()
-
-
 class ExportedSearch:
     """See `CaptionSearch`. Each core, or a few of them, searches for the captions of its own share of a batch.
 
     Cores that share each step wait for one another at each of its products, the more so while the encoder computes.
     """
 
-    def __init__(self, network: Any) -> None:
-        """Network: the compiled graph, of several streams."""
-        openvino = import_openvino()
-        self._several = openvino.AsyncInferQueue(network)
+    def __init__(self, graph: Path, precision: str) -> None:
+        self._pool = RequestPool(lambda: _compile(graph, precision, "THROUGHPUT"))
+        self._requests = self._pool.open()
 
     def find(self, features: NDArray[Any]) -> Found:
         """See `CaptionSearch.find`."""
-        shares = np.array_split(features, max(1, min(len(features), len(self._several))))
-        found: dict[int, list[NDArray[Any]]] = {}
-
-        def keep(request: Any, number: int) -> None:
-            found[number] = [request.get_output_tensor(index).data.copy() for index in range(3)]
-
-        self._several.set_callback(keep)
-        for number, share in enumerate(shares):
-            self._several.start_async({0: np.ascontiguousarray(share, dtype=np.float32)}, number)
-        self._several.wait_all()
-        parts = [found[number] for number in range(len(shares))]
+        shares = np.array_split(features.astype(np.float32, copy=False), max(1, min(len(features), self._requests)))
+        parts = self._pool.run(shares)
         return Found(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _each_photo(pool: RequestPool, photos: NDArray[Any], found: NDArray[Any]) -> NDArray[Any]:
+    """Compute each photo, `(photos, …)`, by a request of its own, into `found`, `(photos, …)`, which is returned."""
+    rows = [photos[row : row + 1] for row in range(len(photos))]
+    for row, (output,) in enumerate(pool.run(rows)):
+        found[row] = output[0]
+    return found
 
 
 def require_openvino() -> None:
@@ -186,18 +169,28 @@ def require_openvino() -> None:
         import_openvino()
     except ImportError as error:
         raise CaptionRuntimeError(
-            f'runtime openvino: OpenVINO is not to be had ({error}); pip install "polycap[fast]", or --runtime keras'
+            f"{missing_package('runtime openvino', 'OpenVINO', 'fast', f'not to be had ({error})')}, or --runtime keras"
         ) from error
 
 
-@cache
 def _core() -> Any:
     """OpenVINO, once for the process: of several that end, one may leave the thread a signal stack that is gone.
 
     Ctrl-C then crashes it: the CPU plugin gives the thread a stack for signals, unmaps it when it ends, and puts back
     the one it found, which may be another Core's that has ended (2026.4).
     """
-    return import_openvino().Core()
+    require_same_process()
+    with _loading:
+        return _load_core()
+
+
+@cache
+def _load_core() -> Any:
+    openvino = import_openvino()
+    # Its Python binding looks NumPy's interface up when it first meets an array; of two threads that meet one at the
+    # same time, each then waits for the other (2026.4).
+    _ = openvino.Tensor(np.zeros(1, dtype=np.float32)).data
+    return keep_in_forks(openvino.Core())
 
 
 def _precision(wanted: str) -> str:
@@ -208,11 +201,13 @@ def _precision(wanted: str) -> str:
     return BF16 if wanted == BF16 or (wanted == AUTO and has and has_fast_bfloat16()) else F32
 
 
-def _compile(model: Path, precision: str, hint: str = "LATENCY") -> Any:
+def _compile(model: Path, precision: str, hint: str) -> Any:
     """A graph, ready to be called; OpenVINO keeps what it compiles beside it, for later processes."""
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": hint}
     if os.access(model.parent, os.W_OK):
-        options["CACHE_DIR"] = str(model.parent / "compiled")
+        # Without chmod OpenVINO fails after it has written there (2026.4).
+        with contextlib.suppress(RuntimeError):
+            return _core().compile_model(model, "CPU", options | {"CACHE_DIR": str(model.parent / "compiled")})
     try:
         return _core().compile_model(model, "CPU", options)
     except RuntimeError as error:

@@ -24,7 +24,7 @@ from typing import Any
 
 from polycap.child import run_child
 from polycap.errors import CaptionRuntimeError, EncoderError, PackError, PolycapError
-from polycap.files import cache_folder, digest, make_folder
+from polycap.files import cache_place, digest, find_cached, make_folder
 from polycap.runtime.bytecode import module_digest
 
 __all__ = ["MODEL", "Graph", "find_graph", "new_graph"]
@@ -71,17 +71,26 @@ def find_graph(graph: Graph) -> Path:
 
     Raises:
         EncoderError, PackError: what should be traced is broken.
-        CaptionRuntimeError: it can't be traced.
+        CaptionRuntimeError: it can't be traced, or there is no place for it.
     """
-    folder = cache_folder() / "graphs" / f"{graph.kind}-{digest([graph.subject, _code(graph.kind), _versions()])}"
-    if not (folder / MODEL).is_file():
+    name = f"{graph.kind}-{digest([graph.subject, _code(graph.kind), _versions()])}"
+    model = find_cached(f"graphs/{name}/{MODEL}")
+    if model is None:
         logger.info("preparing the %s for OpenVINO, once", graph.kind)
-        with new_graph(folder) as made:
-            _remove_unused(folder.parent)
+        model = _graphs_folder() / name / MODEL
+        with new_graph(model.parent) as made:
+            _remove_unused(model.parent.parent)
             _trace({"kind": graph.kind, "out": str(made / MODEL), **graph.source})
-    with contextlib.suppress(OSError):  # another user's cache
-        os.utime(folder)
-    return folder / MODEL
+    with contextlib.suppress(OSError):  # another user's cache, or a file system without times
+        os.utime(model.parent)
+    return model
+
+
+def _graphs_folder() -> Path:
+    try:
+        return cache_place("graphs")
+    except PolycapError as error:
+        raise CaptionRuntimeError(f"runtime openvino: no place for its graphs: {error}") from error
 
 
 @contextmanager
@@ -95,7 +104,7 @@ def new_graph(folder: Path) -> Iterator[Path]:
         make_folder(folder.parent)
     except PolycapError as error:
         raise CaptionRuntimeError(f"runtime openvino: no place for its graphs: {error}") from error
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as name:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".", ignore_cleanup_errors=True) as name:
         made = Path(name) / "graph"
         made.mkdir()
         yield made
@@ -142,6 +151,7 @@ def _versions() -> list[str]:
 def _remove_unused(folder: Path) -> None:
     """Graphs of old weights, packs and versions: an encoder's takes 170 MB."""
     oldest = time.time() - UNUSED_DAYS * 24 * 3600
-    for path in folder.iterdir():
-        if path.stat().st_mtime < oldest:
-            shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another process removes them, too
+        for path in folder.iterdir():
+            if path.stat().st_mtime < oldest:
+                shutil.rmtree(path, ignore_errors=True)

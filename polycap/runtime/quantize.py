@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.errors import CaptionRuntimeError, PhotoError
+from polycap.extras import missing_package
 from polycap.features.extract import decode_batches
 from polycap.features.identity import SIZE
 from polycap.runtime.encoder_graphs import RECIPE, EncoderGraphs
@@ -106,7 +107,7 @@ def _load_nncf() -> Any:
     try:
         nncf = import_nncf()
     except ImportError as error:
-        message = f'quantising the encoder needs NNCF, which is not to be had ({error}); pip install "polycap[int8]"'
+        message = missing_package("polycap quantize", "nncf", "int8", f"not to be had ({error})")
         raise CaptionRuntimeError(message) from error
     logging.getLogger("nncf").setLevel(logging.ERROR)  # its own setter changes others' handlers, too
     return nncf

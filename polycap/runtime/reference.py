@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polycap.errors import CaptionRuntimeError
+from polycap.extras import require_keras
 from polycap.features.pca import FeaturePCA
 from polycap.features.protocol import PhotoEncoder
 from polycap.language import DecodingSettings
@@ -25,7 +26,8 @@ class KerasRuntime:
         precision: in which numbers the encoder and the search compute, as `choose_precision` has it.
 
     Raises:
-        CaptionRuntimeError: the precision is int8, in which only OpenVINO computes.
+        CaptionRuntimeError: the precision is int8, in which only OpenVINO computes; or the backend of Keras is not
+            installed.
     """
 
     name = "keras"
@@ -34,6 +36,7 @@ class KerasRuntime:
         self._precision = choose_precision(precision)
         if self._precision == INT8:
             raise CaptionRuntimeError(f"runtime keras: computes in {F32} or {BF16}; for {INT8}, --runtime openvino")
+        require_keras("runtime keras", error=CaptionRuntimeError)
 
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
         """See `Runtime.encoder`."""

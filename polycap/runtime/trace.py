@@ -5,6 +5,7 @@ of a graph. It runs in a process of its own, which `polycap.runtime.graphs` star
 """
 
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,17 @@ def _search(job: dict[str, Any]) -> Any:
 
 
 def _graph(network: Callable[[Any], Any], shape: list[int], dtype: str) -> Any:
-    """The graph of a function of one tensor that returns several."""
-    from keras.src.backend.openvino.core import OPENVINO_DTYPES, OpenVINOKerasTensor
+    """Trace a function of one tensor, whose axes of size -1 are of any size, by Keras' own export."""
+    from polycap.backend import keras
 
-    openvino = import_openvino()
-    opset = openvino.opset13
-    parameter = opset.parameter(shape, OPENVINO_DTYPES[dtype])
-    outputs = network(OpenVINOKerasTensor(parameter.output(0)))
-    return openvino.Model([opset.result(output.output) for output in outputs], [parameter])
+    class Traced(keras.Model):  # type: ignore[misc]
+        def call(self, inputs: Any) -> Any:
+            return network(inputs)
+
+    signature = keras.InputSpec(shape=[None if size == -1 else size for size in shape], dtype=dtype)
+    core = import_openvino().Core()
+    core.set_property({"ENABLE_MMAP": False})  # Windows removes no file that is mapped
+    with tempfile.TemporaryDirectory(prefix="polycap-") as folder:
+        path = Path(folder) / "traced.xml"
+        Traced().export(str(path), format="openvino", verbose=False, input_signature=[signature])
+        return core.read_model(path)

@@ -15,6 +15,8 @@ class Limits:
         queue: photos in memory at once: those that are being received, that wait, and that are being captioned.
         memory_mb: megabytes that their files may take together.
         seconds: in which a request must have arrived; until then it keeps its place.
+        megapixels: decoded pixels of a photo, as `PhotoLimits` has them.
+        decoding_seconds: in which a photo must be decoded.
     """
 
     photo_mb: int = 25
@@ -22,6 +24,13 @@ class Limits:
     queue: int = 128
     memory_mb: int = 1000
     seconds: int = 60
+    megapixels: float = 25.0
+    decoding_seconds: int = 10
+
+    @property
+    def decoding_mb(self) -> int:
+        """Megabytes (10^6 bytes) that decoding a photo may take; HEIC takes 12 bytes a pixel."""
+        return max(600, round(20 * self.megapixels))
 
     @property
     def photo_bytes(self) -> int:

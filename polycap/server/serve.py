@@ -93,7 +93,7 @@ def open_service(
     loaded = load_captioners(languages, beam=beam, runtime=opened)
     rows = [entry.to_json() for entry in Registry.discover().entries]
     default = [captioner.language.code for captioner in loaded] if languages else _usable(rows, loaded[0])
-    with Worker(Captioners(loaded, opened, beam)) as worker:
+    with Worker(Captioners(loaded, opened, beam), limits) as worker:
         yield Service(worker, rows, default, limits, __version__, opened.name)
 
 

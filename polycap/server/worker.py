@@ -1,4 +1,4 @@
-"""One thread that owns the captioners, and captions together what waits at the same time.
+"""One thread that owns the captioners, and captions together what waits at the same time, decoded before.
 
 Captioning uses all cores: a second thread would gain nothing, while photos of several requests in one batch cost less
 than each alone.
@@ -10,16 +10,18 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, replace
 from typing import Any
 
 from polycap.captioning import Captioner, Result, Wanted, caption_each
 from polycap.commands import load_captioner, result_rows
-from polycap.features.extract import BATCH_SIZE
+from polycap.errors import PhotoError
+from polycap.features.extract import BATCH_SIZE, Decoded
 from polycap.features.images import PhotoBytes
 from polycap.registry import get_language
 from polycap.runtime.base import Runtime
+from polycap.server.decoding import Decoders
+from polycap.server.limits import DEFAULTS, Limits
 
 __all__ = ["BusyError", "Captioners", "Row", "Seats", "Stay", "Worker"]
 
@@ -77,6 +79,11 @@ class Captioners:
         self._loaded = {captioner.language.code: captioner for captioner in loaded}
         self._encoder, self._runtime, self._beam = loaded[0].encoder, runtime, beam
 
+    @property
+    def size(self) -> int:
+        """Side of the encoder's photos, pixels."""
+        return self._encoder.size
+
     def get(self, code: str) -> Captioner:
         """The captioner of a language.
 
@@ -91,29 +98,32 @@ class Captioners:
 
 @dataclass(frozen=True)
 class _Job:
-    """A request's photos, and where its answer goes."""
+    """A request's photos, decoded or not to be read, and where its answer goes."""
 
     photos: Sequence[PhotoBytes]
+    decoded: Sequence[Decoded]
     codes: Sequence[str]
     n_best: int
-    answer: "Future[list[Row]]" = field(default_factory=Future)
+    answer: "Future[list[Row]]"
 
 
 class Worker:
     """The thread, and the queue before it. A context manager: jobs are done within."""
 
-    def __init__(self, captioners: Captioners) -> None:
-        self._captioners = captioners
+    def __init__(self, captioners: Captioners, limits: Limits = DEFAULTS) -> None:
+        self._captioners, self._decoders = captioners, Decoders(captioners.size, limits)
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="captioning", daemon=True)
 
     def __enter__(self) -> "Worker":
+        self._decoders.__enter__()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._decoders.__exit__()
         with self._changed:
             self._ended = True
             self._changed.notify()
@@ -128,11 +138,18 @@ class Worker:
             What becomes the objects of `polycap caption --json`, by photo, then language; or an error, of a language
             that can't be loaded.
         """
-        job = _Job(photos, codes, n_best)
-        with self._changed:
-            self._jobs.append(job)
-            self._changed.notify()
-        return job.answer
+        answer: Future[list[Row]] = Future()
+
+        def add(decoded: list[Decoded] | None) -> None:
+            if decoded is None:
+                answer.cancel()
+                return
+            with self._changed:
+                self._jobs.append(_Job(photos, decoded, codes, n_best, answer))
+                self._changed.notify()
+
+        self._decoders.decode(photos, add, answer.cancelled)
+        return answer
 
     def _run(self) -> None:
         while jobs := self._next():
@@ -164,13 +181,23 @@ class Worker:
                     job.answer.set_exception(error)
 
     def _caption(self, ready: Sequence[tuple[_Job, list[Captioner]]]) -> None:
-        wanted = [Wanted(photo, captioners) for job, captioners in ready for photo in job.photos]
+        wanted = [
+            Wanted(decoded, captioners)
+            for job, captioners in ready
+            for decoded in job.decoded
+            if not isinstance(decoded, PhotoError)
+        ]
         results = caption_each(wanted, n_best=max((job.n_best for job, _ in ready), default=1))
         for job, captioners in ready:
-            found = [_first(result, job.n_best) for result in islice(results, len(job.photos))]
+            found = [
+                Result(photo, {}, decoded)
+                if isinstance(decoded, PhotoError)
+                else _of_photo(next(results), photo, job.n_best)
+                for photo, decoded in zip(job.photos, job.decoded, strict=True)
+            ]
             job.answer.set_result([row for result in found for row in result_rows(result, captioners)])
 
 
-def _first(result: Result, n_best: int) -> Result:
+def _of_photo(result: Result, photo: PhotoBytes, n_best: int) -> Result:
     """Another job of the batch may have asked for more candidates."""
-    return replace(result, candidates={code: found[:n_best] for code, found in result.candidates.items()})
+    return replace(result, photo=photo, candidates={code: c[:n_best] for code, c in result.candidates.items()})

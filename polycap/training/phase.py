@@ -12,6 +12,7 @@ from polycap.backend import keras
 from polycap.decoder.base import Decoder
 from polycap.decoder.pack import named_weights
 from polycap.errors import TrainingError
+from polycap.extras import install_line
 from polycap.files import make_folder
 from polycap.training.callbacks import BEST, Average, Bar, Checkpoint, Evaluate, Report
 from polycap.training.interrupt import kept_interrupt
@@ -116,6 +117,6 @@ def _run_epochs(decoder: Decoder, batches: EpochBatches, epochs: range, callback
 
 def _tensorboard(folder: Path) -> list[Any]:
     if find_spec("tensorboard") is None:
-        logger.warning("tensorboard is not installed: log.csv only (pip install 'polycap[train]' for both)")
+        logger.warning("tensorboard is not installed: log.csv only (%s for both)", install_line("train"))
         return []
     return [keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)]

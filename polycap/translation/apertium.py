@@ -51,6 +51,18 @@ class ApertiumEngine:
         """The installed pairs, by Apertium's codes, such as `("eng", "spa")`; none if it is not installed."""
         return [(mode.split("-")[0], mode.split("-")[1]) for mode in _modes()]
 
+    def require(self) -> None:
+        """Check that Apertium is installed.
+
+        Raises:
+            TranslationError: it is not.
+        """
+        if _program() is None:
+            raise TranslationError(
+                "Apertium is not installed; on Debian, `apt install apertium` and the pair's package, such as "
+                "apertium-eng-spa"
+            )
+
     def open(self, source: str, target: str) -> "ApertiumTranslator":
         """Make ready to translate.
 
@@ -60,12 +72,7 @@ class ApertiumEngine:
         Raises:
             TranslationError: Apertium or the pair is not installed.
         """
-        program = _program()
-        if program is None:
-            raise TranslationError(
-                "Apertium is not installed; on Debian, `apt install apertium` and the pair's package, such as "
-                "apertium-eng-spa"
-            )
+        self.require()
         wanted = (_standard(source), _standard(target))
         modes = _modes()
         for mode in sorted(modes, key=lambda mode: mode != f"{source}-{target}"):  # its own codes first

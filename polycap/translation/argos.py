@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from polycap.errors import TranslationError
+from polycap.extras import require_extra
 from polycap.translation.argos_model import ArgosModel, Step
 from polycap.translation.argos_packages import (
     InstalledPackage,
@@ -38,6 +39,14 @@ class ArgosEngine:
         codes = sorted({code for pair in direct for code in pair})
         return [(a, b) for a in codes for b in codes if a != b and find_route(direct, a, b)]
 
+    def require(self) -> None:
+        """Check that what computes Argos' models is installed.
+
+        Raises:
+            TranslationError: it is not.
+        """
+        require_extra("translate", "Argos", error=TranslationError)
+
     def open(self, source: str, target: str) -> "ArgosTranslator":
         """Load the models of a pair.
 
@@ -45,6 +54,7 @@ class ArgosEngine:
             TranslationError: no installed package leads from source to target, one is broken, or CTranslate2 is not
                 installed.
         """
+        self.require()
         packages = {package.pair: package for package in installed_packages()}
         route = find_route(packages, source, target)
         if not route:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from polycap.errors import TranslationError
+from polycap.extras import missing_package
+from polycap.fork import keep_in_forks, require_same_process
 from polycap.translation.argos_archive import TOKENIZERS
 from polycap.translation.argos_packages import InstalledPackage
 from polycap.translation.argos_settings import argos_setting
@@ -28,7 +30,6 @@ MOST_TOKENS = 200
 BATCH_TOKENS = 128  # some nine captions: beams of more fall out of the processor's cache, and are 1.3 times as slow
 COMPUTE_TYPE_VARIABLE = "ARGOS_COMPUTE_TYPE"
 COMPUTE_TYPE = "int8"  # what Argos' packages are stored in; CTranslate2's `auto` has given garbage
-_INSTALL = "pip install 'polycap[translate]'"
 _AGAIN = "delete that folder and install the package again"
 
 logger = logging.getLogger(__name__)
@@ -64,14 +65,16 @@ class ArgosModel:
         self._prefix = package.facts.target_prefix
         self._tokenizer = _load_tokenizer(package)
         self._vocabulary = _source_vocabulary(package.path / "model")
-        self._translator = _load_translator(package)
+        self._translator = keep_in_forks(_load_translator(package))
 
     def translate(self, texts: Sequence[str]) -> list[Step]:
         """Translate sentences; one of more than `MOST_TOKENS` gets an empty answer, and a warning.
 
         Raises:
             TranslationError: CTranslate2 failed.
+            CaptionRuntimeError: this process was forked from one that had loaded CTranslate2.
         """
+        require_same_process()
         sentences = [self._tokens(text) for text in texts]
         try:
             results = self._translator.translate_batch(
@@ -112,12 +115,16 @@ class ArgosModel:
         return text.removeprefix(" ")
 
 
+def _missing(package: str, reason: object) -> TranslationError:
+    return TranslationError(missing_package("Argos", package, "translate", f"not to be had ({reason})"))
+
+
 def _load_tokenizer(package: InstalledPackage) -> Any:
     """Argos' own tokenizer for what the package has: SentencePiece, or Moses' words in byte pairs."""
     try:
         from argostranslate.tokenizer import BPETokenizer, SentencePieceTokenizer
     except ImportError as error:
-        raise TranslationError(f"translating with Argos needs argostranslate ({error}): {_INSTALL}") from error
+        raise TranslationError(_missing("argos-translate-lt", error)) from error
     sentencepiece, bpe = (package.path / name for name in TOKENIZERS)
     tokenizer = SentencePieceTokenizer(sentencepiece) if sentencepiece.is_file() else BPETokenizer(bpe, *package.pair)
     try:
@@ -128,10 +135,11 @@ def _load_tokenizer(package: InstalledPackage) -> Any:
 
 
 def _load_translator(package: InstalledPackage) -> Any:
+    require_same_process()
     try:
         import ctranslate2
     except ImportError as error:
-        raise TranslationError(f"translating with Argos needs CTranslate2 ({error}): {_INSTALL}") from error
+        raise TranslationError(_missing("ctranslate2", error)) from error
     chosen = argos_setting(COMPUTE_TYPE_VARIABLE) or COMPUTE_TYPE
     known = sorted(ctranslate2.get_supported_compute_types("cpu"))
     if chosen not in ("auto", *known):

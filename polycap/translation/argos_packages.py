@@ -12,8 +12,9 @@ from pathlib import Path
 
 from polycap.download import download
 from polycap.errors import DownloadError, PolycapError, TranslationError
-from polycap.files import cache_folder, make_folder, read_json, sha256_file, write_json
-from polycap.staging import locked, put_in_place, staging
+from polycap.files import cache_place, make_folder, read_json, sha256_file, write_json
+from polycap.locks import waiting
+from polycap.staging import put_in_place, staging
 from polycap.translation.argos_archive import METADATA, TOKENIZERS, PackageFacts, read_facts, unpack, version_key
 from polycap.translation.argos_index import ArgosPackage, index_source, read_index
 from polycap.translation.argos_settings import PACKAGES_VARIABLE, packages_folder
@@ -91,7 +92,7 @@ def install_pair(source: str, target: str, *, progress: bool = True) -> Installe
             return installed
     package = _find(source, target)
     facts = PackageFacts(package.from_code, package.to_code, package.version)
-    archive = cache_folder() / "downloads" / f"{facts.folder}.argosmodel"
+    archive = cache_place("downloads") / f"{facts.folder}.argosmodel"
     link = _download(package, archive, progress)
     try:
         return _install(archive, link=link, expected=(source, target))
@@ -116,12 +117,16 @@ def read_package_index() -> list[ArgosPackage]:
 
 def _package_folders() -> list[Path]:
     try:
-        return sorted(path for path in packages_folder().iterdir() if path.is_dir() and path.name[0] != ".")
+        folder = packages_folder()
+    except PolycapError:  # no home folder: no packages
+        return []
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
     except FileNotFoundError:
         return []
     except OSError as error:
         raise TranslationError(
-            f"{packages_folder()}: Argos' packages can't be looked for here ({error.strerror}); "
+            f"{folder}: Argos' packages can't be looked for here ({error.strerror}); "
             f"set {PACKAGES_VARIABLE} to a folder"
         ) from error
 
@@ -178,10 +183,9 @@ def _download(package: ArgosPackage, archive: Path, progress: bool) -> str:
 
 
 def _install(archive: Path, *, link: str, expected: tuple[str, str] | None) -> InstalledPackage:
-    folder = packages_folder()
     try:
-        make_folder(folder)
-        with locked(folder / _LOCK), staging(folder / _STAGING, (METADATA, _NO_PACKAGE)) as prepared:
+        folder = make_folder(packages_folder())
+        with waiting(folder / _LOCK), staging(folder / _STAGING, (METADATA, _NO_PACKAGE)) as prepared:
             facts = unpack(archive, prepared / "new")
             if expected not in (None, (facts.source, facts.target)):
                 raise TranslationError(f"{link}: holds {facts.identity}, not what the index says; tell Argos")

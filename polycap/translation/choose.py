@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 from polycap.errors import TranslationError
 from polycap.language import NO_ENGINES, Language
 from polycap.registry import get_source
-from polycap.translation.engine import Translator, available_engines, open_translator
+from polycap.translation.engine import Translator, load_engine, open_translator
 
 __all__ = ["EngineChoice", "choose_engine"]
 
@@ -29,6 +28,16 @@ class EngineChoice:
         """
         return open_translator(self.engine, self.source, self.target)
 
+    def require(self) -> None:
+        """Check, before any work, that the engine is installed, if it can tell.
+
+        Raises:
+            TranslationError: no such engine, or it is not installed; the message names the fix.
+        """
+        require = getattr(load_engine(self.engine), "require", None)
+        if require is not None:
+            require()
+
     def install_file(self, package: Path) -> None:
         """Install a package of the engine's from a file.
 
@@ -46,13 +55,7 @@ class EngineChoice:
         self._installer("install_pair")(self.source, self.target)
 
     def _installer(self, name: str) -> Any:
-        known = available_engines()
-        if self.engine not in known:
-            raise TranslationError(f"no translation engine {self.engine!r}; there are {', '.join(known)}")
-        try:
-            found = getattr(resolve_name(known[self.engine])(), name, None)
-        except (ImportError, AttributeError) as error:
-            raise TranslationError(f"translation engine {self.engine!r}: can't be loaded ({error})") from error
+        found = getattr(load_engine(self.engine), name, None)
         if found is None:
             raise TranslationError(
                 f"translation engine {self.engine!r}: installs no packages; leave out --package and --install"

@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 
 from polycap.errors import TranslationError
 
-__all__ = ["Engine", "Translation", "Translator", "available_engines", "open_translator"]
+__all__ = ["Engine", "Translation", "Translator", "available_engines", "load_engine", "open_translator"]
 
 ENTRY_POINT_GROUP = "polycap.translators"
 
@@ -58,6 +58,9 @@ class Translator(Protocol):
 class Engine(Protocol):
     """What a package offers as an entry point.
 
+    It may also have `require()`, which is called before any work and raises a TranslationError if something is not
+    installed, and `install_file(path)` and `install_pair(source, target)`, if it has packages.
+
     Attributes:
         name: as `language.toml` has it.
     """
@@ -99,6 +102,15 @@ def open_translator(engine: str, source: str, target: str) -> Translator:
     Raises:
         TranslationError: no such engine, or it can't be had; the message names the fix.
     """
+    return load_engine(engine).open(source, target)
+
+
+def load_engine(engine: str) -> Engine:
+    """An engine by its name.
+
+    Raises:
+        TranslationError: no such engine, or its module can't be loaded.
+    """
     known = available_engines()
     if engine not in known:
         raise TranslationError(f"no translation engine {engine!r}; there are {', '.join(known)}")
@@ -108,4 +120,4 @@ def open_translator(engine: str, source: str, target: str) -> Translator:
     except Exception as error:  # a stranger's module may raise anything
         reason = f"{type(error).__name__}: {error}"
         raise TranslationError(f"translation engine {engine!r}: {known[engine]} can't be loaded ({reason})") from error
-    return kind().open(source, target)
+    return kind()

@@ -4,6 +4,7 @@
 
     FOLDER/manifest.json   the engine's identity, how many captions, their hash, captions per line
     FOLDER/journal.jsonl   a line for each chunk of the sorted captions: [[text, score, unknown], …]
+    FOLDER/.lock           keeps other processes out
 
 A chunk is translated as a whole or again as a whole, so that an engine sees the same batches whether it was stopped or
 not. A last line that was cut short is dropped.
@@ -15,12 +16,14 @@ import logging
 import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from polycap.errors import TranslationError
 from polycap.files import make_folder, read_json, write_json
+from polycap.locks import exclusive
 from polycap.translation.engine import Translation
 
 __all__ = ["CHUNK", "Journal"]
@@ -52,14 +55,13 @@ class Journal:
             TranslationError: the journal there is of another engine or other captions, or another process writes it.
         """
         self.folder, self._texts = folder, texts
-        self._file: BinaryIO = (make_folder(folder) / "journal.jsonl").open("a+b")
-        try:
-            _lock(self._file, folder)
+        taken = TranslationError(f"{folder}: another translation is running here; wait for it, or end it")
+        with ExitStack() as stack:
+            stack.enter_context(exclusive(make_folder(folder) / ".lock", taken))
+            self._file = stack.enter_context((folder / "journal.jsonl").open("a+b"))
             self._chunk = self._claim(identity, chunk)
             self._check()
-        except BaseException:
-            self._file.close()
-            raise
+            self._held = stack.pop_all()
 
     def __enter__(self) -> "Journal":
         return self
@@ -67,7 +69,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._held.close()
 
     def missing(self) -> Iterator[Sequence[str]]:
         """The chunks that are left; each must be appended before the next is asked for."""
@@ -152,14 +154,3 @@ def _one_line(text: str) -> str:
 
 def _finite(score: float | None) -> float | None:
     return round(float(score), 6) if score is not None and math.isfinite(score) else None
-
-
-def _lock(file: BinaryIO, folder: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows: two at once are the user's to avoid
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a killed process lets go by itself
-    except BlockingIOError as error:
-        raise TranslationError(f"{folder}: another translation is running here; wait for it, or end it") from error

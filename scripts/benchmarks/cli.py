@@ -2,11 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from benchmarks.against import CALLS, COMPARED, LEAST, PHOTOS, REPEATS, against_rows
 from benchmarks.every import COMPARISONS, every_row
 from benchmarks.options import BenchError, Options
 from benchmarks.table import as_json, as_text, with_machine
@@ -14,57 +16,126 @@ from polycap.errors import PolycapError
 
 __all__ = ["main"]
 
-OTHERS = ("flat", "runtimes", "killed")
-DESCRIPTION = """Measures polycap on this machine.
+ALL = "all"
+OTHERS = ("threads", "flat", "runtimes", "killed", "hostile")
+DESCRIPTION = """Measure polycap on this machine.
 
 features, caption, train, translate and startup compare polycap with what a tutorial's code does, in the same run:
-medians of turns that alternate, and how many times as fast polycap is. `all` runs these five. `flat` draws
-time and memory over the number of photos. `runtimes` says how alike OpenVINO's and Keras' captions are, `killed` what
-becomes of a translation that is killed."""
+medians of turns that alternate, and how many times as fast polycap is. `all` runs these five.
+`threads` makes the same calls from one thread and from several, and counts those that raise, that give other captions,
+and that never end. `flat` draws time and memory over the number of photos. `runtimes` says how alike OpenVINO's and
+Keras' captions are, `killed` what becomes of a translation that is killed, `hostile` what decoding large photos and
+files that ask for too much takes.
+
+With --against those five and threads compare polycap of this checkout with polycap of another one: each side is that
+checkout's own, in an environment and a process of its own, and turns alternate. The ratio of medians has a 95 %
+interval, by bootstrap over the pairs of turns (10,000 resamples, fixed seed, percentiles). A row passes if the interval
+reaches --least; of fewer than five turns a side it is too narrow. `threads` passes without a ratio if the other
+checkout's calls fail and none of this one's does."""
+STATUS = """Exit status: 0; 1 if a row of --against does not pass; else 2 if a stage could not be measured (`all`
+names it and ends with 0)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what the command line says; a stage that lacks something ends with status 2 and one line."""
-    parsed = _parser().parse_args(arguments)
-    options = Options(**{field.name: getattr(parsed, field.name) for field in fields(Options)})
+    """Run the command line; see STATUS. A single stage that lacks something ends with one line."""
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    stages = [name for stage in parsed.stages for name in (COMPARISONS if stage == ALL else (stage,))]
+    if parsed.against is not None and (unknown := [stage for stage in stages if stage not in COMPARED]):
+        parser.error(f"--against compares {', '.join(COMPARED)}; not {', '.join(unknown)}")
+    names = [field.name for field in fields(Options)]
+    given = {name: value for name in names if (value := getattr(parsed, name)) is not None}
     try:
-        if parsed.stage == "all":
-            rows = with_machine(every_row(options))
-        else:
-            rows = with_machine(import_module(f"benchmarks.{parsed.stage}").rows(options))
+        rows = with_machine(_rows(stages, given, parsed))
     except (BenchError, PolycapError) as error:
-        print(f"scripts/bench {parsed.stage}: {error}", file=sys.stderr)
+        print(f"scripts/bench {' '.join(parsed.stages)}: {error}", file=sys.stderr)
         raise SystemExit(2) from error
     print(as_json(rows) if parsed.json else as_text(rows))
+    if status := _status(rows, lenient=parsed.against is None and (ALL in parsed.stages or len(stages) == 1)):
+        raise SystemExit(status)
+
+
+def _rows(stages: Sequence[str], given: Mapping[str, Any], parsed: argparse.Namespace) -> list[dict[str, Any]]:
+    if parsed.against is not None:
+        return against_rows(stages, given, parsed.against, parsed.least)
+    if len(stages) == 1:
+        found: list[dict[str, Any]] = import_module(f"benchmarks.{stages[0]}").rows(Options(**given))
+        return found
+    return every_row(Options(**given), stages)
+
+
+def _status(rows: Sequence[Mapping[str, Any]], lenient: bool) -> int:
+    if any(row.get("passes") is False for row in rows):
+        return 1
+    return 2 if not lenient and any("missing" in row for row in rows) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="scripts/bench", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="scripts/bench",
+        description=DESCRIPTION,
+        epilog=STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    standard = Options()
-    parser.add_argument("stage", choices=[*COMPARISONS, "all", *OTHERS])
-    add = parser.add_argument
-    add("--data", type=Path, help="a dataset's folder: photos, captions")
-    add("--photos-from", type=Path, help="photos to encode and caption, instead of the dataset's")
-    add("--features", type=Path, default=standard.features, help="for train: what `polycap features` made")
-    add("--photos", type=int, default=standard.photos, help="how many, repeated where there are fewer; 0: all once")
-    add("--baseline-photos", type=int, help="the baseline's share of them, evenly from all; rates are compared")
-    add("--language", default=standard.language, help="which decoder captions, which recipe is trained")
-    add("--package", type=Path, help="for translate and killed: an .argosmodel file")
-    add("--captions", type=int, default=standard.captions, help="for translate: how many, from all over the dataset")
-    add("--baseline-captions", type=int, default=standard.baseline_captions, help="the baseline's share of them")
-    add("--repeats", type=int, default=standard.repeats, help="turns of each side")
-    add("--kills", type=int, default=standard.kills, help="for killed: how often")
-    add("--seconds", type=float, default=standard.seconds, help="for killed: how long a run lives at most")
-    add("--json", action="store_true", help="a list of rows, for machines")
-    add("--sizes", type=_sizes, default=standard.sizes, help="for flat: numbers of photos, such as 100,1000,8000")
-    add("--out", type=Path, default=standard.out, help="for flat: the folder of its picture and table")
+    stages = [*COMPARISONS, ALL, *OTHERS]
+    parser.add_argument("stages", nargs="+", choices=stages, metavar="STAGE", help=", ".join(stages) + " (repeatable)")
+    for name, kind, text in _options():
+        parser.add_argument(name, type=kind, metavar=name.lstrip("-").replace("-", "_").upper(), help=text)
+    parser.add_argument("--against", metavar="CHECKOUT", help="another checkout: a folder, or a git revision")
+    parser.add_argument(
+        "--least",
+        type=float,
+        default=LEAST,
+        help="for --against: the ratio that the interval of a row that passes reaches (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print a list of rows, for machines")
     return parser
 
 
-def _sizes(text: str) -> tuple[int, ...]:
-    sizes = tuple(int(part) for part in text.split(","))
-    if min(sizes) < 1:
+def _options() -> list[tuple[str, Any, str]]:
+    """Name, type and help of the fields of `Options`."""
+    standard = Options()
+    own, turn = "the stage's own", f"with --against {PHOTOS}, but for train"
+    sizes = ",".join(map(str, standard.sizes))
+    return [
+        ("--data", Path, "a dataset's folder: photos, captions"),
+        ("--photos-from", Path, "photos to encode and caption (default: the dataset's; for threads, sample photos)"),
+        ("--features", Path, f"for train: the output of `polycap features` (default: {standard.features})"),
+        ("--photos", int, f"photos of a turn, repeated if fewer; 0: all once (default: {standard.photos}; {turn})"),
+        (
+            "--baseline-photos",
+            int,
+            f"the baseline's share of them, evenly from all; rates are compared (default: {own})",
+        ),
+        ("--language", str, f"code of the decoder that captions, or that is trained (default: {standard.language})"),
+        ("--second-language", str, f"for threads: code of the other captioner (default: {standard.second_language})"),
+        ("--threads", _at_least_one, f"for threads: threads that call (default: {standard.threads})"),
+        (
+            "--calls",
+            int,
+            f"for threads: calls of each thread (default: {standard.calls}; with --against {CALLS} a turn)",
+        ),
+        (
+            "--limit",
+            float,
+            f"for threads: seconds without the end of a call that are a hang (default: {standard.limit:g})",
+        ),
+        ("--package", Path, "for translate and killed: an .argosmodel file"),
+        ("--captions", int, f"for translate: captions, from all over the dataset (default: {standard.captions})"),
+        ("--baseline-captions", int, f"the baseline's share of them (default: {standard.baseline_captions})"),
+        ("--repeats", _at_least_one, f"turns of each side (default: {standard.repeats}; with --against {REPEATS})"),
+        ("--kills", int, f"for killed: kills (default: {standard.kills})"),
+        ("--seconds", float, f"for killed: seconds until a kill, at most (default: {standard.seconds:g})"),
+        ("--sizes", _sizes, f"for flat: numbers of photos (default: {sizes})"),
+        ("--out", Path, f"for flat: the folder of its picture and table (default: {standard.out})"),
+    ]
+
+
+def _at_least_one(text: str) -> int:
+    if (count := int(text)) < 1:
         raise ValueError
-    return sizes
+    return count
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(map(_at_least_one, text.split(",")))

@@ -1,8 +1,9 @@
-"""`scripts/bench all`: every comparison, each stage in a process of its own."""
+"""Several stages, such as `scripts/bench all`: each in a process of its own."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,15 @@ from benchmarks.table import missing
 
 __all__ = ["COMPARISONS", "every_row", "run_stage"]
 
-COMPARISONS = ("features", "caption", "train", "translate", "startup")
+COMPARISONS: tuple[str, ...] = ("features", "caption", "train", "translate", "startup")
+"""The stages of `all`."""
 _SCRIPT = Path(__file__).parent.parent / "bench.py"
 
 
-def every_row(options: Options) -> list[dict[str, Any]]:
+def every_row(options: Options, stages: Sequence[str] = COMPARISONS) -> list[dict[str, Any]]:
     """All rows; a stage that lacks something, or fails, has one that says so."""
     rows = []
-    for stage in COMPARISONS:
+    for stage in stages:
         print(f"{stage} …", file=sys.stderr, flush=True)
         rows += run_stage(stage, options)
     return rows

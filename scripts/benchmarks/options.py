@@ -24,6 +24,10 @@ class Options:
     captions: int = 500
     baseline_captions: int = 100
     repeats: int = 5
+    second_language: str = "de"
+    threads: int = 8
+    calls: int = 200
+    limit: float = 60.0
     kills: int = 20
     seconds: float = 11.0
     sizes: tuple[int, ...] = (100, 1000, 8000)

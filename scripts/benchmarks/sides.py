@@ -14,7 +14,7 @@ from benchmarks.memory import peak_memory_mb
 from benchmarks.options import BenchError
 from polycap.errors import PolycapError
 
-__all__ = ["SECONDS", "Seat", "Side", "Turn", "apart", "compare"]
+__all__ = ["SECONDS", "Seat", "Side", "Turn", "Work", "apart", "compare", "comparison_row", "in_turns"]
 
 SECONDS = "s"
 """The unit of what is the better the less there is of it; any other is a rate, such as photos/s."""
@@ -134,27 +134,56 @@ def compare(
     """
     with ExitStack() as stack:
         seats = [stack.enter_context(closing(Seat(make))) for make in (ours, baseline)]
-        turns: list[list[Turn]] = [[], []]
-        for repeat in range(repeats):
-            for index in (0, 1) if repeat % 2 == 0 else (1, 0):  # neither always follows the other
-                turns[index].append(seats[index].turn())
-        memory = [each.memory_mb() for each in seats]
-        about = [(each.about, each.size) for each in seats]
-    figures = [[_figure(turn, unit) for turn in each] for each in turns]
+        turns = in_turns([seat.turn for seat in seats], repeats)
+        works = [Work(seat.about, seat.size, seat.memory_mb(), taken) for seat, taken in zip(seats, turns, strict=True)]
+    return comparison_row(bench, unit, works[0], works[1])
+
+
+def in_turns(actions: Sequence[Callable[[], Found]], repeats: int) -> list[list[Found]]:
+    """Call both actions in turns, the first of each pair alternating; return what each returned."""
+    returned: list[list[Found]] = [[], []]
+    for repeat in range(repeats):
+        for index in (0, 1) if repeat % 2 == 0 else (1, 0):  # neither always follows the other
+            returned[index].append(actions[index]())
+    return returned
+
+
+@dataclass(frozen=True)
+class Work:
+    """The turns of a side.
+
+    Attributes:
+        about: the side, and what computes.
+        size: the amount of a turn, such as "512 photos".
+        memory_mb: the most memory that its process held; None if each turn had another process.
+        turns: in order.
+    """
+
+    about: str
+    size: str
+    memory_mb: int | None
+    turns: Sequence[Turn]
+
+    def figures(self, unit: str) -> list[float]:
+        """The figure of each turn, in `unit`."""
+        return [turn.seconds / turn.amount if unit == SECONDS else turn.amount / turn.seconds for turn in self.turns]
+
+
+def comparison_row(bench: str, unit: str, ours: Work, baseline: Work) -> dict[str, Any]:
+    """A row: medians and spreads of both sides, and their ratio, as `compare` has them."""
+    figures = [work.figures(unit) for work in (ours, baseline)]
     pairs = [_times(one, other, unit) for one, other in zip(*figures, strict=True)]
     medians = [statistics.median(each) for each in figures]
     row: dict[str, Any] = {"bench": bench, "ours": _short(medians[0]), "baseline": _short(medians[1])}
-    row |= {"ratio": _short(_times(medians[0], medians[1], unit)), "unit": unit, "repeats": repeats}
+    row |= {"ratio": _short(_times(medians[0], medians[1], unit)), "unit": unit, "repeats": len(pairs)}
     row |= {"ratio_spread": _spread(pairs)}
-    for index, name in enumerate(("ours", "baseline")):
-        row |= {f"{name}_spread": _spread(figures[index]), f"{name}_is": about[index][0]}
-        row |= {f"{name}_size": about[index][1], f"{name}_peak_mb": memory[index]}
-        row |= {f"{name}_{key}": _short(value) for key, value in _more(turns[index]).items()}
-    return row | _agreement(turns[0][-1].output, turns[1][-1].output) | {"load": round(os.getloadavg()[0], 1)}
-
-
-def _figure(turn: Turn, unit: str) -> float:
-    return turn.seconds / turn.amount if unit == SECONDS else turn.amount / turn.seconds
+    for name, work, values in zip(("ours", "baseline"), (ours, baseline), figures, strict=True):
+        row |= {f"{name}_spread": _spread(values), f"{name}_is": work.about}
+        row |= {f"{name}_size": work.size}
+        row |= {} if work.memory_mb is None else {f"{name}_peak_mb": work.memory_mb}
+        row |= {f"{name}_{key}": _short(value) for key, value in _more(work.turns).items()}
+    agreement = _agreement(ours.turns[-1].output, baseline.turns[-1].output)
+    return row | agreement | {"load": round(os.getloadavg()[0], 1)}
 
 
 def _times(ours: float, baseline: float, unit: str) -> float:

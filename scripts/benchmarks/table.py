@@ -39,37 +39,49 @@ def as_text(rows: Sequence[Row]) -> str:
         if "missing" in row:
             parts.append(f"{row['bench']}: not measured: {row['missing']}")
         elif "ratio" not in row:
-            hidden = ("bench", "machine", "threads")
+            hidden = ("bench", "machine", "threads", "against", "packages", "least", "passes")
             figures = [f"{key} {value}" for key, value in row.items() if key not in hidden]
-            parts.append("  ".join([f"{row['bench']}:", *figures]))
+            parts.append("  ".join([f"{row['bench']}:", *figures, *_verdict(row)]))
+    if judged := [row for row in rows if "least" in row]:
+        parts.append("against {against}, {packages}; passes if the interval reaches {least:g}".format(**judged[0]))
     if rows:
         parts.append(f"{rows[0]['threads']} threads, {rows[0]['machine']}")
     return "\n".join(parts)
 
 
 def _table(rows: Sequence[Row]) -> str:
-    lines = [("bench", "ours", "(from to)", "baseline", "(from to)", "ratio", "(from to)", "unit", "repeats", "load")]
+    judged = all("interval" in row for row in rows)
+    last = ("(95 %)", "unit", "repeats", "load", "verdict") if judged else ("(from to)", "unit", "repeats", "load")
+    lines = [("bench", "ours", "(from to)", "baseline", "(from to)", "ratio", *last)]
     for row in rows:
-        figures = (cell for name in ("ours", "baseline", "ratio") for cell in (f"{row[name]:g}", _spread(row, name)))
-        lines.append((row["bench"], *figures, row["unit"], str(row["repeats"]), str(row["load"])))
+        figures = [cell for name in ("ours", "baseline") for cell in (f"{row[name]:g}", _range(row[f"{name}_spread"]))]
+        figures += [f"{row['ratio']:g}", _range(row["interval" if judged else "ratio_spread"])]
+        lines.append((row["bench"], *figures, row["unit"], str(row["repeats"]), str(row["load"]), *_verdict(row)))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    right = (False, True, False, True, False, True, False, False, True, True)
+    right = {"ours", "baseline", "ratio", "repeats", "load"}
     return "\n".join(
         "  ".join(
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(line, widths, right, strict=True)
+            cell.rjust(width) if head in right else cell.ljust(width)
+            for head, cell, width in zip(lines[0], line, widths, strict=True)
         ).rstrip()
         for line in lines
     )
 
 
-def _spread(row: Row, name: str) -> str:
-    low, high = row[f"{name}_spread"]
-    return f"({low:g} {high:g})"
+def _verdict(row: Row) -> list[str]:
+    return ["passes" if row["passes"] else "FAILS"] if "passes" in row else []
+
+
+def _range(ends: Sequence[float]) -> str:
+    return f"({ends[0]:g} {ends[1]:g})"
 
 
 def _sides(row: Row) -> str:
-    more = {key: value for key, value in row.items() if key.endswith(("_peak_mb", "_cpu_seconds", "same_output"))}
+    more = {
+        key: value
+        for key, value in row.items()
+        if key.endswith(("_peak_mb", "_cpu_seconds", "_one_thread_photos_per_s", "same_output"))
+    }
     lines = [f"{row['bench']}:"]
     for name in ("ours", "baseline"):
         figures = [

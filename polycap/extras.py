@@ -1,0 +1,75 @@
+"""Optional packages: the extras of pyproject.toml, and one sentence where one is needed and not installed."""
+
+import os
+import sys
+from importlib.util import find_spec
+
+from polycap.errors import PolycapError
+
+__all__ = ["EXTRAS", "install_line", "missing_package", "require_extra", "require_keras"]
+
+EXTRAS: dict[str, dict[str, str]] = {
+    "demo": {"skimage": "scikit-image"},
+    "fast": {"openvino": "openvino"},
+    "int8": {"nncf": "nncf"},
+    "metrics": {"pycocoevalcap": "pycocoevalcap"},
+    "server": {"fastapi": "fastapi", "python_multipart": "python-multipart", "uvicorn": "uvicorn"},
+    "train": {"sklearn": "scikit-learn", "tensorflow": "tensorflow"},
+    "translate": {"argostranslate": "argos-translate-lt", "ctranslate2": "ctranslate2"},
+}
+"""By extra: modules that its commands can't do without, each with the package that has it."""
+
+
+def install_line(extra: str) -> str:
+    """Return the command that installs an extra."""
+    return f'pip install "polycap[{extra}]"'
+
+
+def missing_package(needer: str, package: str, extra: str, reason: object = "not installed") -> str:
+    """Return the sentence for an optional package that is needed.
+
+    Args:
+        needer: a command or a part of polycap, the subject of the sentence.
+        package: the package's name.
+        extra: the extra that brings it.
+        reason: why it can't be used. (default: "not installed")
+    """
+    return f"{needer} needs {package}, which is {reason}: {install_line(extra)}"
+
+
+def require_extra(extra: str, needer: str, *modules: str, error: type[PolycapError] = PolycapError) -> None:
+    """Check that an extra's packages are installed. Imports none of them.
+
+    Args:
+        extra: its name, a key of `EXTRAS`.
+        needer: a command or a part of polycap, the subject of the message.
+        modules: those that are needed. (default: all of `EXTRAS`)
+        error: the kind to raise.
+
+    Raises:
+        PolycapError: one is not installed; the message names the extra.
+    """
+    packages = EXTRAS[extra]
+    for module in modules or packages:
+        if not _is_installed(module):
+            raise error(missing_package(needer, packages.get(module, module), extra))
+
+
+def require_keras(needer: str, *modules: str, error: type[PolycapError] = PolycapError) -> None:
+    """Check that the backend of Keras is installed: TensorFlow, or the one that `KERAS_BACKEND` names.
+
+    Args:
+        needer, error: as in `require_extra`.
+        modules: others of the extra `train` that are needed, too.
+
+    Raises:
+        PolycapError: one is not installed; the message names the extra.
+    """
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"  # Keras names a backend as its module
+    require_extra("train", needer, backend, *modules, error=error)
+
+
+def _is_installed(module: str) -> bool:
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    return find_spec(module) is not None

@@ -1,0 +1,45 @@
+"""Captioners that compute quickly, by OpenVINO: for many calls, and for processes that must not load Keras."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polycap.captioning import Captioner, caption_photos
+from polycap.decoder.card_file import read_card
+from polycap.features.identity import CELLS, CHANNELS, SIZE, EncoderIdentity
+from polycap.language import DecodingSettings
+from polycap.runtime.exported import ExportedEncoder, OpenVINORuntime
+from polycap.telemetry import import_openvino
+
+__all__ = ["caption_some", "load_two", "write_quick_graph"]
+
+
+def write_quick_graph(path: Path) -> None:
+    """Write a graph for use in place of the encoder's: a pixel of each of 10 × 10 cells, times random numbers."""
+    openvino = import_openvino()
+    opset = openvino.opset13
+    photos = opset.parameter([-1, SIZE, SIZE, 3], np.uint8)
+    pixels = np.arange(15, SIZE, 30)
+    rows = opset.gather(photos, opset.constant(pixels), opset.constant(1))
+    cells = opset.gather(rows, opset.constant(pixels), opset.constant(2))
+    cells = opset.reshape(opset.convert(cells, "f32"), opset.constant([-1, CELLS, 3]), special_zero=False)
+    colours = np.random.default_rng(0).normal(size=(3, CHANNELS)).astype(np.float32) / 255
+    grid = opset.convert(opset.matmul(cells, opset.constant(colours), False, False), "f16")
+    openvino.save_model(openvino.Model([opset.result(grid)], [photos]), path, compress_to_fp16=False)
+
+
+def load_two(codes: Sequence[str], pack: Path, graph: Path) -> list[Captioner]:
+    """Two languages' captioners over one encoder, with one pack and two searches."""
+    encoder = ExportedEncoder(EncoderIdentity(read_card(pack).encoder, ""), "f32", graph, "f32")
+    runtime, narrow = OpenVINORuntime("f32"), DecodingSettings(beam_width=1, max_length=5)
+    first = Captioner.load(codes[0], pack=pack, encoder=encoder, runtime=runtime)
+    return [first, Captioner.load(codes[1], pack=pack, encoder=encoder, runtime=runtime, settings=narrow)]
+
+
+def caption_some(captioners: list[Captioner], photos: Sequence[Any], size: int, start: int) -> list[list[str]]:
+    """The captions of `size` photos, the first by `start`, with their scores."""
+    chosen = [photos[(7 * start + number) % len(photos)] for number in range(size)]
+    best = ([r.candidates[c.language.code][0] for c in captioners] for r in caption_photos(chosen, captioners))
+    return [[f"{candidate.caption} {candidate.score}" for candidate in candidates] for candidates in best]
