@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from polycap.photo_headers import Bytes, webp_header
+from polycap.private_apis import pillow_webp_extension
 
 __all__ = ["decode_webp", "has_libwebp"]
 
@@ -74,12 +75,13 @@ class _Config(ctypes.Structure):
 
 @cache
 def _library() -> ctypes.CDLL | None:
+    extension = pillow_webp_extension()
+    if extension is None:
+        return None
     try:
-        from PIL import _webp
-
-        library = ctypes.CDLL(_webp.__file__)  # finds what the extension is linked with, too
+        library = ctypes.CDLL(extension)  # finds what the extension is linked with, too
         _ = library.WebPDecode, library.WebPGetFeaturesInternal, library.WebPInitDecoderConfigInternal
-    except (ImportError, OSError, AttributeError):
+    except (OSError, AttributeError):
         return None
     return library
 

@@ -12,6 +12,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,10 +110,21 @@ class Pack:
 
 
 def named_weights(decoder: "Decoder") -> dict[str, Any]:
-    """The decoder's variables by name, such as `state_gates/kernel`; without the random states of dropout."""
-    named = {"/".join(v.path.split("/")[1:]) or v.path: v for v in decoder.trainable_variables}
-    if len(named) != len(decoder.trainable_variables):
-        raise PackError(f"decoder {decoder.name}: two weights share a name; name every layer")
+    """Return the decoder's variables by the names in `polycap.decoder.shapes`, in that order.
+
+    A name is a path of attributes, whatever Keras calls the variable: `state_gates/kernel` is
+    `decoder.state_gates.kernel`. The random states of dropout have none.
+
+    Raises:
+        PackError: a weight has no name.
+    """
+    named = {name: attrgetter(name.replace("/", "."))(decoder) for name in weight_shapes(decoder.settings)}
+    nameless = {id(v) for v in decoder.trainable_variables} - {id(v) for v in named.values()}
+    if nameless:
+        raise PackError(
+            f"decoder {decoder.settings.kind}: {len(nameless)} of its weights have no name in polycap.decoder.shapes; "
+            "add them there"
+        )
     return named
 
 
