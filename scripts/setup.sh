@@ -3,13 +3,14 @@
 #
 #   scripts/setup.sh
 #
-# The other scripts source it; scripts/demo sets purpose=demo before, for an environment without TensorFlow.
+# The other scripts source it; scripts/demo sets purpose=demo before, for an environment without TensorFlow, and
+# scripts/canary POLYCAP_VENV, for another folder than .venv.
 # Afterwards $root is the checkout and $venv its environment. The second time it costs a few milliseconds.
 # Every Python is started with -P: a module that lies in the current folder is not run.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-venv=$root/.venv
+venv=$root/${POLYCAP_VENV:-.venv}
 purpose=${purpose:-}
 full=$root/scripts/requirements.lock
 lock=${purpose:+$root/scripts/requirements-$purpose.lock}
@@ -63,11 +64,11 @@ set_up() {
     if is_ready; then return; fi
     rm -f "$stamp"
     if "$venv/bin/python" -P -m pip --version >/dev/null 2>&1; then
-        echo 'polycap: bringing .venv up to date' >&2
+        echo "polycap: bringing ${venv#"$root"/} up to date" >&2
     else
         python=$(find_python)
         if [ "$purpose" = demo ]; then size=1; fi
-        echo "polycap: making .venv (some minutes, $size GB of disk; only this time)" >&2
+        echo "polycap: making ${venv#"$root"/} (some minutes, $size GB of disk; only this time)" >&2
         "$python" -P -m venv --clear "$venv" || fail "could not make $venv with $python"
     fi
     install || fail "could not install the packages of $lock; see the message above"

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,50 @@ def test_modules_import_one_another_without_circles() -> None:
 def test_one_module_starts_processes_and_one_imports_what_calls_home(home: str, pattern: str) -> None:
     texts = {name: path.read_text(encoding="utf-8") for name, path in modules().items()}
     assert [name for name, text in texts.items() if re.search(pattern, text, re.MULTILINE)] == [home]
+
+
+def private_parts(trees: Iterable[ast.AST]) -> set[str]:
+    """Private names of other libraries: modules, what is imported from them, and attributes that no class here has."""
+    imported: set[str] = set()
+    used: set[str] = set()
+    ours = {"_replace"}  # of every named tuple, and documented
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] not in ("polycap", "__future__"):
+            imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):  # for import_module
+            imported |= {node.value} if re.fullmatch(r"\w+(\.\w+)+", node.value) else set()
+        elif isinstance(node, ast.Attribute):
+            is_self = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            (ours if is_self else used).add(node.attr)
+        elif isinstance(node, ast.FunctionDef):
+            ours.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            ours.add(node.target.id)
+    private = re.compile(r"(^|\.)_(?!_)|^keras\.src\b|^tensorflow\.(python|core|compiler)\b")
+    return {name for name in imported | (used - ours) if private.search(name)}
+
+
+def test_one_module_uses_private_parts_of_other_libraries() -> None:
+    trees = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules().items()}
+    home = trees.pop("private_apis")
+    assert private_parts(trees.values()) == set()
+    assert private_parts([home]) == {"PIL._webp", "keras.src.backend.config", "_KERAS_DIR"}
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("from sacrebleu.significance import _bootstrap_resample", "sacrebleu.significance._bootstrap_resample"),
+        ("from tensorflow.python.framework import ops", "tensorflow.python.framework.ops"),
+        ("import_module('openvino._offline_transformations')", "openvino._offline_transformations"),
+        ("import keras.src", "keras.src"),
+        ("metric._aggregate_and_compute(statistics)", "_aggregate_and_compute"),
+    ],
+)
+def test_a_private_part_would_be_seen(text: str, part: str) -> None:
+    assert private_parts([ast.parse(text)]) == {part}
 
 
 def test_scripts_start_no_python_that_looks_into_the_current_folder() -> None:

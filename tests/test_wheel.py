@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -129,6 +130,17 @@ def test_lock_pins_every_dependency_and_names_no_host() -> None:
     for requirement in wanted:
         name = requirement.partition(">=")[0].partition("[")[0].strip().lower()
         assert name in pinned, f"{requirement}: run scripts/lock"
+
+
+def test_what_canary_tries_has_upper_bounds() -> None:
+    canary = (ROOT / "scripts" / "canary").read_text(encoding="utf-8")
+    names = re.findall(r"packages=\((\w+(?: \w+)+)\)", canary)[0].split()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    for name in names:
+        requirements = [each.partition(";")[0] for each in wanted if re.match(rf"{name}\b(?!-)", each)]
+        assert requirements
+        assert all(",<" in each for each in requirements), requirements
 
 
 def pins(name: str) -> dict[str, str]:

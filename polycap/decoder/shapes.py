@@ -1,4 +1,7 @@
-"""Names and shapes of a decoder's weights, by its settings alone. Does not import Keras."""
+"""Names and shapes of a decoder's weights, by its settings alone. Does not import Keras.
+
+The names are those in packs. They are polycap's own: a name that changes makes packs unreadable.
+"""
 
 from polycap.decoder.settings import DecoderSettings
 

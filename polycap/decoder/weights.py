@@ -1,11 +1,13 @@
 """A decoder's variables by name."""
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polycap.decoder.shapes import weight_shapes
 from polycap.errors import PackError
 
 if TYPE_CHECKING:
@@ -15,10 +17,21 @@ __all__ = ["assign_weights", "named_weights"]
 
 
 def named_weights(decoder: "Decoder") -> dict[str, Any]:
-    """The decoder's variables by name, such as `state_gates/kernel`; without the random states of dropout."""
-    named = {"/".join(v.path.split("/")[1:]) or v.path: v for v in decoder.trainable_variables}
-    if len(named) != len(decoder.trainable_variables):
-        raise PackError(f"decoder {decoder.name}: two weights share a name; name every layer")
+    """Return the decoder's variables by the names in `polycap.decoder.shapes`, in that order.
+
+    A name is a path of attributes, whatever Keras calls the variable: `state_gates/kernel` is
+    `decoder.state_gates.kernel`. The random states of dropout have none.
+
+    Raises:
+        PackError: a weight has no name.
+    """
+    named = {name: attrgetter(name.replace("/", "."))(decoder) for name in weight_shapes(decoder.settings)}
+    nameless = {id(v) for v in decoder.trainable_variables} - {id(v) for v in named.values()}
+    if nameless:
+        raise PackError(
+            f"decoder {decoder.settings.kind}: {len(nameless)} of its weights have no name in polycap.decoder.shapes; "
+            "add them there"
+        )
     return named
 
 

@@ -34,7 +34,7 @@ def staging_folder(path: Path, marker: tuple[str, dict[str, Any]] | None = None)
 
 
 def replace_folder(staging: Path, prepared: Path, final: Path) -> None:
-    """Move a folder that was prepared in `staging_folder` to `final`, in place of what was there."""
+    """Move a folder that was prepared in `staging` to `final`, beside it; what was there is gone with the staging."""
     if final.exists() or final.is_symlink():
         (staging / "old").mkdir()
         final.rename(staging / "old" / final.name)

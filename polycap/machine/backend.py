@@ -18,6 +18,7 @@ if has_avx2():  # TensorFlow itself asks for AVX512-VNNI before it uses oneDNN, 
 from polycap.errors import CaptionRuntimeError
 from polycap.machine.extras import require_keras
 from polycap.machine.fork import require_same_process
+from polycap.machine.private_apis import replace_keras_home
 from polycap.machine.stderr import quiet
 from polycap.machine.telemetry import without_telemetry
 
@@ -40,10 +41,7 @@ def _without_settings() -> Iterator[None]:
         del os.environ[_KERAS_HOME]
         if home is not None:
             os.environ[_KERAS_HOME] = home
-    from keras.src.backend import config  # no public name for it in Keras 3.15
-
-    if getattr(config, "_KERAS_DIR", None) == os.devnull:
-        config._KERAS_DIR = home or os.path.expanduser("~/.keras")  # noqa: PTH111
+    replace_keras_home(os.devnull, home or os.path.expanduser("~/.keras"))  # noqa: PTH111
 
 
 require_same_process()

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
+from polycap.machine.private_apis import pillow_webp_extension
 from polycap.photos.headers import Bytes, webp_header
 
 __all__ = ["decode_webp", "has_libwebp"]
@@ -74,12 +75,13 @@ class _Config(ctypes.Structure):
 
 @cache
 def _library() -> ctypes.CDLL | None:
+    extension = pillow_webp_extension()
+    if extension is None:
+        return None
     try:
-        from PIL import _webp
-
-        library = ctypes.CDLL(_webp.__file__)  # finds what the extension is linked with, too
+        library = ctypes.CDLL(extension)  # finds what the extension is linked with, too
         _ = library.WebPDecode, library.WebPGetFeaturesInternal, library.WebPInitDecoderConfigInternal
-    except (ImportError, OSError, AttributeError):
+    except (OSError, AttributeError):
         return None
     return library
 

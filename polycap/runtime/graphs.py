@@ -80,7 +80,7 @@ def find_graph(graph: Graph) -> Path:
         model = _graphs_folder() / name / GRAPH_FILE
         with new_graph(model.parent) as made:
             _remove_unused(model.parent.parent)
-            _trace({"kind": graph.kind, "out": str(made / GRAPH_FILE), **graph.source})
+            _trace({"kind": graph.kind, "out": str((made / GRAPH_FILE).absolute()), **graph.source})
     with contextlib.suppress(OSError):  # another user's cache, or a file system without times
         os.utime(model.parent)
     return model

@@ -5,16 +5,24 @@ of a graph. It runs in a process of its own, which `polycap.runtime.graphs` star
 """
 
 import sys
-import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from polycap.errors import PolycapError
 from polycap.language.settings import DecodingSettings
-from polycap.machine.telemetry import import_openvino
 
 __all__ = ["main", "run"]
+
+
+@dataclass(frozen=True)
+class _Traced:
+    """A function of one tensor, and that tensor's shape and dtype."""
+
+    function: Callable[[Any], Any]
+    shape: tuple[int | None, ...]
+    dtype: str
 
 
 def run(job: dict[str, Any]) -> None:
@@ -28,12 +36,11 @@ def run(job: dict[str, Any]) -> None:
 
 def main(job: dict[str, Any]) -> None:
     """Trace what `job["kind"]` says and write it to `job["out"]`."""
-    openvino = import_openvino()
     kinds = {"encoder": _encoder, "search": _search}
-    openvino.save_model(kinds[job["kind"]](job), job["out"], compress_to_fp16=False)
+    _export(kinds[job["kind"]](job), job["out"])
 
 
-def _encoder(job: dict[str, Any]) -> Any:
+def _encoder(job: dict[str, Any]) -> _Traced:
     from polycap.encoder.weight_files import read_weights
     from polycap.machine.backend import keras
 
@@ -44,31 +51,26 @@ def _encoder(job: dict[str, Any]) -> Any:
     tensors = read_weights(Path(job["weights"]))
     network = build_xception()
     network.set_weights(tensors)
-    return _graph(lambda photos: [cells_of(network, photos)], [-1, SIZE, SIZE, 3], "uint8")
+    return _Traced(lambda photos: cells_of(network, photos), (None, SIZE, SIZE, 3), "uint8")
 
 
-def _search(job: dict[str, Any]) -> Any:
+def _search(job: dict[str, Any]) -> _Traced:
     from polycap.decoder.search import Search
     from polycap.pack.pack import load_pack
 
     pack = load_pack(Path(job["pack"]))
     search = Search(pack.decoder, DecodingSettings.model_validate(job["decoding"]))
     settings = pack.decoder.settings
-    return _graph(search, [-1, settings.cells, settings.channels], "float32")
+    return _Traced(search, (None, settings.cells, settings.channels), "float32")
 
 
-def _graph(network: Callable[[Any], Any], shape: list[int], dtype: str) -> Any:
-    """Trace a function of one tensor, whose axes of size -1 are of any size, by Keras' own export."""
+def _export(traced: _Traced, out: str) -> None:
+    """Write the graph of a function, whose axes of size None are of any size."""
     from polycap.machine.backend import keras
 
-    class Traced(keras.Model):  # type: ignore[misc]
+    class Network(keras.Model):  # type: ignore[misc]
         def call(self, inputs: Any) -> Any:
-            return network(inputs)
+            return traced.function(inputs)
 
-    signature = keras.InputSpec(shape=[None if size == -1 else size for size in shape], dtype=dtype)
-    core = import_openvino().Core()
-    core.set_property({"ENABLE_MMAP": False})  # Windows removes no file that is mapped
-    with tempfile.TemporaryDirectory(prefix="polycap-") as folder:
-        path = Path(folder) / "traced.xml"
-        Traced().export(str(path), format="openvino", verbose=False, input_signature=[signature])
-        return core.read_model(path)
+    signature = keras.InputSpec(shape=traced.shape, dtype=traced.dtype)
+    Network().export(out, format="openvino", verbose=False, input_signature=[signature])

@@ -107,6 +107,14 @@ def test_the_shapes_are_those_that_keras_makes(kind: str) -> None:
     assert weight_shapes(settings) == made
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_names_do_not_depend_on_those_of_keras(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = build_decoder(decoder_settings(kind))
+    for attribute in ("name", "path"):
+        monkeypatch.setattr(keras.Variable, attribute, "renamed")
+    assert list(named_weights(decoder)) == list(weight_shapes(decoder.settings))
+
+
 def test_the_shapes_are_those_of_the_shipped_packs() -> None:
     folders = [path.parent for path in (Path(__file__).parent.parent.parent / "languages").glob("*/pack/card.json")]
     assert len(folders) >= 7
@@ -262,7 +270,7 @@ def test_a_decoder_that_changed_since_is_refused(pack: Path) -> None:
 
 
 class Twins(MergeDecoder):
-    """A kind whose author forgot to name a layer."""
+    """A kind whose author forgot a layer in the table of names."""
 
     def __init__(self, settings: DecoderSettings) -> None:
         super().__init__(settings)
@@ -272,8 +280,8 @@ class Twins(MergeDecoder):
         return super().logits(self.twin(outputs), training, types)
 
 
-def test_weights_that_share_a_name_are_refused() -> None:
+def test_weights_without_a_name_are_refused() -> None:
     decoder = Twins(decoder_settings("merge"))
     decoder.build_weights()
-    with pytest.raises(PackError, match="share a name"):
+    with pytest.raises(PackError, match="decoder merge: 2 of its weights have no name"):
         named_weights(decoder)

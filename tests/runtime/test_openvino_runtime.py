@@ -326,6 +326,8 @@ def test_a_module_is_known_by_what_it_computes(tmp_path: Path, monkeypatch: pyte
 
 OTHERS = {"backend", "decoder.pack", "decoder.settings", "errors", "features.weights", "files", "language", "telemetry"}
 """Modules that find and check what is traced. The graph's subject has the settings and hashes that they read."""
+OTHERS |= {"fork"}
+"""It only tells whether this process was forked."""
 OTHERS |= {"tokenizer"}
 """The numbers of its special tokens are those of each pack's tokenizer, whose hash is in the subject."""
 

@@ -21,7 +21,7 @@ def run(job: dict[str, Any]) -> None:
             time.sleep(60)
         elif photo.name == "deadly":
             os._exit(1)
-        with patch("polycap.photos.formats.open_photo", exhaust) if photo.name == "big" else nullcontext():
+        with patch("polycap.photos.load.open_photo", exhaust) if photo.name == "big" else nullcontext():
             return load_photo(photo, *rest)
 
     def exhaust(*_: Any) -> None:
