@@ -61,14 +61,12 @@ def make_features(
 ) -> None:
     """Encode a dataset's photos, once for all languages. Resumes where it was stopped."""
     from polycap.dataset import load_dataset
-    from polycap.features.prepare import load_pca, prepare_features, require_fit
+    from polycap.features.prepare import load_pca, prepare_features
     from polycap.runtime.choose import open_runtime
     from polycap.staging import alone
 
     limit_photos(max_megapixels)
     opened = open_runtime(runtime, precision=precision)
-    if pca is None:
-        require_fit(out)
     dataset = load_dataset(data)
     with alone(out, "features", wait=True):
         features = prepare_features(

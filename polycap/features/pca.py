@@ -13,11 +13,10 @@ from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from polycap.errors import FeatureStoreError
-from polycap.extras import require_extra
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.files import atomic_path
 
-__all__ = ["PCA_FILE", "FeaturePCA", "fit_pca", "reduce_store", "require_pca"]
+__all__ = ["PCA_FILE", "FeaturePCA", "fit_pca", "reduce_store"]
 
 PCA_FILE = "pca.safetensors"
 """In a folder of features, and in a pack."""
@@ -130,15 +129,6 @@ def _join(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return joined
 
 
-def require_pca() -> None:
-    """Check that a PCA can be fitted here.
-
-    Raises:
-        PolycapError: scikit-learn is not installed.
-    """
-    require_extra("train", "fitting a PCA", "sklearn")
-
-
 def fit_pca(
     store: FeatureStore,
     names: Sequence[str],
@@ -161,11 +151,7 @@ def fit_pca(
 
     Raises:
         FeatureStoreError: more components than channels or than cells to fit on.
-        PolycapError: scikit-learn is not installed.
     """
-    require_pca()
-    from sklearn.decomposition import PCA
-
     kept = [components] if isinstance(components, int) else list(components)
     cells, channels = store.shape
     shapes = list(zip(blocks or (channels,), kept, strict=True))
@@ -182,13 +168,28 @@ def fit_pca(
     for position, row in enumerate(store.rows(names)):
         chosen = np.sort(generator.choice(cells, take, replace=False))
         sample[position * take : (position + 1) * take] = store.features[row][chosen]
-    fitted = [
-        PCA(count, svd_solver="covariance_eigh").fit(sample[:, rows])
-        for (rows, _), (_, count) in zip(_places(shapes), shapes, strict=True)
-    ]
-    bases = [one.components_.T * np.sqrt(len(one.components_) / one.explained_variance_.sum()) for one in fitted]
-    mean = np.concatenate([one.mean_ for one in fitted])
-    return FeaturePCA(mean, _join(bases), float(fitted[0].explained_variance_ratio_.sum()), shapes)
+    mean = sample.mean(axis=0)
+    bases, shares = [], []
+    for (rows, _), (_, count) in zip(_places(shapes), shapes, strict=True):
+        axes, variances = _principal_axes(sample[:, rows], mean[rows])
+        bases.append(axes[:, :count] * np.sqrt(count / variances[:count].sum()))
+        shares.append(float(variances[:count].sum() / variances.sum()))
+    return FeaturePCA(mean, _join(bases), shares[0], shapes)
+
+
+def _principal_axes(sample: NDArray[np.float32], mean: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The axes `(channels, channels)`, one a column, and the variances `(channels,)` along them; the largest first.
+
+    Of `(cells, channels)`, by the eigenvectors of their covariance. They are not centred beforehand,
+    which would take a copy. An axis' largest number is positive, so that its direction does not depend on the solver.
+    """
+    covariance = sample.T @ sample
+    covariance -= len(sample) * mean[:, None] * mean
+    covariance /= len(sample) - 1
+    variances, axes = np.linalg.eigh(covariance)  # the smallest first
+    variances, axes = variances[::-1].clip(0.0), axes[:, ::-1]  # rounding may leave one just below zero
+    largest = np.abs(axes).argmax(axis=0, keepdims=True)
+    return axes * np.sign(np.take_along_axis(axes, largest, axis=0)), variances
 
 
 def reduce_store(
