@@ -11,7 +11,7 @@ from polycap.metrics.figures import METRICS, by_people, photo_scores
 from polycap.metrics.sacre import bleu, bleu_metric, known_tokenizers, words_of
 from polycap.metrics.score_files import write_score_files
 from polycap.metrics.scores import Scores, score_captions
-from polycap.metrics.summary import describe_references, summary_lines
+from polycap.metrics.summary import summary_lines
 
 __all__ = [
     "METRICS",
@@ -22,7 +22,6 @@ __all__ = [
     "bleu",
     "bleu_metric",
     "by_people",
-    "describe_references",
     "known_tokenizers",
     "photo_scores",
     "score_captions",
