@@ -13,54 +13,39 @@ The names below are loaded when they are first used: `import polycap` alone load
 from importlib import import_module
 
 TYPE_CHECKING = False  # not from `typing`, which `python -m polycap` would look for in the current folder first
-if TYPE_CHECKING:
-    from polycap.build import build_language
-    from polycap.captioning import Captioner, caption_photos
-    from polycap.dataset import load_dataset
-    from polycap.errors import PolycapError
-    from polycap.evaluation import evaluate_captioner
-    from polycap.exchange import install_pack, uninstall_pack, write_pack_file
-    from polycap.language import Language
-    from polycap.registry import available_languages, get_language
-    from polycap.training.run import train_decoder
+if TYPE_CHECKING:  # what a type checker reads; it refuses other names
+    from polycap.build import build_language as build_language
+    from polycap.captioning import Captioner as Captioner
+    from polycap.captioning import caption_photos as caption_photos
+    from polycap.dataset import load_dataset as load_dataset
+    from polycap.errors import PolycapError as PolycapError
+    from polycap.evaluation import evaluate_captioner as evaluate_captioner
+    from polycap.exchange import install_pack as install_pack
+    from polycap.exchange import uninstall_pack as uninstall_pack
+    from polycap.exchange import write_pack_file as write_pack_file
+    from polycap.language import Language as Language
+    from polycap.registry import available_languages as available_languages
+    from polycap.registry import get_language as get_language
+    from polycap.training.run import train_decoder as train_decoder
 
     __version__: str
-
-__all__ = [
-    "Captioner",
-    "Language",
-    "PolycapError",
-    "__version__",
-    "available_languages",
-    "build_language",
-    "caption_photos",
-    "evaluate_captioner",
-    "get_language",
-    "install_pack",
-    "load_dataset",
-    "train_decoder",
-    "uninstall_pack",
-    "write_pack_file",
-]
-
-_HOMES = {
-    "Captioner": "polycap.captioning",
-    "Language": "polycap.language",
-    "PolycapError": "polycap.errors",
-    "available_languages": "polycap.registry",
-    "build_language": "polycap.build",
-    "caption_photos": "polycap.captioning",
-    "evaluate_captioner": "polycap.evaluation",
-    "get_language": "polycap.registry",
-    "install_pack": "polycap.exchange",
-    "load_dataset": "polycap.dataset",
-    "train_decoder": "polycap.training.run",
-    "uninstall_pack": "polycap.exchange",
-    "write_pack_file": "polycap.exchange",
-}
-
-
-if not TYPE_CHECKING:  # a type checker reads the imports above, and refuses other names
+else:
+    _HOMES = {
+        "Captioner": "polycap.captioning",
+        "Language": "polycap.language",
+        "PolycapError": "polycap.errors",
+        "available_languages": "polycap.registry",
+        "build_language": "polycap.build",
+        "caption_photos": "polycap.captioning",
+        "evaluate_captioner": "polycap.evaluation",
+        "get_language": "polycap.registry",
+        "install_pack": "polycap.exchange",
+        "load_dataset": "polycap.dataset",
+        "train_decoder": "polycap.training.run",
+        "uninstall_pack": "polycap.exchange",
+        "write_pack_file": "polycap.exchange",
+    }
+    __all__ = sorted([*_HOMES, "__version__"])
 
     def __getattr__(name):
         """Load a public name from its module, and keep it."""
@@ -73,9 +58,8 @@ if not TYPE_CHECKING:  # a type checker reads the imports above, and refuses oth
         globals()[name] = value
         return value
 
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__():
+        return sorted({*globals(), *__all__})
 
 
 def _version() -> str:
