@@ -89,6 +89,13 @@ def test_what_is_not_installed(fake: Callable[[str], Path], monkeypatch: pytest.
         translator.translate(["one"])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no locale of this name")
+def test_the_locale_is_one_that_every_linux_has(fake: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "xx_XX.UTF-8")
+    fake("paragraph = os.environ['LC_ALL'] if paragraph == 'x' else paragraph")
+    assert texts_of(ApertiumTranslator("eng-spa").translate(["x"])) == ["C.UTF-8"]
+
+
 def test_texts_come_back_in_order_each_different_one_once(fake: Callable[[str], Path]) -> None:
     log = fake("")
     texts = [f"text {number % 900}" for number in range(1200)]

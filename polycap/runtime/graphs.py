@@ -80,7 +80,7 @@ def find_graph(graph: Graph) -> Path:
         model = _graphs_folder() / name / MODEL
         with new_graph(model.parent) as made:
             _remove_unused(model.parent.parent)
-            _trace({"kind": graph.kind, "out": str(made / MODEL), **graph.source})
+            _trace({"kind": graph.kind, "out": str((made / MODEL).absolute()), **graph.source})
     with contextlib.suppress(OSError):  # another user's cache, or a file system without times
         os.utime(model.parent)
     return model

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -187,8 +188,9 @@ def _program() -> str | None:
 
 
 def _environment() -> dict[str, str]:
-    """Apertium's own variables."""
-    return {name: value for name, value in os.environ.items() if name.startswith("APERTIUM")}
+    """Apertium's own variables, and a locale that it has: by one that is not installed it translates nothing."""
+    locale = {"LC_ALL": "C.UTF-8"} if sys.platform == "linux" else {}
+    return locale | {name: value for name, value in os.environ.items() if name.startswith("APERTIUM")}
 
 
 def _modes() -> list[str]:
