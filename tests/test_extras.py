@@ -167,6 +167,11 @@ def test_captions_are_written_and_scored(base: Base) -> None:
     assert "Where the decoder looked is not shown: Keras needs tensorflow" in page
 
 
+def test_features_are_made_and_their_pca_fitted(base: Base) -> None:
+    shown = base.shown("features", "data", "--components", 4, "--no-mirrored")
+    assert "1 views; 4 components of the last cells keep" in shown
+
+
 def test_a_pack_that_no_runtime_can_try_is_not_called_broken(base: Base) -> None:
     shown = base.shown("check", CODE, POLYCAP_RUNTIME="keras")
     assert "  skipped  pack: runtime keras needs tensorflow, which is not installed: pip install" in shown
@@ -177,7 +182,6 @@ def test_a_pack_that_no_runtime_can_try_is_not_called_broken(base: Base) -> None
 LACKING: dict[str, tuple[tuple[Any, ...], str]] = {
     "train": (("train", CODE, "--data", "nowhere", "--out", "run"), "polycap train needs tensorflow"),
     "build": (("build", CODE, "--data", "nowhere"), "polycap build needs tensorflow"),
-    "features": (("features", "nowhere"), "fitting a PCA needs scikit-learn"),
     "features by Keras": (("features", "nowhere", "--runtime", "keras"), "runtime keras needs tensorflow"),
     "translate": (("translate", OTHER_CODE, "--data", "nowhere"), "Argos needs argos-translate-lt"),
     "a package to translate with": (("translate", OTHER_CODE, "--install"), "Argos needs argos-translate-lt"),
@@ -185,7 +189,7 @@ LACKING: dict[str, tuple[tuple[Any, ...], str]] = {
     "serve": (("serve", "--port", "0"), "polycap serve needs fastapi"),
     "quantize": (("quantize", "nowhere"), "polycap quantize needs nncf"),
 }
-PARTS = {"polycap train": "train", "polycap build": "train", "fitting a PCA": "train", "runtime keras": "train"}
+PARTS = {"polycap train": "train", "polycap build": "train", "runtime keras": "train"}
 PARTS |= {"Argos": "translate", "polycap serve": "server", "polycap quantize": "int8"}
 
 

@@ -29,14 +29,12 @@ def make_features(
     """Encode a dataset's photos, once for all languages. Resumes where it was stopped."""
     from polycap.dataset import load_dataset
     from polycap.encoder.pca import load_pca
-    from polycap.features.prepare import prepare_features, require_fit
+    from polycap.features.prepare import prepare_features
     from polycap.files.locks import lock_folder
     from polycap.runtime.choose import open_runtime
 
     limit_photos(max_megapixels)
     opened = open_runtime(runtime, precision=precision)
-    if pca is None:
-        require_fit(out)
     dataset = load_dataset(data)
     with lock_folder(out, "features", wait=True):
         features = prepare_features(

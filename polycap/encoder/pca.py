@@ -13,9 +13,8 @@ from safetensors.numpy import save_file
 
 from polycap.errors import FeatureStoreError
 from polycap.files import atomic_path
-from polycap.machine.extras import require_extra
 
-__all__ = ["PCA_FILE", "FeaturePCA", "block_places", "join_blocks", "load_pca", "require_pca"]
+__all__ = ["PCA_FILE", "FeaturePCA", "block_places", "join_blocks", "load_pca"]
 
 PCA_FILE = "pca.safetensors"
 """In a folder of features, and in a pack."""
@@ -128,13 +127,19 @@ def join_blocks(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return joined
 
 
-def require_pca() -> None:
-    """Check that a PCA can be fitted here.
+def _principal_axes(sample: NDArray[np.float32], mean: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The axes `(channels, channels)`, one a column, and the variances `(channels,)` along them; the largest first.
 
-    Raises:
-        PolycapError: scikit-learn is not installed.
+    Of `(cells, channels)`, by the eigenvectors of their covariance. They are not centred beforehand,
+    which would take a copy. An axis' largest number is positive, so that its direction does not depend on the solver.
     """
-    require_extra("train", "fitting a PCA", "sklearn")
+    covariance = sample.T @ sample
+    covariance -= len(sample) * mean[:, None] * mean
+    covariance /= len(sample) - 1
+    variances, axes = np.linalg.eigh(covariance)  # the smallest first
+    variances, axes = variances[::-1].clip(0.0), axes[:, ::-1]  # rounding may leave one just below zero
+    largest = np.abs(axes).argmax(axis=0, keepdims=True)
+    return axes * np.sign(np.take_along_axis(axes, largest, axis=0)), variances
 
 
 def load_pca(path: Path) -> FeaturePCA:

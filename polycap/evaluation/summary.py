@@ -5,7 +5,7 @@ from typing import Any
 
 from polycap.metrics import METRICS, is_human
 
-__all__ = ["describe_references", "summary_lines"]
+__all__ = ["summary_lines"]
 
 Row = Mapping[str, Any]
 WIDTH = 22
@@ -16,7 +16,7 @@ def summary_lines(row: Row) -> list[str]:
     head = {
         "language": row["language"] + (f", by way of {row['via']}" if row.get("via") else ""),
         "split": f"{row['split']}, {row['photos']:,} photos",
-        "references": describe_references(row),
+        "references": _describe_references(row),
     }
     lines = [f"{name:{WIDTH}}{value}" for name, value in head.items()]
     lines += ["", *_figures(row), ""]
@@ -28,7 +28,7 @@ def summary_lines(row: Row) -> list[str]:
     return lines
 
 
-def describe_references(row: Row) -> str:
+def _describe_references(row: Row) -> str:
     """How many references a photo has, and who wrote them; a machine's are called so."""
     count = row["references_per_photo"]
     shown = f"{count[0]} to {count[1]}" if isinstance(count, list) else str(count)

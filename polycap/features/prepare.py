@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from polycap.dataset import Dataset
-from polycap.encoder.pca import PCA_FILE, FeaturePCA, require_pca
+from polycap.encoder.pca import PCA_FILE, FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder, maker_of
 from polycap.errors import FeatureStoreError
 from polycap.features.extract import extract_features
@@ -26,7 +26,7 @@ from polycap.features.store import STORE_JSON, FeatureStore, require_precision
 from polycap.files import make_folder
 from polycap.files.hashes import HashCache
 
-__all__ = ["Features", "clear_broken", "open_features", "pca_identity", "prepare_features", "require_fit"]
+__all__ = ["Features", "clear_broken", "open_features", "pca_identity", "prepare_features"]
 
 PLAIN, MIRRORED = "plain", "mirrored"
 HASHES = "hashes.json"
@@ -74,13 +74,10 @@ def prepare_features(
     Raises:
         FeatureStoreError: the folder holds features of other photos, of another encoder, precision or PCA; or photos'
             files are not there or may not be read.
-        PolycapError: a PCA is to be fitted, and scikit-learn is not installed.
     """
     photos = [(photo.name, photo.path) for photo in dataset.photos]
     views = (PLAIN, MIRRORED) if mirrored else (PLAIN,)
     # before the first photo: what doesn't fit should not be found out hours later
-    if pca is None:
-        require_fit(folder)
     begun = {view: _open_reduced(folder / view, encoder, [name for name, _ in photos]) for view in views}
     if pca is not None:
         components = pca.blocks[0][1]
@@ -106,16 +103,6 @@ def prepare_features(
             shutil.rmtree(full)
     hashes.save()
     return open_features(folder)
-
-
-def require_fit(folder: Path) -> None:
-    """Check that the PCA of a folder of features is there, or can be fitted.
-
-    Raises:
-        PolycapError: scikit-learn is not installed.
-    """
-    if not (folder / PCA_FILE).is_file():
-        require_pca()
 
 
 def open_features(folder: Path) -> Features:

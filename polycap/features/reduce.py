@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from polycap.encoder.pca import FeaturePCA, block_places, join_blocks, require_pca
+from polycap.encoder.pca import FeaturePCA, _principal_axes, block_places, join_blocks
 from polycap.errors import FeatureStoreError
 from polycap.features.store import FeatureStore, StoreWriter
 
@@ -35,11 +35,7 @@ def fit_pca(
 
     Raises:
         FeatureStoreError: more components than channels or than cells to fit on.
-        PolycapError: scikit-learn is not installed.
     """
-    require_pca()
-    from sklearn.decomposition import PCA
-
     kept = [components] if isinstance(components, int) else list(components)
     cells, channels = store.shape
     shapes = list(zip(blocks or (channels,), kept, strict=True))
@@ -56,13 +52,13 @@ def fit_pca(
     for position, row in enumerate(store.rows(names)):
         chosen = np.sort(generator.choice(cells, take, replace=False))
         sample[position * take : (position + 1) * take] = store.features[row][chosen]
-    fitted = [
-        PCA(count, svd_solver="covariance_eigh").fit(sample[:, rows])
-        for (rows, _), (_, count) in zip(block_places(shapes), shapes, strict=True)
-    ]
-    bases = [one.components_.T * np.sqrt(len(one.components_) / one.explained_variance_.sum()) for one in fitted]
-    mean = np.concatenate([one.mean_ for one in fitted])
-    return FeaturePCA(mean, join_blocks(bases), float(fitted[0].explained_variance_ratio_.sum()), shapes)
+    mean = sample.mean(axis=0)
+    bases, shares = [], []
+    for (rows, _), (_, count) in zip(block_places(shapes), shapes, strict=True):
+        axes, variances = _principal_axes(sample[:, rows], mean[rows])
+        bases.append(axes[:, :count] * np.sqrt(count / variances[:count].sum()))
+        shares.append(float(variances[:count].sum() / variances.sum()))
+    return FeaturePCA(mean, join_blocks(bases), shares[0], shapes)
 
 
 def reduce_store(

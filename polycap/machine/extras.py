@@ -14,7 +14,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "int8": {"nncf": "nncf"},
     "metrics": {"pycocoevalcap": "pycocoevalcap"},
     "server": {"fastapi": "fastapi", "python_multipart": "python-multipart", "uvicorn": "uvicorn"},
-    "train": {"sklearn": "scikit-learn", "tensorflow": "tensorflow"},
+    "train": {"tensorflow": "tensorflow"},
     "translate": {"argostranslate": "argos-translate-lt", "ctranslate2": "ctranslate2"},
 }
 """By extra: modules that its commands can't do without, each with the package that has it."""
@@ -55,18 +55,17 @@ def require_extra(extra: str, needer: str, *modules: str, error: type[PolycapErr
             raise error(missing_package(needer, packages.get(module, module), extra))
 
 
-def require_keras(needer: str, *modules: str, error: type[PolycapError] = PolycapError) -> None:
+def require_keras(needer: str, error: type[PolycapError] = PolycapError) -> None:
     """Check that the backend of Keras is installed: TensorFlow, or the one that `KERAS_BACKEND` names.
 
     Args:
         needer, error: as in `require_extra`.
-        modules: others of the extra `train` that are needed, too.
 
     Raises:
         PolycapError: one is not installed; the message names the extra.
     """
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"  # Keras names a backend as its module
-    require_extra("train", needer, backend, *modules, error=error)
+    require_extra("train", needer, backend, error=error)
 
 
 def _is_installed(module: str) -> bool:

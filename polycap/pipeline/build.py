@@ -106,7 +106,7 @@ def build_language(
             TrainingError, EncoderError.
     """
     if not dry_run:
-        require_keras("polycap build", "sklearn")
+        require_keras("polycap build")
     language, work = get_language(code, mine=True), Path(work)
     parse_settings(settings, language)  # those given now, before they are kept
     arguments = settle_arguments(

@@ -33,8 +33,6 @@ class Tokenizer:
     Reference: Kudo and Richardson, "SentencePiece" (2018), https://arxiv.org/abs/1808.06226
     """
 
-    PAD, UNK, BOS, EOS = PAD, UNK, BOS, EOS
-
     def __init__(self, processor: Any, model: bytes) -> None:
         self._processor = processor
         self._model = model
@@ -94,20 +92,18 @@ class Tokenizer:
         return cls(processor, bytes(model))
 
     @classmethod
-    def load(cls, source: bytes | Path) -> "Tokenizer":
-        """The tokenizer in a file, or in the bytes of one.
+    def load(cls, path: Path) -> "Tokenizer":
+        """The tokenizer in a file.
 
         Raises:
             TokenizerError: the file can't be read, or holds no such model.
         """
-        if isinstance(source, bytes):
-            return cls.from_bytes(source)
         try:
-            return cls.from_bytes(source.read_bytes())
+            return cls.from_bytes(path.read_bytes())
         except OSError as error:
-            raise TokenizerError(f"{source}: can't be read ({error.strerror})") from error
+            raise TokenizerError(f"{path}: can't be read ({error.strerror})") from error
         except TokenizerError as error:
-            raise TokenizerError(f"{source}: {error}") from error
+            raise TokenizerError(f"{path}: {error}") from error
 
     def _tell_unknown(self, sentences: Sequence[str]) -> None:
         """Say how much of the text a vocabulary has no tokens for."""
@@ -119,10 +115,6 @@ class Tokenizer:
                 "they are never written: a larger vocab_size has more",
                 *(self.vocab_size, f"{unknown:,}", f"{tokens:,}", 100 * unknown / tokens),
             )
-
-    def to_bytes(self) -> bytes:
-        """The SentencePiece model, as `from_bytes` takes it."""
-        return self._model
 
     def save(self, path: Path) -> None:
         """Write the SentencePiece model to `path`, atomically."""

@@ -1,6 +1,5 @@
 """Tests of polycap/features/reduce.py."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 from polycap.encoder.pca import FeaturePCA
-from polycap.errors import FeatureStoreError, PolycapError
+from polycap.errors import FeatureStoreError
 from polycap.features.reduce import fit_pca, reduce_store
 from polycap.features.store import FeatureStore, StoreWriter
 from stores import CELLS, CHANNELS, make_store
@@ -17,13 +16,6 @@ from stores import CELLS, CHANNELS, make_store
 def test_few_photos_give_more_cells_each(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     assert fit_pca(store, store.names[:2], 12, cells_per_photo=1).components == 12
-
-
-def test_pca_without_scikit_learn_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = make_store(tmp_path)
-    monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(PolycapError, match=r'fitting a PCA needs scikit-learn, .*: pip install "polycap\[train\]"'):
-        fit_pca(store, store.names, 4)
 
 
 def test_reduced_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,7 +176,8 @@ def tensor_missing(pack: Path) -> None:
 
 def another_tokenizer(pack: Path) -> None:
     texts = ["some other text", "with other words"]
-    rewrite(pack, "tokenizer.model", Tokenizer.train(texts, TokenizerSettings(vocab_size=24)).to_bytes())
+    Tokenizer.train(texts, TokenizerSettings(vocab_size=24)).save(pack / "other")
+    rewrite(pack, "tokenizer.model", (pack / "other").read_bytes())
 
 
 def file_not_named(name: str) -> Callable[[Path], None]:

@@ -21,7 +21,7 @@ sys.argv[0] = "polycap"
 try:
     main()
 finally:
-    heavy = {"tensorflow", "keras", "sentencepiece", "sklearn"} & sys.modules.keys()
+    heavy = {"tensorflow", "keras", "sentencepiece"} & sys.modules.keys()
     print("heavy:", *heavy)
 """
 

@@ -131,7 +131,7 @@ try:
     main()
 except SystemExit as stop:
     assert not stop.code, stop.code
-heavy = {"keras", "h5py", "httpx", "sklearn"} & sys.modules.keys()
+heavy = {"keras", "h5py", "httpx"} & sys.modules.keys()
 print(sorted(heavy), file=sys.stderr)
 """
 
