@@ -47,7 +47,7 @@ def undocumented(module: ModuleType) -> Iterator[str]:
 
 
 def has_docs(member: pdoc.doc.Doc, class_docstring: str) -> bool:
-    in_class = re.search(rf"^ *{re.escape(member.name)}[,:]", class_docstring, re.MULTILINE)
+    in_class = re.search(rf"^ *(\w+, )*{member.name}(, \w+)*:", class_docstring, re.MULTILINE)
     return member.name.startswith("_") or bool(member.docstring or in_class)
 
 

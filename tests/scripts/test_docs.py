@@ -31,10 +31,11 @@ class Documented(Exception):
     """A class.
 
     Attributes:
-        size: in metres.
+        size, weight: in metres and kilograms.
     """
 
     size: int
+    weight: int
     other: int
     _hidden: int
 
