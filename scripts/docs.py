@@ -34,7 +34,7 @@ def undocumented(module: ModuleType) -> Iterator[str]:
     """Yield every public name of a module, and every public member of its classes, that has no docstring.
 
     A member that a base class of another package brings is left out. A field may stand in its class' docstring, under
-    "Attributes:".
+    "Attributes:" or in backquotes.
     """
     for member in pdoc.doc.Module(module).members.values():
         if member.name.startswith("_"):
@@ -47,7 +47,7 @@ def undocumented(module: ModuleType) -> Iterator[str]:
 
 
 def has_docs(member: pdoc.doc.Doc, class_docstring: str) -> bool:
-    in_class = re.search(rf"^ *(\w+, )*{member.name}(, \w+)*:", class_docstring, re.MULTILINE)
+    in_class = re.search(rf"^ *(\w+, )*{member.name}(, \w+)*:|`{member.name}`", class_docstring, re.MULTILINE)
     return member.name.startswith("_") or bool(member.docstring or in_class)
 
 

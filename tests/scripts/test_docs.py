@@ -31,11 +31,12 @@ class Documented(Exception):
     """A class.
 
     Attributes:
-        size, weight: in metres and kilograms.
+        size, weight: in metres and kilograms; `age` in years.
     """
 
     size: int
     weight: int
+    age: int
     other: int
     _hidden: int
 
