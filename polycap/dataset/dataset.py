@@ -34,7 +34,14 @@ class ReferenceCaption:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo: its file name, where it lies, its split ("" for none) and its captions by index."""
+    """One photo of a dataset.
+
+    Attributes:
+        name: its file name.
+        path: the file.
+        split: train, dev, test, or "" for none.
+        captions: by index.
+    """
 
     name: str
     path: Path

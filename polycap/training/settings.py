@@ -12,7 +12,21 @@ __all__ = ["TrainingSettings", "parse_settings"]
 
 
 class TrainingSettings(BaseModel):
-    """The recipe. The defaults are those that the shipped English pack was trained with."""
+    """The recipe. The defaults are those that the shipped English pack was trained with.
+
+    Attributes:
+        kind: "attention", or "merge", the tutorial's architecture.
+        units, embedding: LSTM units, and channels of the token embedding.
+        feature_dropout, embedding_dropout, output_dropout: dropout rates, 0 up to 1.
+        photos_per_batch: photos, each with all captions that are drawn of it.
+        learning_rate, warmup_epochs, weight_decay: of AdamW; the peak rate, and the epochs until it.
+        clip_norm: greatest norm of a gradient.
+        label_smoothing: share of the probability that goes to other tokens, 0 up to 1.
+        ema_decay, self_critical_ema_decay: decay per step of the averaged weights, which are what is kept.
+        self_critical_reward: "cider", "bleu" or "both".
+        self_critical_rate: learning rate of self-critical training.
+        seed: of the initial weights, the dropout and the order of the photos.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
