@@ -1,4 +1,4 @@
-"""A decoder's variables by name."""
+"""Weights of a decoder by name."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,21 @@ __all__ = ["assign_weights", "named_weights"]
 
 
 def named_weights(decoder: "Decoder") -> dict[str, Any]:
-    """The decoder's variables by name, such as `state_gates/kernel`; without the random states of dropout."""
-    named = {"/".join(v.path.split("/")[1:]) or v.path: v for v in decoder.trainable_variables}
+    """Return the decoder's variables by name, such as `state_gates/kernel`; without the random states of dropout."""
+    named = {
+        "/".join(variable.path.split("/")[1:]) or variable.path: variable for variable in decoder.trainable_variables
+    }
     if len(named) != len(decoder.trainable_variables):
         raise PackError(f"decoder {decoder.name}: two weights share a name; name every layer")
     return named
 
 
 def assign_weights(decoder: "Decoder", weights: Mapping[str, NDArray[Any]]) -> None:
-    """Give the decoder weights, as `named_weights` names them."""
+    """Assign weights to the decoder, by the names of `named_weights`.
+
+    Args:
+        decoder: its weights are replaced.
+        weights: arrays by name, of any float dtype.
+    """
     for name, variable in named_weights(decoder).items():
         variable.assign(np.asarray(weights[name], dtype=np.float32))
