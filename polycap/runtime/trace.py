@@ -1,7 +1,7 @@
 """Trace a network into a graph in OpenVINO's format.
 
-Keras' OpenVINO backend does it, from the definitions that training uses: what `keras.ops` would compute becomes nodes
-of a graph. It runs in a process of its own, which `polycap.runtime.graphs` starts with KERAS_BACKEND=openvino.
+Keras' OpenVINO backend traces the definitions that training uses: the operations of `keras.ops` become nodes of a
+graph. This module runs in a child process, which `polycap.runtime.graphs` starts with KERAS_BACKEND=openvino.
 """
 
 import sys
@@ -18,7 +18,7 @@ __all__ = ["main", "run"]
 
 
 def run(job: dict[str, Any]) -> None:
-    """Do `main`; polycap's own errors become one line and status 2."""
+    """Run `main`; on a PolycapError print its message and exit with status 2."""
     try:
         main(job)
     except PolycapError as error:
@@ -27,7 +27,7 @@ def run(job: dict[str, Any]) -> None:
 
 
 def main(job: dict[str, Any]) -> None:
-    """Trace what `job["kind"]` says and write it to `job["out"]`."""
+    """Trace the network of kind `job["kind"]` and write its graph to `job["out"]`."""
     openvino = import_openvino()
     kinds = {"encoder": _encoder, "search": _search}
     openvino.save_model(kinds[job["kind"]](job), job["out"], compress_to_fp16=False)
@@ -37,7 +37,7 @@ def _encoder(job: dict[str, Any]) -> Any:
     from polycap.encoder.weight_files import read_weights
     from polycap.machine.backend import keras
 
-    keras.config.set_image_data_format("channels_first")  # OpenVINO's own: else each layer would be transposed
+    keras.config.set_image_data_format("channels_first")  # OpenVINO's layout; with another, each layer is transposed
     from polycap.encoder.identity import SIZE
     from polycap.encoder.network import build_xception, cells_of
 
@@ -58,7 +58,7 @@ def _search(job: dict[str, Any]) -> Any:
 
 
 def _graph(network: Callable[[Any], Any], shape: list[int], dtype: str) -> Any:
-    """Trace a function of one tensor, whose axes of size -1 are of any size, by Keras' own export."""
+    """Trace a function of one tensor by Keras' export. Axes of size -1 are dynamic."""
     from polycap.machine.backend import keras
 
     class Traced(keras.Model):  # type: ignore[misc]
@@ -67,7 +67,7 @@ def _graph(network: Callable[[Any], Any], shape: list[int], dtype: str) -> Any:
 
     signature = keras.InputSpec(shape=[None if size == -1 else size for size in shape], dtype=dtype)
     core = import_openvino().Core()
-    core.set_property({"ENABLE_MMAP": False})  # Windows removes no file that is mapped
+    core.set_property({"ENABLE_MMAP": False})  # Windows can't remove a mapped file
     with tempfile.TemporaryDirectory(prefix="polycap-") as folder:
         path = Path(folder) / "traced.xml"
         Traced().export(str(path), format="openvino", verbose=False, input_signature=[signature])
