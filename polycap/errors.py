@@ -1,8 +1,8 @@
-"""Every error that polycap raises on purpose.
+"""Exceptions of polycap.
 
 ::
 
-    PolycapError                 the root: catch this
+    PolycapError                 base class: catch this
     ├── DatasetError             a caption file, split file or photo folder that can't be used
     ├── PhotoError               one photo that can't be read
     ├── DownloadError            a download that failed, or whose bytes are not the expected ones
@@ -13,12 +13,13 @@
     ├── CaptionRuntimeError      a runtime that is not installed, or that can't run
     ├── PackError                a trained pack that is broken, truncated or of another encoder
     ├── TrainingError            a run that can't be started or resumed
-    ├── TranslationError         an engine that is not there or fails, or captions that can't be translated
+    ├── TranslationError         an engine that is not installed or fails, or captions that can't be translated
     ├── EvaluationError          references and captions that can't be scored
     └── BuildError               a language whose build lacks something
 
-A message says what is wrong, where, what was received, what is allowed, and the fix. The command line prints
-it on one line and exits with 1; it never shows a traceback for a user's mistake.
+A message says what is wrong, where, what was received, what is allowed, and the fix. It names an argument in
+backquotes, such as `encoder_weights`. The command line puts its option there, `--encoder-weights`, prints the message
+on one line and exits with 1. It never shows a traceback for a user's mistake.
 """
 
 __all__ = [
@@ -43,7 +44,7 @@ _CONTROLS = {number: repr(chr(number))[1:-1] for number in (*range(32), *range(1
 
 
 class PolycapError(Exception):
-    """The root of polycap's own errors."""
+    """Base class of polycap's errors."""
 
 
 class DatasetError(PolycapError):
@@ -51,7 +52,7 @@ class DatasetError(PolycapError):
 
 
 class PhotoError(PolycapError):
-    """One photo can't be read. The rest of a batch goes on."""
+    """One photo can't be read. The rest of a batch is not affected."""
 
 
 class DownloadError(PolycapError):
@@ -75,7 +76,7 @@ class FeatureStoreError(PolycapError):
 
 
 class CaptionRuntimeError(PolycapError):
-    """What should compute captions is not installed, or can't run."""
+    """A runtime is not installed, or can't run."""
 
 
 class PackError(PolycapError):
@@ -87,7 +88,7 @@ class TrainingError(PolycapError):
 
 
 class TranslationError(PolycapError):
-    """A translation engine is not there, or it failed."""
+    """A translation engine is not installed, or it failed."""
 
 
 class EvaluationError(PolycapError):
@@ -95,9 +96,9 @@ class EvaluationError(PolycapError):
 
 
 class BuildError(PolycapError):
-    """A language can't be built: something is not given, or its folder can't take the pack."""
+    """A language can't be built: an input is missing, or its folder can't be written."""
 
 
 def one_line(text: object) -> str:
-    """`text` with control characters spelled out: a file's name may hold a line's end, or speak to the terminal."""
+    """Escape control characters in `text`: a file's name may contain line ends or escape sequences of terminals."""
     return str(text).translate(_CONTROLS)

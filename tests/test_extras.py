@@ -155,7 +155,7 @@ def test_captions_are_written_and_scored(base: Base) -> None:
     assert base.shown("caption", photo, "--language", CODE, "--html", "page.html").startswith(f"{photo}\t")
     done = base.run("evaluate", CODE, "--data", "data", "--json")
     assert done.status == 0, done
-    assert 'keras needs tensorflow, which is not installed: pip install "polycap[train]"; going on with' in done.err
+    assert 'keras needs tensorflow, which is not installed: pip install "polycap[train]"; continuing with' in done.err
     assert json.loads(done.out)["missing"] == 'CIDEr-D and ROUGE-L are missing: pip install "polycap[metrics]"'
     references = ("--references", f"{CODE}=data/captions.txt")
     done = base.run("evaluate", "--all", "--data", "data", *references, "--out", "all", "--json")

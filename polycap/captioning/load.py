@@ -54,7 +54,7 @@ def load_captioners(
     for language in [*decoded, *([source] if source and translated else [])]:
         if pack is None and language.status == "untrained":
             code, folder = language.code, language.folder
-            hint = "" if via else "; or, if it names a translation engine, `--via` a language that has one"
+            hint = "" if via else "; or, if it names a translation engine, give `via`, a language that has one"
             raise PackError(f"{code}: no trained pack yet in {folder}; make one with `polycap build {code}`{hint}")
     from polycap.captioning.translated import TranslatedCaptioner
     from polycap.translation.choose import choose_engine
@@ -87,7 +87,7 @@ def load_captioners(
             logger.warning("%s: left out: %s", language.code, error)  # one broken pack does not hide the others
     if not captioners:
         codes = ", ".join(language.code for language in chosen)
-        raise LanguageError(f"--language {languages}: none of {codes} has a usable pack; see above")
+        raise LanguageError(f"`language` {languages}: none of {codes} has a usable pack; see above")
     return captioners
 
 
@@ -119,13 +119,13 @@ def _choose(registry: Registry, languages: str | None, pack: Path | None) -> lis
         codes = dict.fromkeys(code.strip() for code in languages.split(",") if code.strip())
         chosen = [registry.get(code) for code in codes]
         if not chosen:
-            raise LanguageError(f"--language {languages!r}: names no language; give codes with commas between, or all")
+            raise LanguageError(f"`language` {languages!r}: names no language; give codes with commas between, or all")
     if not chosen:
-        asked = f"--language {languages}: " if languages else ""
+        asked = f"`language` {languages}: " if languages else ""
         raise LanguageError(f"{asked}no language has a trained pack; make one with `polycap build`")
     if pack is not None and len(chosen) > 1:
         names = ", ".join(language.code for language in chosen)
-        raise LanguageError(f"--pack is one language's, but --language names {len(chosen)}: {names}")
+        raise LanguageError(f"`pack` is one language's, but `language` names {len(chosen)}: {names}")
     if own not in (None, chosen[0].code):
         logger.warning("%s: captions in %s, by its card, and not in %s", pack, own, chosen[0].code)
     return chosen

@@ -3,65 +3,82 @@
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 
 from polycap.errors import PolycapError
 
-__all__ = ["main"]
+__all__ = ["main", "name_options"]
+
+_ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)`")
+"""An argument in a message: errors name them in backquotes, as `polycap.errors` says."""
 
 
 def main() -> None:
-    """Run the command line; polycap's own errors become one line and status 1."""
-    if getattr(sys, "frozen", False):  # an application by PyInstaller, whose children are itself
+    """Run the command line; on a PolycapError print one line and exit with status 1."""
+    if getattr(sys, "frozen", False):  # an application by PyInstaller, which starts itself as its children
         from polycap.machine.child import freeze_support
 
         freeze_support()
     _set_encoding()
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_once())
-    logging.basicConfig(level=logging.WARNING, format="polycap: %(message)s", handlers=[handler])
+    handler.setFormatter(_Formatter("polycap: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("polycap").setLevel(logging.INFO)
     try:
         _run()
     except PolycapError as error:
-        sys.exit(f"polycap: {error}")
-    except BrokenPipeError:  # the reader has seen enough, as in `polycap … | head`
+        sys.exit(f"polycap: {name_options(str(error))}")
+    except BrokenPipeError:  # the reader has closed the pipe, as in `polycap … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         sys.exit(f"polycap: {place}{error.strerror or error}")
-    except KeyboardInterrupt:  # before typer is there to catch it
+    except KeyboardInterrupt:  # before typer catches it
         sys.exit(130)
 
 
+def name_options(message: str) -> str:
+    """Replace the arguments that a message names by the command line's options: `` `beam_width` `` → `--beam-width`."""
+    return _ARGUMENT.sub(lambda match: "--" + match[1].replace("_", "-"), message)
+
+
+class _Formatter(logging.Formatter):
+    """Formatter of log lines that names options."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return name_options(super().format(record))
+
+
 def _once() -> Callable[[logging.LogRecord], bool]:
-    """What the registry has to say, it says each time that a command looks for languages; once is enough."""
-    said: set[str] = set()
+    """Return a filter that drops repeated warnings of the registry, which logs them at each search for languages."""
+    messages: set[str] = set()
 
     def is_new(record: logging.LogRecord) -> bool:
         if record.name != "polycap.language.registry":
             return True
         message = record.getMessage()
-        new = message not in said
-        said.add(message)
-        return new
+        is_first = message not in messages
+        messages.add(message)
+        return is_first
 
     return is_new
 
 
 def _set_encoding() -> None:
-    """Captions leave in UTF-8, whatever is usual here: a pipe of Windows', for one, takes 256 letters."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # None where it is closed
+    """Set stdout to UTF-8: the default of a pipe on Windows, for example, has 256 characters."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # None if it is closed
         if "PYTHONIOENCODING" in os.environ:
             sys.stdout.reconfigure(errors="backslashreplace")
         else:
-            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # names of files go out as they are
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # bytes of file names are kept
 
 
 def _run() -> None:
-    if sys.argv[1:] == ["languages"]:  # there is nothing to parse, and loading the parser takes as long as the list
+    if sys.argv[1:] == ["languages"]:  # without typer, whose import takes as long as the list
         from polycap.cli.listing import print_languages
 
         print_languages()

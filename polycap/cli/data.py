@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from polycap.cli import name_options
 from polycap.cli.options import AsJson, MaxMegapixels, limit_photos
 from polycap.cli.output import print_json
 from polycap.errors import DatasetError
@@ -26,7 +27,7 @@ def data_check(
     if as_json:
         print_json(report.to_json())
     else:
-        typer.echo("\n".join(report.lines()))
+        typer.echo(name_options("\n".join(report.lines())))
     raise typer.Exit(1 if report.faults else 0)
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from polycap.cli import name_options
 from polycap.errors import one_line
 
 __all__ = ["print_json", "print_note", "print_notes", "print_row", "print_scores"]
@@ -26,7 +27,7 @@ def print_scores(row: dict[str, Any]) -> None:
 
 
 def print_note(message: str) -> None:
-    print(f"polycap: {one_line(message)}", file=sys.stderr, flush=True)
+    print(f"polycap: {one_line(name_options(message))}", file=sys.stderr, flush=True)
 
 
 def print_notes(messages: Iterable[object]) -> None:

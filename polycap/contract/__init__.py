@@ -1,11 +1,11 @@
-"""Checks that every language folder must pass, for whoever writes one, and for polycap's own.
+"""Checks of language folders, polycap's own and plugins'.
 
 In a plugin's tests::
 
     from polycap.contract import assert_language
 
     def test_my_language():
-        assert_language("languages/gsw")        # a folder, or a code in reach
+        assert_language("languages/gsw")        # a folder, or the code of a registered language
 """
 
 from importlib import import_module
@@ -27,10 +27,10 @@ _HOMES = {
 }
 
 
-if not TYPE_CHECKING:  # a type checker reads the imports above, and refuses other names
+if not TYPE_CHECKING:  # with `__getattr__`, a type checker would accept any name
 
     def __getattr__(name):
-        """Load a public name from its module, and keep it."""
+        """Import a public name from its module on first use."""
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
         globals()[name] = value = getattr(import_module(_HOMES[name]), name)

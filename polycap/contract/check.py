@@ -1,4 +1,4 @@
-"""`check_language` and `assert_language`: a language folder against every check."""
+"""`check_language` and `assert_language`: run all checks of a language folder."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -25,14 +25,18 @@ __all__ = ["assert_language", "check_language"]
 
 
 def check_language(language: "str | PathLike[str] | Language", *, pack: bool = True) -> LanguageReport:
-    """Check a language folder against all that polycap expects of one.
+    """Run all checks of a language folder.
 
     Args:
-        language: a folder, a code in reach of the registry, or a language that is loaded already.
-        pack: load the trained pack, if there is one, and let it write a caption; this takes a runtime.
+        language: folder, code of a registered language, or loaded language.
+        pack: whether to load the trained pack, if there is one, and write captions with it, which needs a runtime.
+            (default: True)
+
+    Returns:
+        The report, which holds all faults of the folder.
 
     Raises:
-        LanguageError: there is no such folder or code. What is wrong *in* a folder is in the report.
+        LanguageError: there is no such folder or code.
     """
     if isinstance(language, Language):
         return _check_folder(language.folder, language.code, pack=pack, installed=language.installed_pack)
@@ -44,9 +48,9 @@ def check_language(language: "str | PathLike[str] | Language", *, pack: bool = T
     registry = Registry.discover()
     entries = [entry for entry in registry.entries if entry.code == str(language)]
     if not entries:
-        registry.get(str(language))  # says what there is
+        registry.get(str(language))  # raises the error
     broken = [entry for entry in entries if entry.faults]
-    if broken:  # a duplicate is no fault of the folder alone
+    if broken:  # also by faults outside the folder, such as a duplicate code
         faults = tuple(fault for entry in broken for fault in entry.faults)
         return LanguageReport(broken[0].code, broken[0].folder, (Check("schema", faults),))
     installed = entries[0].language.installed_pack if entries[0].language else None
@@ -54,10 +58,10 @@ def check_language(language: "str | PathLike[str] | Language", *, pack: bool = T
 
 
 def assert_language(language: "str | PathLike[str] | Language", *, pack: bool = True) -> None:
-    """For a test of a language folder: pass, or name every fault.
+    """Assert in a test that a language folder has no faults. For arguments see `check_language`.
 
     Raises:
-        AssertionError: the folder has faults.
+        AssertionError: the folder has faults; the message lists all of them.
         LanguageError: there is no such folder or code.
     """
     report = check_language(language, pack=pack)
@@ -66,14 +70,14 @@ def assert_language(language: "str | PathLike[str] | Language", *, pack: bool = 
 
 
 def _check_folder(folder: Path, code: str, *, pack: bool, installed: Path | None = None) -> LanguageReport:
-    forget_hooks()  # this folder's may have been edited since
+    forget_hooks()  # hooks.py may have been edited since it was loaded
     language, faults = read_language(folder, code=code)
     checks = [Check("schema", faults)]
     if language is not None:
         language._installed_pack = installed
         checks += [_run(name, check, language) for name, check in _CHECKS.items()]
         if language.status == "trained":
-            checks.append(_run("pack", check_pack, language) if pack else Check("pack", skipped="not asked for"))
+            checks.append(_run("pack", check_pack, language) if pack else Check("pack", skipped="not requested"))
     return LanguageReport(code, folder, tuple(checks))
 
 
@@ -83,7 +87,7 @@ def _run(name: str, check: Callable[[Language], Iterator[LanguageFault]], langua
         faults += check(language)
     except Skip as reason:
         return Check(name, skipped=str(reason))
-    except LanguageError as error:  # a hook that fails
+    except LanguageError as error:  # hooks.py raised an error
         faults.append(LanguageFault(str(language.folder / "hooks.py"), str(error), "a working hook", "correct it"))
     return Check(name, tuple(faults))
 

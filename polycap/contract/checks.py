@@ -1,4 +1,4 @@
-"""The checks of a language folder: script, samples, normalisation, tokenizer, metric, hook."""
+"""Checks of a language folder: script, samples, normalisation, tokenizer, metric, hook."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ __all__ = [
 ]
 
 MIN_SAMPLES = 5
-IN_SCRIPT = 0.8  # the share of a sample's letters: a name in other letters may stand in it
+IN_SCRIPT = 0.8  # minimum share of a sample's letters: it may contain a name in another script
 
 
-class Skip(Exception):  # noqa: N818  # no error: it says why a check can't be made
-    """Why a check can't be made."""
+class Skip(Exception):  # noqa: N818  # no error
+    """Reason why a check can't be run."""
 
 
 def _toml(language: Language, key: str) -> str:
@@ -77,13 +77,13 @@ def check_samples(language: Language) -> Iterator[LanguageFault]:
 
 
 def check_normalization(language: Language) -> Iterator[LanguageFault]:
-    """Twice is once, and no letter is lost: of the samples none changes, of the script's others none vanishes."""
+    """Check that normalisation is idempotent and loses no letters, neither of the samples nor of the script."""
     fix = "change the [text] table or hooks.py"
     for index, sample in enumerate(language.samples):
         once = language.normalize(sample)
         if language.normalize(once) != once:
             received = f"{once!r}, which becomes {language.normalize(once)!r}"
-            yield LanguageFault(_sample(language, index), received, "a text that stays as it is", fix)
+            yield LanguageFault(_sample(language, index), received, "a text that does not change", fix)
         if "İ" in unicodedata.normalize("NFC", sample) and "i\u0307" in once:
             received, fix_casing = f"{once!r}, where İ has become two letters", 'write casing = "turkic"'
             yield LanguageFault(_toml(language, "text.casing"), received, "i for İ, and ı for I", fix_casing)
@@ -97,29 +97,36 @@ def check_normalization(language: Language) -> Iterator[LanguageFault]:
 
 
 def _without_stripping(language: Language, text: str) -> str:
-    """`text` after those settings that change letters because the folder says so: its form, case, digits."""
+    """Normalise `text` by the settings that change letters on purpose: Unicode form, case, digits."""
     return normalize_text(text, language.text.model_copy(update={"strip_punctuation": False}))
 
 
 def letters_in(text: str) -> str:
-    return "".join(c for c in text if (is_letter(c) or c.isdecimal()) and c not in EMOJI_MARKS)
+    """Return the letters and digits of `text`."""
+    return "".join(
+        character
+        for character in text
+        if (is_letter(character) or character.isdecimal()) and character not in EMOJI_MARKS
+    )
 
 
 def _lost_letters(language: Language) -> str:
-    """The letters and marks of the script that normalising takes away, each tried within a word."""
+    """Return the letters and marks of the script that normalisation removes, each tried within a word."""
     alphabet = list(letters_of(language.script))
-    base = next((c for c in alphabet if unicodedata.category(c)[0] == "L"), "")
+    base = next((letter for letter in alphabet if unicodedata.category(letter)[0] == "L"), "")
     words = [base + letter + base for letter in alphabet]
 
     def lost(normal: str, plain: str) -> bool:
         return normal != plain and len(letters_in(normal)) < len(letters_in(plain))
 
-    # all at once first, as some scripts have ten thousands
+    # All in one text, since some scripts have ten thousands of letters.
     text = " ".join(words)
     normals, plains = language.normalize(text).split(), _without_stripping(language, text).split()
-    if len(normals) != len(words):  # a hook that parts words otherwise
+    if len(normals) != len(words):  # a hook splits words differently
         normals = [language.normalize(word) for word in words]
-    return "".join(c for c, normal, plain in zip(alphabet, normals, plains, strict=True) if lost(normal, plain))
+    return "".join(
+        letter for letter, normal, plain in zip(alphabet, normals, plains, strict=True) if lost(normal, plain)
+    )
 
 
 def check_tokenizer(language: Language) -> Iterator[LanguageFault]:
@@ -147,7 +154,7 @@ def check_metric(language: Language) -> Iterator[LanguageFault]:
         score = bleu(texts, [[text] for text in texts], tokenizer=name)
     except EvaluationError as error:
         raise Skip(str(error)) from error
-    if abs(score - 100) > 1e-6:  # without a sample of four words
+    if abs(score - 100) > 1e-6:  # as without a sample of four words
         received = f"{score:.2f} BLEU for the samples against themselves"
         fix = f"change it, if {name!r} sees no words in {language.native_name}; else write longer samples"
         yield LanguageFault(where, received, "100", fix)

@@ -1,4 +1,4 @@
-"""The check of a trained pack: it writes captions in the language's own text."""
+"""Check of a trained pack: its captions are normalised text of the language."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from polycap.text.normalize import normalize_text
 
 __all__ = ["check_pack"]
 
-_SPACE, _SPECIAL_PIECES = "▁", ("<pad>", "<unk>", "<s>", "</s>")  # as SentencePiece writes them
+_SPACE, _SPECIAL_PIECES = "▁", ("<pad>", "<unk>", "<s>", "</s>")  # SentencePiece's notation
 
 
 def check_pack(language: Language) -> Iterator[LanguageFault]:
@@ -35,20 +35,20 @@ def check_pack(language: Language) -> Iterator[LanguageFault]:
         )
     shape = (2, pack.card.decoder.cells, pack.card.decoder.channels)
     features = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    found = search.find(features)
-    captions = [" ".join(pack.tokenizer.decode(ids).split()) for ids in found.token_ids[:, 0]]
+    token_ids = search.find(features).token_ids[:, 0]
+    captions = [" ".join(pack.tokenizer.decode(ids).split()) for ids in token_ids]
     if not all(captions):
         yield LanguageFault(where, "an empty caption", "a caption", "train it again")
-    # Noise may be described with an apostrophe at a word's end: only letters count. Two captions show little of a
-    # vocabulary: its pieces count, too.
+    # Only letters are compared: a caption of noise may have an apostrophe at a word's end. The pieces are checked, too,
+    # since two captions use few of them.
     strange = [caption for caption in captions if letters_in(language.normalize(caption)) != letters_in(caption)]
     for text in strange or [piece for piece in pack.tokenizer.pieces if not _is_normal(piece, language)][:1]:
-        allowed = "what [text] leaves of a caption: the pack was trained with other settings"
+        allowed = "text that [text] does not change: the pack was trained with other settings"
         yield LanguageFault(where, repr(text), allowed, "train it again, or restore language.toml")
 
 
 def _is_normal(piece: str, language: Language) -> bool:
-    """Whether a piece of SentencePiece's can come from normalised text, within some word."""
+    """Return whether a SentencePiece piece can occur in normalised text, within some word."""
     if piece in _SPECIAL_PIECES:
         return True
     word = unicodedata.normalize(language.text.unicode_form, f"a{piece.replace(_SPACE, ' ')}a")

@@ -1,4 +1,4 @@
-"""The result of checking a language folder."""
+"""Report of the checks of a language folder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,13 @@ __all__ = ["Check", "LanguageReport"]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: what is wrong with it, or why it was not looked at."""
+    """Result of one check.
+
+    Attributes:
+        name: name of the check.
+        faults: faults of the folder. (default: none)
+        skipped: reason why the check was not run; empty if it was. (default: empty)
+    """
 
     name: str
     faults: tuple[LanguageFault, ...] = ()
@@ -20,13 +26,19 @@ class Check:
 
     @property
     def outcome(self) -> str:
-        """ "ok", "failed" or "skipped"."""
+        """Outcome: "ok", "failed" or "skipped"."""
         return "failed" if self.faults else "skipped" if self.skipped else "ok"
 
 
 @dataclass(frozen=True)
 class LanguageReport:
-    """What the checks of one folder found."""
+    """Results of all checks of one folder.
+
+    Attributes:
+        code: code of the language.
+        folder: the language's folder.
+        checks: results of the checks.
+    """
 
     code: str
     folder: Path
@@ -34,20 +46,25 @@ class LanguageReport:
 
     @property
     def faults(self) -> tuple[LanguageFault, ...]:
-        """All that is wrong; empty if the folder passes."""
+        """Faults of all checks; empty if the folder passes."""
         return tuple(fault for check in self.checks for fault in check.faults)
 
     def lines(self) -> Iterator[str]:
-        """The report for people, a line per check and per fault."""
+        """Yield the report as text, a line per check and per fault."""
         yield f"{self.code}  {self.folder}"
         for check in self.checks:
             yield f"  {check.outcome:8} {check.name}" + (f": {check.skipped}" if check.skipped else "")
             yield from (f"           {fault}" for fault in check.faults)
 
     def to_json(self) -> dict[str, Any]:
-        """The report for machines."""
+        """Return the object that `polycap check --json` prints."""
         checks = [
-            {"name": c.name, "outcome": c.outcome, "skipped": c.skipped, "faults": [vars(f) for f in c.faults]}
-            for c in self.checks
+            {
+                "name": check.name,
+                "outcome": check.outcome,
+                "skipped": check.skipped,
+                "faults": [vars(fault) for fault in check.faults],
+            }
+            for check in self.checks
         ]
         return {"code": self.code, "folder": str(self.folder), "ok": not self.faults, "checks": checks}

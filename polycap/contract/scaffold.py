@@ -1,7 +1,7 @@
-"""A new language folder: what can be known of a language is filled in, the rest is marked.
+"""Scaffold of a language folder: known facts are filled in, unknown ones are marked.
 
-Names, scripts and regions are CLDR's by way of langcodes; the way a script runs is Unicode's; the translation code is
-looked up in Argos' index, where that can be reached.
+Names, scripts and regions are CLDR's, from langcodes; the direction of a script is Unicode's; the translation code is
+from Argos' index, if that can be reached.
 """
 
 import json
@@ -21,7 +21,7 @@ __all__ = ["new_language"]
 
 logger = logging.getLogger(__name__)
 
-# How BLEU counts the words of scripts that write no spaces between them; `char` where there is no better.
+# sacreBLEU's tokenizers of scripts without spaces between words; `char` if there is no better one.
 _TOKENIZERS = {"Hans": "zh", "Hant": "zh", "Hani": "zh", "Jpan": "ja-mecab", "Kore": "ko-mecab"}
 _WITHOUT_SPACES = frozenset({"Thai", "Laoo", "Khmr", "Mymr", "Tibt"})
 _DEFAULT_TOKENIZER = "13a"
@@ -76,20 +76,21 @@ def new_language(
     place: Path = Path(),
     argos_index: str | Path | None = None,
 ) -> Path:
-    """Write a language folder that lacks nothing but its samples.
+    """Write a language folder that is complete but for its samples.
 
     Args:
-        code: a BCP 47 tag, such as "gsw".
-        native_name: the language's name in itself, if not as CLDR has it.
-        place: the folder to make the language's folder in.
-        argos_index: a file or URL; by default Argos' own. Where it can't be had, the folder says so.
+        code: BCP 47 tag, such as "gsw".
+        native_name: the language's name in the language itself. (default: CLDR's)
+        place: parent folder of the language's folder. (default: the current folder)
+        argos_index: file or URL of an index of Argos packages; a comment in the folder says if it can't be read.
+            (default: Argos' own)
 
     Returns:
         The folder, `place / code`.
 
     Raises:
-        LanguageError: the code is no canonical BCP 47 tag, CLDR has no native name and none is given, or there is a
-            folder already.
+        LanguageError: the code is no canonical BCP 47 tag, CLDR has no native name and none is given, or the folder
+            exists and is not empty.
     """
     facts = _facts(code, native_name)
     folder = place / code
@@ -128,7 +129,7 @@ def _facts(code: str, native_name: str | None) -> _Facts:
 
 
 def _names(code: str) -> dict[str, str]:
-    """CLDR's names of a language, by the language that they are in."""
+    """Return CLDR's names of a language, by the language of the name."""
     import langcodes
     from language_data.names import code_to_names
 
@@ -137,30 +138,30 @@ def _names(code: str) -> dict[str, str]:
 
 
 def _native_name(code: str) -> str:
-    """The language's name in itself, with a capital as in a list of languages.
+    """Return the language's name in the language itself, capitalised.
 
     Raises:
-        LanguageError: CLDR has none.
+        LanguageError: CLDR has no native name.
     """
     import langcodes
 
     language = langcodes.get(code)
-    if language.language not in _names(code):  # where langcodes would fall back to English
+    if language.language not in _names(code):  # langcodes would fall back to English
         raise LanguageError(f'{code}: CLDR does not know its native name; give it: polycap new {code} "NAME"')
-    whole = language.maximize()
-    name = language.display_name(f"{whole.language}-{whole.script}")  # autonym() forgets the script of zh-TW
+    maximized = language.maximize()
+    name = language.display_name(f"{maximized.language}-{maximized.script}")  # autonym() ignores the script of zh-TW
     return str(name[:1].upper() + name[1:])
 
 
 def _translation(facts: _Facts, argos_index: str | Path | None) -> str:
-    """The `[translation]` table: Argos' code, if Argos serves the language, or captions that people bring."""
+    """Return the `[translation]` table: Argos' code, if Argos has the language, else caption files."""
     try:
         package = find_target(read_index(argos_index), facts.code)
     except DownloadError as error:
-        logger.warning("%s; whether Argos translates into %s is left open", error, facts.name)
+        logger.warning("%s; it is not known whether Argos translates into %s", error, facts.name)
         return 'engine = "captions"             # NOT LOOKED UP: "argos" and its code as target, if Argos has it'
     if package is None:
-        return 'engine = "captions"             # captions that exist already: Argos does not have this language'
+        return 'engine = "captions"             # files of captions: Argos does not have this language'
     return f'engine = "argos"\ntarget = {_toml(package.to_code)}'
 
 
@@ -180,5 +181,5 @@ def _language_text(facts: _Facts, translation: str) -> str:
 
 
 def _toml(text: str) -> str:
-    """`text` as a TOML string: JSON's escapes are TOML's, but for DEL."""
+    """Return `text` as a TOML string: JSON's escapes are TOML's, except for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

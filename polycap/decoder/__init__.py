@@ -1,1 +1,1 @@
-"""The caption decoder's network and its search; every line of it goes into exported graphs."""
+"""Caption decoders and beam search. The code here decides the exported graphs."""

@@ -1,4 +1,4 @@
-"""The main decoder: an LSTM whose every output asks the photo's cells what to say next."""
+"""LSTM decoder with multiplicative attention over the image cells after the LSTM, and tied embeddings."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ ops = keras.ops
 
 
 class AttentionDecoder(Decoder):
-    """A language LSTM with attention after it, and tied embeddings.
+    """LSTM decoder with attention after the LSTM, and tied embeddings.
 
-    The LSTM reads the token and the photo as a whole; its output asks the cells (multiplicative attention), and output
-    and answer together choose the next token. The answer does not enter the LSTM, so that training asks for all
-    steps of all captions in one matrix product.
+    The LSTM reads the token and the mean of the image cells. Its output is the query of a multiplicative attention over
+    the cells. Output and context together predict the next token. The context does not enter the LSTM, so training
+    computes the attention of all steps of all captions in one matrix product.
 
     References: Lu et al. (2017), "Knowing When to Look", arXiv:1612.01887 (attention after the LSTM, the photo's mean
     at its input); Xu et al. (2015), arXiv:1502.03044 (soft attention over a CNN's grid); Luong et al. (2015),
@@ -31,14 +31,14 @@ class AttentionDecoder(Decoder):
         super().__init__(settings)
         units, embedding = settings.units, settings.embedding
         dense = keras.layers.Dense
-        # the same in all photos of a batch: to draw for each took a twentieth of a training step, and gained nothing
+        # One dropout mask for all photos of a batch: a mask per photo took 5 % of a training step and gained nothing.
         self.feature_dropout = keras.layers.Dropout(
             settings.feature_dropout, noise_shape=(1, settings.cells, settings.channels)
         )
         self.cell_projection = dense(units, activation="relu", name="cell_projection")
         self.place = self.add_weight(
             shape=(settings.cells, units), initializer="zeros", name="place"
-        )  # where a cell lies in the photo
+        )  # position embedding of each cell
         self.initial_output = dense(units, activation="tanh", name="initial_output")
         self.photo_gates = dense(4 * units, use_bias=False, name="photo_gates")
         self.embedding = keras.layers.Embedding(
@@ -71,12 +71,21 @@ class AttentionDecoder(Decoder):
         return self.token_gates(embedded)
 
     def attend(self, queries: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """`(photos, queries, units)` → the answer, same shape, and the weights `(photos, queries, cells)`."""
-        scaled = queries * self.settings.units**-0.5  # not the scores: OpenVINO would scale all cells at each step
+        """Attend to the image cells.
+
+        Args:
+            queries: `(photos, queries, units) float32`.
+            cells: `(photos, cells, units) float32`.
+
+        Returns:
+            Context, `(photos, queries, units) float32`, and attention weights, `(photos, queries, cells) float32`.
+        """
+        # The queries are scaled, not the scores: OpenVINO would move that to the cells and scale them at each step.
+        scaled = queries * self.settings.units**-0.5
         weights = ops.softmax(ops.matmul(scaled, ops.transpose(cells, (0, 2, 1))))  # (photos, queries, cells)
         return ops.matmul(weights, cells), weights
 
-    def photo_share(self, memory: State) -> Tensor | None:
+    def photo_inputs(self, memory: State) -> Tensor | None:
         return memory[1]
 
     def read(self, outputs: Tensor, memory: State, packing: PackedCaptions | None = None) -> Tensor:
@@ -84,7 +93,7 @@ class AttentionDecoder(Decoder):
         if packing is None:
             context, _ = self.attend(queries, memory[0])
         else:
-            context = packing.bring_back(self.attend(packing.gather(queries), memory[0])[0])
+            context = packing.scatter(self.attend(packing.gather(queries), memory[0])[0])
         return ops.concatenate([outputs, context], axis=-1)
 
     def attention(self, features: Tensor, token_ids: Tensor) -> Tensor | None:
@@ -93,9 +102,9 @@ class AttentionDecoder(Decoder):
         _, weights = self.attend(packing.gather(self.query(outputs)), memory[0])
         return ops.reshape(weights, (*ops.shape(token_ids), self.settings.cells))
 
-    def logits(self, outputs: Tensor, training: bool = False, types: Tensor | None = None) -> Tensor:
+    def logits(self, outputs: Tensor, training: bool = False, batch_vocabulary: Tensor | None = None) -> Tensor:
         read = self.output_dropout(self.readout(outputs), training=training)
         embeddings, bias = self.embedding.embeddings, self.output_bias
-        if types is not None:
-            embeddings, bias = ops.take(embeddings, types, axis=0), ops.take(bias, types)
+        if batch_vocabulary is not None:
+            embeddings, bias = ops.take(embeddings, batch_vocabulary, axis=0), ops.take(bias, batch_vocabulary)
         return ops.matmul(read, ops.transpose(embeddings)) + bias

@@ -1,13 +1,13 @@
-"""What every decoder kind shares: teacher forcing over whole captions, and the single step that search takes.
+"""Base class of the decoder kinds: teacher forcing over whole captions, and one step of search.
 
-Layout: `(photos, captions, …)`. A photo's captions (in training) or beams (in search) sit side by side, so that what
-depends on the photo alone is computed once per photo.
+Layout: `(photos, captions, …)`. The second axis holds a photo's captions in training, and its beams in search.
+Values that depend on the photo alone are computed once per photo.
 """
 
 from abc import abstractmethod
 from typing import Any
 
-from polycap.decoder.lstm import Tensor, lstm_gates, run_lstm
+from polycap.decoder.lstm import Tensor, lstm_step, run_lstm
 from polycap.decoder.packed import PackedCaptions, pack_equal_lengths
 from polycap.decoder.settings import DecoderSettings
 from polycap.machine.backend import keras
@@ -16,14 +16,16 @@ __all__ = ["Decoder", "State", "Tensor"]
 
 ops = keras.ops
 State = tuple[Tensor, ...]
-"""What a step hands to the next, or what stays the same at each step."""
+"""Recurrent state that a step hands to the next, or memory that is the same at each step."""
 
 
 class Decoder(keras.Model):  # type: ignore[misc]
-    """A recurrent caption decoder. A kind defines `prepare`, `embed`, `read` and `logits`.
+    """Recurrent caption decoder. A kind defines `prepare`, `embed`, `read` and `logits`.
 
-    `state_gates` is the LSTM's recurrent matrix. `token_weights` names the weights that belong to the tokens of one
-    language; the others serve any.
+    Attributes:
+        state_gates: the LSTM's recurrent matrix, a layer.
+        token_weights: names of the weights that belong to the tokens of one language. The other weights are
+            language-independent.
     """
 
     state_gates: Any
@@ -35,60 +37,63 @@ class Decoder(keras.Model):  # type: ignore[misc]
 
     @property
     def token_bias(self) -> Any:
-        """The weight `(vocab_size,) float32` that begins as the logarithm of each token's frequency, if any."""
+        """Weight `(vocab_size,) float32` that is initialised with the log frequency of each token; None without one."""
         return None
 
     @abstractmethod
     def prepare(self, features: Tensor, training: bool = False) -> tuple[State, State]:
-        """Compute what depends on the photo alone.
+        """Compute the values that depend on the photo alone.
 
         Args:
             features: `(photos, cells, channels) float32`.
 
         Returns:
-            Memory, tensors `(photos, …)` that stay the same at each step; and the initial state, tensors
-            `(photos, 1, units)`.
+            Memory, tensors `(photos, …)` that are the same at each step; and the initial state, tensors
+            `(photos, 1, units) float32`.
         """
 
     @abstractmethod
     def embed(self, token_ids: Tensor, training: bool = False) -> Tensor:
-        """`(…,) int32` → each token's share of the recurrent cell's input, `(…, width) float32`."""
+        """Compute each token's part of the LSTM's gates: `(…,) int32` → `(…, 4·units) float32`."""
 
-    def photo_share(self, memory: State) -> Tensor | None:  # noqa: ARG002
-        """The photo's share of the recurrent cell's input, if any: memory → `(photos, 1, 4·units) float32`."""
+    def photo_inputs(self, memory: State) -> Tensor | None:  # noqa: ARG002
+        """Return the photo's part of the LSTM's gates, `(photos, 1, 4·units) float32`; None if this kind has none."""
         return None
 
     def advance(self, inputs: Tensor, state: State, memory: State) -> State:
-        """One step: inputs `(photos, captions, width)` and a state → the next state."""
+        """Compute one step: inputs `(photos, captions, 4·units) float32` and a state → the next state."""
         output, cell = state
-        share = self.photo_share(memory)
-        if share is not None:
-            inputs = inputs + share
-        return lstm_gates(inputs + self.state_gates(output), cell)
+        photo_inputs = self.photo_inputs(memory)
+        if photo_inputs is not None:
+            inputs = inputs + photo_inputs
+        return lstm_step(inputs + self.state_gates(output), cell)
 
     @abstractmethod
     def read(self, outputs: Tensor, memory: State, packing: PackedCaptions | None = None) -> Tensor:
-        """What chooses the next token: the cell's outputs `(photos, captions, units)` → `(…, size)`.
+        """Compute the input of `logits` from the LSTM's outputs: `(photos, captions, units)` → `(…, size) float32`.
 
-        Of a packing, outputs are `(tokens, units)`.
+        With `packing`, outputs are `(tokens, units) float32`.
         """
 
     @abstractmethod
-    def logits(self, outputs: Tensor, training: bool = False, types: Tensor | None = None) -> Tensor:
-        """`(…, size)` → `(…, vocab_size) float32`; with token ids `types (types,) int32`, of these: `(…, types)`."""
+    def logits(self, outputs: Tensor, training: bool = False, batch_vocabulary: Tensor | None = None) -> Tensor:
+        """Compute logits: `(…, size)` → `(…, vocab_size) float32`.
+
+        With `batch_vocabulary`, token ids `(types,) int32`, compute the logits of these alone: `(…, types) float32`.
+        """
 
     def call(self, inputs: tuple[Any, ...], training: bool = False) -> Tensor:
-        """Teacher forcing: all steps of all captions in one pass.
+        """Compute all steps of all captions in one pass, by teacher forcing.
 
         Args:
             inputs: features `(photos, cells, channels) float32` and token ids `(photos, captions, length) int32`
-                that begin with `<s>`; or a batch of `polycap.training.batches.Batches`: features, a packing, types, and
-                the logarithms of their shares, where the packing's tokens are places in types, and only these types
-                are answered for.
+                that begin with `<s>`; or a batch of `polycap.training.batches.Batches`: features, packed captions, the
+                token ids of the batch vocabulary, and their sampling correction (log probability of being sampled).
+                In that batch the packed tokens are indices into the batch vocabulary.
 
         Returns:
-            Logits of the next token, `(photos, captions, length, vocab_size) float32`; of such a batch, `(tokens,
-            types)`, a type's with the logarithm of its share.
+            Logits of the next token, `(photos, captions, length, vocab_size) float32`; for such a batch, `(tokens,
+            types) float32` with the sampling correction added.
         """
         if len(inputs) == 2:
             features, token_ids = inputs
@@ -96,62 +101,73 @@ class Decoder(keras.Model):  # type: ignore[misc]
             memory, outputs = self.run(features, packing, training=training)
             logits = self.logits(self.read(outputs, memory, packing), training=training)
             return ops.reshape(packing.gather(logits), (*ops.shape(token_ids), -1))
-        features, packing, types, log_shares = inputs
-        memory, outputs = self.run(features, packing, types, training=training)
+        features, packing, batch_vocabulary, sampling_correction = inputs
+        memory, outputs = self.run(features, packing, batch_vocabulary, training=training)
         read = self.read(outputs, memory, packing)
-        # of three axes, not two: TensorFlow fuses two-dimensional products with the bias after them, four times slower
-        logits = self.logits(ops.expand_dims(read, 0), training=training, types=types)
-        return ops.squeeze(logits, 0) + log_shares
+        # Three axes, not two: TensorFlow fuses two-dimensional products with their bias, which is four times slower.
+        logits = self.logits(ops.expand_dims(read, 0), training=training, batch_vocabulary=batch_vocabulary)
+        return ops.squeeze(logits, 0) + sampling_correction
 
     def run(
-        self, features: Tensor, packing: PackedCaptions, types: Tensor | None = None, training: bool = False
+        self, features: Tensor, packing: PackedCaptions, batch_vocabulary: Tensor | None = None, training: bool = False
     ) -> tuple[State, Tensor]:
-        """What teacher forcing goes by: memory, and the cell's output after each token, `(tokens, units)`.
+        """Run the LSTM over given captions.
 
         Args:
             features: `(photos, cells, channels) float32`.
-            packing: token ids, or places in types.
-            types: token ids `(types,) int32`.
-            training: whether to drop features.
+            packing: packed token ids, or packed indices into `batch_vocabulary`.
+            batch_vocabulary: token ids `(types,) int32`. (default: the whole vocabulary)
+            training: whether dropout is on. (default: False)
+
+        Returns:
+            Memory, and the LSTM's output after each token, `(tokens, units) float32`.
         """
         memory, start = self.prepare(features, training=training)
         output, cell = (ops.take(tensor[:, 0], packing.photo_of, axis=0) for tensor in start)  # (captions, units)
         tokens = ops.concatenate(packing.steps)  # (tokens,)
-        if types is None:
+        if batch_vocabulary is None:
             gates = self.embed(tokens, training=training)  # (tokens, 4·units)
         else:
-            gates = ops.take(self.embed(types, training=training), tokens, axis=0)
-        share = self.photo_share(memory)
-        if share is None:
-            share = ops.zeros((ops.shape(output)[0], 4 * self.settings.units))
+            gates = ops.take(self.embed(batch_vocabulary, training=training), tokens, axis=0)
+        photo_inputs = self.photo_inputs(memory)
+        if photo_inputs is None:
+            photo_inputs = ops.zeros((ops.shape(output)[0], 4 * self.settings.units))
         else:
-            share = ops.take(share[:, 0], packing.photo_of, axis=0)  # (captions, 4·units)
+            photo_inputs = ops.take(photo_inputs[:, 0], packing.photo_of, axis=0)  # (captions, 4·units)
         counts = [ops.shape(step)[0] for step in packing.steps]
-        return memory, run_lstm(gates, counts, share, self.state_gates.kernel, output, cell)
+        return memory, run_lstm(gates, counts, photo_inputs, self.state_gates.kernel, output, cell)
 
     def attention(self, features: Tensor, token_ids: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Where the decoder looks as it writes a given caption, by teacher forcing.
+        """Compute the attention maps of given captions, by teacher forcing.
 
         Args:
             features: `(photos, cells, channels) float32`.
             token_ids: `(photos, captions, length) int32` that begin with `<s>`.
 
         Returns:
-            How much each cell counts in the choice of the token after each one, `(photos, captions, length, cells)
-            float32`, sums of 1; None if this kind looks at no cell in particular.
+            The weight of each cell in the choice of the token after each one, `(photos, captions, length, cells)
+            float32`, with sum 1 over the cells; None if this kind has no attention.
         """
         return None
 
     def step(self, token_ids: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
-        """One step of search: `(photos, beams) int32` → log-probabilities `(photos, beams, vocab_size)`, next state."""
+        """Compute one step of search.
+
+        Args:
+            token_ids: the last token of each beam, `(photos, beams) int32`.
+            state, memory: as `prepare` returns them, the state with an axis of `beams`.
+
+        Returns:
+            Log-probabilities, `(photos, beams, vocab_size) float32`, and the next state.
+        """
         state = self.advance(self.embed(token_ids), state, memory)
         return ops.log_softmax(self.logits(self.read(state[0], memory))), state
 
     def build(self, *_: Any) -> None:
-        """Make what teacher forcing takes from its layer: the others make theirs when they are called."""
+        """Create the recurrent kernel, which teacher forcing reads directly. Other layers create theirs when called."""
         self.state_gates.build((None, self.settings.units))
 
     def build_weights(self) -> None:
-        """Make all weights, by one pass over zeros."""
+        """Create all weights, by one pass over zeros."""
         features = ops.zeros((1, self.settings.cells, self.settings.channels))
         self((features, ops.zeros((1, 1, 1), dtype="int32")))

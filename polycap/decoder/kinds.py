@@ -1,4 +1,4 @@
-"""The decoder kinds, by name."""
+"""Decoder kinds by name."""
 
 from polycap.decoder.attention import AttentionDecoder
 from polycap.decoder.base import Decoder
@@ -16,7 +16,7 @@ DECODERS: dict[str, type[Decoder]] = {
 
 
 def build_decoder(settings: DecoderSettings) -> Decoder:
-    """A decoder with random weights.
+    """Build a decoder with random weights.
 
     Raises:
         CaptionRuntimeError: this process was forked from one that had loaded Keras, or Keras makes layers of another

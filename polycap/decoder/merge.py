@@ -1,4 +1,4 @@
-"""The decoder of the "Image Caption Generator with CNN & LSTM" tutorial, behind the same interface."""
+"""Merge decoder of the "Image Caption Generator with CNN & LSTM" tutorial."""
 
 from polycap.decoder.base import Decoder, State
 from polycap.decoder.lstm import Tensor
@@ -12,7 +12,7 @@ ops = keras.ops
 
 
 class MergeDecoder(Decoder):
-    """Pooled photo and prefix are encoded apart and added; the photo never enters the LSTM.
+    """Merge decoder: pooled photo and prefix are encoded separately and added; the photo never enters the LSTM.
 
     `Dense(256)` of the pooled features plus an `LSTM(256)` of the prefix, `Dense(256)`, softmax. Since an LSTM is
     causal, one pass over the caption gives what the tutorial computes one prefix at a time.
@@ -47,11 +47,12 @@ class MergeDecoder(Decoder):
 
     def read(self, outputs: Tensor, memory: State, packing: PackedCaptions | None = None) -> Tensor:
         photo = memory[0]  # (photos, 1, units)
-        return outputs + (photo if packing is None else packing.spread(photo[:, 0]))
+        return outputs + (photo if packing is None else packing.expand(photo[:, 0]))
 
-    def logits(self, outputs: Tensor, training: bool = False, types: Tensor | None = None) -> Tensor:
+    def logits(self, outputs: Tensor, training: bool = False, batch_vocabulary: Tensor | None = None) -> Tensor:
         hidden = self.output_dropout(self.hidden(outputs), training=training)
-        if types is None:
+        if batch_vocabulary is None:
             return self.vocabulary(hidden)
-        kernel, bias = ops.take(self.vocabulary.kernel, types, axis=1), ops.take(self.vocabulary.bias, types)
+        kernel = ops.take(self.vocabulary.kernel, batch_vocabulary, axis=1)
+        bias = ops.take(self.vocabulary.bias, batch_vocabulary)
         return ops.matmul(hidden, kernel) + bias

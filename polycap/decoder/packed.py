@@ -1,8 +1,8 @@
-"""Captions of all lengths side by side, without padding between them: what teacher forcing computes on.
+"""Packed sequences: captions of different lengths without padding, for teacher forcing.
 
-Captions are sorted by their length, the longest first, and laid down step by step: the first tokens of all captions,
-then the second tokens of those that have one, and so on. (PyTorch calls it a packed sequence.) What a caption asks its
-photo is gathered by photo and brought back.
+Captions are sorted by length, the longest first, and stored step by step: the first tokens of all captions, then the
+second tokens of those that have one, and so on, as in PyTorch's `PackedSequence`. Attention queries are gathered by
+photo, and the contexts are scattered back.
 """
 
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ __all__ = ["PackedCaptions", "PackedShape", "pack_captions", "pack_equal_lengths
 ops = keras.ops
 Tensor = Any
 CaptionTokens = Sequence[Sequence[Sequence[int]]]
-"""The token ids of each photo's captions; each begins with `<s>`, which is no target, and ends with a target alone."""
+"""Token ids of each photo's captions. The first token, `<s>`, is no target; the last one is a target only."""
 
 
 class PackedCaptions(NamedTuple):
-    """Where each token of some photos' captions lies.
+    """Packed captions of a batch of photos.
 
     Attributes:
-        steps: the tokens of each step, `(captions,) int32`, never more than in the step before.
-        photo_of: the photo of each caption, a place among the photos, `(captions,) int32`.
-        by_photo: of each photo its tokens' places in the steps laid end to end, `(photos, most) int32`; 0 where it has
+        steps: token ids of each step, `(captions,) int32`, never more than in the step before.
+        photo_of: index of each caption's photo, `(captions,) int32`.
+        by_photo: indices of each photo's tokens in the concatenated steps, `(photos, most) int32`; 0 where a photo has
             fewer.
-        places: of each token its place in `by_photo` laid end to end, `(tokens,) int32`; 0 where a token is padding.
+        places: index of each token in the flattened `by_photo`, `(tokens,) int32`; 0 for padding.
     """
 
     steps: tuple[Tensor, ...]
@@ -41,20 +41,20 @@ class PackedCaptions(NamedTuple):
     places: Tensor
 
     def gather(self, tokens: Tensor) -> Tensor:
-        """`(tokens, width)` → `(photos, most, width)`."""
+        """Group by photo: `(tokens, width)` → `(photos, most, width)`."""
         return ops.take(tokens, self.by_photo, axis=0)
 
-    def bring_back(self, of_photos: Tensor) -> Tensor:
-        """`(photos, most, width)` → `(tokens, width)`."""
+    def scatter(self, of_photos: Tensor) -> Tensor:
+        """Undo `gather`: `(photos, most, width)` → `(tokens, width)`."""
         return ops.take(ops.reshape(of_photos, (-1, of_photos.shape[-1])), self.places, axis=0)
 
-    def spread(self, of_photos: Tensor) -> Tensor:
-        """What is the same for all tokens of a photo, `(photos, width)` → `(tokens, width)`."""
+    def expand(self, of_photos: Tensor) -> Tensor:
+        """Repeat a photo's values for each of its tokens: `(photos, width)` → `(tokens, width)`."""
         return ops.take(of_photos, self.places // ops.shape(self.by_photo)[1], axis=0)
 
 
 def pack_equal_lengths(token_ids: Tensor) -> PackedCaptions:
-    """Captions of one length, `(photos, captions, length) int32`."""
+    """Pack captions of one length, token ids `(photos, captions, length) int32`."""
     photos, captions, length = ops.shape(token_ids)
     places = ops.reshape(ops.arange(photos * captions * length, dtype="int32"), (photos, captions, length))
     return PackedCaptions(
@@ -69,12 +69,12 @@ def pack_equal_lengths(token_ids: Tensor) -> PackedCaptions:
 
 @dataclass(frozen=True)
 class PackedShape:
-    """The sizes of a packing: of one batch, or of many that are to be alike.
+    """Shape of a packed batch. Batches that share a shape share a compiled graph.
 
     Attributes:
-        counts: captions in each step, where there are fewer filled up with `<pad>`.
-        most: tokens of a photo.
-        types: different tokens.
+        counts: number of captions in each step; a batch with fewer is padded with `<pad>`. (default: no steps)
+        most: maximum number of tokens of a photo. (default: 0)
+        types: number of different tokens. (default: 0)
     """
 
     counts: tuple[int, ...] = ()
@@ -83,46 +83,46 @@ class PackedShape:
 
     @classmethod
     def of(cls, captions: CaptionTokens) -> "PackedShape":
-        """Room for a batch."""
+        """Return the smallest shape that holds a batch."""
         tokens = [[len(ids) - 1 for ids in photo] for photo in captions]
         lengths = np.array([length for photo in tokens for length in photo])
-        reached = (lengths > np.arange(lengths.max())[:, None]).sum(axis=1)
+        counts = (lengths > np.arange(lengths.max())[:, None]).sum(axis=1)
         types = {token for photo in captions for ids in photo for token in ids}
-        return cls(tuple(reached.tolist()), max(map(sum, tokens)), len(types))
+        return cls(tuple(counts.tolist()), max(map(sum, tokens)), len(types))
 
     def __or__(self, other: "PackedShape") -> "PackedShape":
-        """Room for what either has room for."""
+        """Return the smallest shape that holds every batch that either shape holds."""
         counts = tuple(map(max, zip_longest(self.counts, other.counts, fillvalue=0)))
         return PackedShape(counts, max(self.most, other.most), max(self.types, other.types))
 
 
 def pack_captions(
-    captions: CaptionTokens, room: PackedShape
+    captions: CaptionTokens, shape: PackedShape
 ) -> tuple[PackedCaptions, NDArray[np.int32], NDArray[np.intp]]:
-    """Pack a batch's captions.
+    """Pack the captions of a batch.
 
     Args:
-        captions: the batch.
-        room: that there is for them.
+        captions: token ids of the batch.
+        shape: shape to pad them to.
 
     Returns:
-        The packing; each token's target, `(tokens,) int32`, `<pad>` where there is none; and the captions in the order
-        of the packing, as places among all captions of the batch.
+        Packed captions; targets, `(tokens,) int32`, `<pad>` where there is none; and the order of the packed captions,
+        indices among all captions of the batch, `(captions,) intp`.
     """
     flat = [ids for photo in captions for ids in photo]
     order = np.argsort([-len(ids) for ids in flat], kind="stable")
-    rows = np.full((room.counts[0], len(room.counts) + 1), PAD, dtype=np.int32)
-    photo_of = np.zeros(room.counts[0], dtype=np.int32)
+    rows = np.full((shape.counts[0], len(shape.counts) + 1), PAD, dtype=np.int32)
+    photo_of = np.zeros(shape.counts[0], dtype=np.int32)
     photo_of[: len(flat)] = np.repeat(np.arange(len(captions)), list(map(len, captions)))[order]
     for row, caption in zip(rows, order, strict=False):
         row[: len(flat[caption])] = flat[caption]
-    steps = tuple(rows[:count, step] for step, count in enumerate(room.counts))
-    targets = np.concatenate([rows[:count, step + 1] for step, count in enumerate(room.counts)])
-    photos = np.concatenate([photo_of[:count] for count in room.counts])  # of each token
-    by_photo = np.zeros((len(captions), room.most), dtype=np.int32)
+    steps = tuple(rows[:count, step] for step, count in enumerate(shape.counts))
+    targets = np.concatenate([rows[:count, step + 1] for step, count in enumerate(shape.counts)])
+    photos = np.concatenate([photo_of[:count] for count in shape.counts])  # (tokens,)
+    by_photo = np.zeros((len(captions), shape.most), dtype=np.int32)
     places = np.zeros(len(targets), dtype=np.int32)
-    for photo, its_places in enumerate(by_photo):
+    for photo, indices in enumerate(by_photo):
         tokens = np.flatnonzero((photos == photo) & (targets != PAD))
-        its_places[: len(tokens)] = tokens
-        places[tokens] = photo * room.most + np.arange(len(tokens))
+        indices[: len(tokens)] = tokens
+        places[tokens] = photo * shape.most + np.arange(len(tokens))
     return PackedCaptions(steps, photo_of, by_photo, places), targets, order

@@ -1,4 +1,4 @@
-"""What search finds, whatever computes it. Light: nothing here loads Keras."""
+"""Search results. Does not import Keras."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 __all__ = ["LOG_ZERO", "SearchResult"]
 
 LOG_ZERO = -1e9
-"""The log-probability of what must not happen; finite, so that sums and differences stay numbers."""
+"""Log-probability of an impossible event; finite, so that sums and differences are never NaN."""
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What search found for a batch, best first.
+    """Hypotheses of a batch, best first.
 
     Attributes:
         token_ids: `(photos, beams, max_length) int32`, padded with `<pad>`.
-        log_probs: the sum of the tokens' log-probabilities, `</s>` included, `(photos, beams) float32`.
-        scores: log-probability / length ** length_penalty, by which the beams are ordered, `(photos, beams) float32`.
+        log_probs: sum of the tokens' log-probabilities (natural logarithm), `</s>` included, `(photos, beams) float32`.
+        scores: log-probability / length ** length_penalty, which orders the beams, `(photos, beams) float32`.
     """
 
     token_ids: NDArray[np.int32]

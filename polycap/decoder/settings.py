@@ -1,4 +1,4 @@
-"""What a decoder is built from: its sizes, validated, with each default in one place."""
+"""Decoder settings: kind, sizes and dropout rates, validated."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,19 @@ DropoutRate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class DecoderSettings(BaseModel):
-    """Sizes of a decoder; they travel in the pack and suffice to build it again."""
+    """Settings of a decoder, stored in a pack's card; enough to build the decoder again.
+
+    Attributes:
+        kind: decoder kind, attention or merge. (default: attention)
+        vocab_size: number of tokens.
+        cells: number of image cells. (default: 100)
+        channels: channels of each image cell. (default: 512)
+        units: LSTM units. (default: 512)
+        embedding: channels of a token embedding. (default: 256)
+        feature_dropout: dropout rate of the image features, 0 to 1. (default: 0.3)
+        embedding_dropout: dropout rate of the token embeddings, 0 to 1. (default: 0.3)
+        output_dropout: dropout rate before the output layer, 0 to 1. (default: 0.5)
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -18,7 +18,7 @@ def weight_shapes(settings: DecoderSettings) -> Shapes:
 
 
 def _lstm(settings: DecoderSettings) -> Shapes:
-    """The weights of every kind: token embeddings, and the LSTM's gates."""
+    """Return the weights of every kind: token embeddings, and the LSTM's gates."""
     units, embedding = settings.units, settings.embedding
     return {
         "embedding/embeddings": (settings.vocab_size, embedding),

@@ -1,4 +1,4 @@
-"""A decoder's variables by name."""
+"""Weights of a decoder by name."""
 
 from collections.abc import Mapping
 from operator import attrgetter
@@ -36,6 +36,11 @@ def named_weights(decoder: "Decoder") -> dict[str, Any]:
 
 
 def assign_weights(decoder: "Decoder", weights: Mapping[str, NDArray[Any]]) -> None:
-    """Give the decoder weights, as `named_weights` names them."""
+    """Assign weights to the decoder, by the names of `named_weights`.
+
+    Args:
+        decoder: its weights are replaced.
+        weights: arrays by name, of any float dtype.
+    """
     for name, variable in named_weights(decoder).items():
         variable.assign(np.asarray(weights[name], dtype=np.float32))

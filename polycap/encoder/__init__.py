@@ -1,1 +1,1 @@
-"""The shared photo encoder: its network, its weights, its identity, its PCA."""
+"""Photo encoder, shared by all languages: network, weights, identity, PCA."""

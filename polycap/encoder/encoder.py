@@ -1,4 +1,4 @@
-"""The shared photo encoder."""
+"""Photo encoder, computed by TensorFlow."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,14 +19,14 @@ __all__ = ["PREPROCESSING", "Encoder"]
 
 
 class Encoder:
-    """Xception without its top, and colours: a photo becomes 10 × 10 cells of 2840 channels.
+    """Xception without its top, and colours: encodes a photo as 10 × 10 cells of 2840 channels.
 
-    See `polycap.encoder.network` for what they are.
+    `polycap.encoder.network` describes the channels.
 
     Attributes:
-        identity: hashes of the tensors and the preprocessing, not of the file they came in. Feature stores and packs
-            carry one and refuse another's.
-        precision: bf16 where TensorFlow rounds what convolutions multiply, else f32.
+        identity: hashes of the tensors and the preprocessing, not of the file of the weights. A feature store or pack
+            of another identity is an error.
+        precision: bf16 if TensorFlow's convolutions multiply in bfloat16, else f32.
     """
 
     size = SIZE
@@ -41,16 +41,16 @@ class Encoder:
 
     @classmethod
     def load(cls, weights: Path | None = None) -> "Encoder":
-        """The encoder with weights from `weights`, or from the first source that `find_weights` finds.
+        """Load the encoder with weights from `weights`, or from the first source of `find_weights`.
 
         Raises:
             EncoderError: no usable weights.
-            CaptionRuntimeError: Keras computes with another backend than TensorFlow, or in another type than float32.
+            CaptionRuntimeError: Keras has another backend than TensorFlow, or another dtype than float32.
         """
         return cls(find_weights(weights))
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`.
+        """Encode photos: `(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`.
 
         Raises:
             CaptionRuntimeError: this process was forked from one that had loaded TensorFlow.
@@ -60,21 +60,21 @@ class Encoder:
 
 
 def _freeze(tensors: Tensors) -> Callable[[NDArray[np.uint8]], Any]:
-    """The network as a graph of constants, in which TensorFlow folds batch normalisation: 25% faster than the model."""
+    """Build the network with constant weights, so that TensorFlow folds batch normalisation: 25% faster."""
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise CaptionRuntimeError(
             f"runtime keras: the encoder needs Keras' backend tensorflow, and here it is {backend}, by KERAS_BACKEND "
             "or by this program; unset KERAS_BACKEND, or caption with runtime openvino"
         )
-    # Imported here, after `polycap.machine.backend` has set what TensorFlow reads when it is imported.
+    # Imported after `polycap.machine.backend` has set the variables that TensorFlow reads when it is imported.
     import tensorflow as tf
 
     model = build_xception()
 
     @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8)])  # type: ignore[untyped-decorator]
     def network(photos: Any) -> Any:
-        with keras.StatelessScope(zip(model.weights, tensors, strict=True)):  # in a graph they become constants
+        with keras.StatelessScope(zip(model.weights, tensors, strict=True)):  # they become constants of the graph
             return cells_of(model, photos)
 
     frozen = network.get_concrete_function()

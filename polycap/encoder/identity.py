@@ -1,4 +1,4 @@
-"""What makes two encoders the same one. Light: nothing here loads the network."""
+"""Identity of an encoder: hashes of weights and preprocessing. Does not import Keras."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +23,11 @@ __all__ = [
 Cached: TypeAlias = Callable[[Path, str, Callable[[Path], str]], str]
 
 SIZE = 299
-"""Side of the encoder's input, pixels."""
+"""Side of the encoder's input in pixels."""
 CELLS = 100
-"""Cells of its output: 10 × 10, row by row."""
+"""Cells of the encoder's output: 10 × 10, row by row."""
 BLOCKS: tuple[int, ...] = (2048, 728, 64)
-"""What a cell's channels are: Xception's last ones, those of its middle flow, and how much there is of each colour."""
+"""Channels of a cell by kind: Xception's last layer, its middle flow, and the share of each colour."""
 CHANNELS = sum(BLOCKS)
 """Channels of a cell."""
 
@@ -45,14 +45,19 @@ _BESIDE = {"middle": "block13_sepconv1_act, means of 3 × 3", "colours": "4 × 4
 
 
 class EncoderIdentity(NamedTuple):
-    """The identity of an encoder, and that of its first block alone, which packs and features of before have."""
+    """Identity of an encoder.
+
+    Attributes:
+        whole: identity of all channels.
+        former: identity of Xception's last layer alone, which older packs and features have.
+    """
 
     whole: str
     former: str
 
 
 def encoder_identity(tensors: str) -> EncoderIdentity:
-    """The identity of the encoder whose tensors have this `tensors_hash`."""
+    """Return the identity of the encoder whose tensors have this `tensors_hash`."""
     former = {"tensors": tensors, **PREPROCESSING}
     return EncoderIdentity(digest({**former, **_BESIDE}), digest(former))
 
@@ -62,29 +67,30 @@ def _compute(path: Path, _kind: str, compute: Callable[[Path], str]) -> str:
 
 
 def weights_identity(path: Path, cached: Cached = _compute) -> EncoderIdentity:
-    """The identity of the encoder with the weights in a file, without loading the network.
+    """Return the identity of the encoder with the weights in a file, without building the network.
 
     Args:
         path: as for `read_weights`.
-        cached: called with a file, a name for what is computed of it, and how; it may know the answer already.
+        cached: function of a file, the name of a value and a function that computes it, such as `HashCache.get`.
+            (default: without a cache)
 
     Raises:
         EncoderError: the weights can't be read.
     """
     if not path.is_file():
-        read_weights(path)  # its error says what is wrong
+        read_weights(path)  # raises the error
     return encoder_identity(cached(path, "tensors", lambda path: tensors_hash(read_weights(path))))
 
 
 def expected_identity(weights: Path | None = None, cached: Cached = _compute) -> EncoderIdentity:
-    """The identity that `Encoder.load(weights)` will have. Weights that are not here yet will be the published ones.
+    """Return the identity that `Encoder.load(weights)` will have; weights to be downloaded are the published ones.
 
     Args:
         weights: as for `Encoder.load`.
-        cached: as for `weights_identity`.
+        cached: as for `weights_identity`. (default: without a cache)
 
     Raises:
-        EncoderError: weights were given that can't be read.
+        EncoderError: given weights can't be read.
     """
     path = local_weights(weights)
     return encoder_identity(PUBLISHED) if path is None else weights_identity(path, cached)

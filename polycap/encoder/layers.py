@@ -1,6 +1,6 @@
-"""Xception's weights, layer by layer, in the order of Keras' `Model.layers`: what a file of them must hold.
+"""Shapes of Xception's weights by layer, in the order of Keras' `Model.layers`.
 
-Written down so that weights can be read without building the network, which needs Keras.
+With this table, weights are read and checked without building the network, which needs Keras.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ __all__ = ["LAYERS", "PARAMETERS", "SHAPES", "Shape"]
 
 Shape: TypeAlias = tuple[int, ...]
 Layer: TypeAlias = tuple[str, tuple[Shape, ...]]
-"""A layer's class as Keras 3's files spell it, and the shapes of its weights."""
+"""A layer's class, as in Keras 3's files, and the shapes of its weights."""
 
 
 def _convolution(side: int, inputs: int, outputs: int) -> Iterator[Layer]:
@@ -24,13 +24,13 @@ def _separable(inputs: int, outputs: int) -> Iterator[Layer]:
 
 
 def _layers() -> Iterator[Layer]:
-    """Entry, middle and exit flow: figure 5 of Chollet (2017), arXiv:1610.02357."""
+    """Yield the layers of entry, middle and exit flow: figure 5 of Chollet (2017), arXiv:1610.02357."""
     yield from _convolution(3, 3, 32)
     yield from _convolution(3, 32, 64)
     for inputs, outputs in ((64, 128), (128, 256), (256, 728)):
         yield from _separable(inputs, outputs)
         yield from _separable(outputs, outputs)
-        yield from _convolution(1, inputs, outputs)  # the way past the block
+        yield from _convolution(1, inputs, outputs)  # residual connection
     for _ in range(8 * 3 + 1):
         yield from _separable(728, 728)
     yield from _separable(728, 1024)
@@ -41,7 +41,7 @@ def _layers() -> Iterator[Layer]:
 
 LAYERS = tuple(_layers())
 SHAPES = tuple(shape for _, shapes in LAYERS for shape in shapes)
-"""Of the 234 tensors, in the order of `Model.get_weights()`."""
+"""Shapes of the 234 tensors, in the order of `Model.get_weights()`."""
 
 
 def _size(shape: Shape) -> int:

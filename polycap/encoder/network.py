@@ -1,8 +1,8 @@
-"""The encoder's network: Keras' own Xception without its classifier, its middle flow, and the photo's colours.
+"""Network of the encoder: Keras' Xception without its classifier, its middle flow, and the photo's colours.
 
-Xception's last cells tell kinds of things apart, whatever their colour; captions name colours, and textures that are
-gone by then. On Flickr8k a linear probe of the mean cell finds the colour words of dev captions with a mean average
-precision of 0.26 from the last cells, 0.28 with those of the middle flow, and 0.34 with colours.
+Xception's last layer is trained to be invariant to colour and texture, which captions name. On Flickr8k a linear probe
+of the mean cell finds the colour words of dev captions with a mean average precision of 0.26 from the last layer, 0.28
+with the middle flow added, and 0.34 with the colours added.
 
 References: Chollet (2017), "Xception: Deep Learning with Depthwise Separable Convolutions", arXiv:1610.02357; cells of
 several depths: Hariharan et al. (2015), "Hypercolumns for Object Segmentation and Fine-grained Localization",
@@ -21,22 +21,22 @@ __all__ = ["build_xception", "cells_of"]
 ops = keras.ops
 
 MIDDLE = "block13_sepconv1_act"
-"""What the middle flow hands to the exit flow: 19 × 19 cells of 728 channels."""
+"""Name of the layer whose output is the middle flow's last activation: 19 × 19 cells of 728 channels."""
 
 SIDE = 10
-"""Cells in a row."""
+"""Cells in a row, and rows of cells."""
 TONES = 4
-"""Tones of red, green and blue each; a colour is one of their 64 combinations."""
+"""Number of tones of red, green and blue each; a colour is one of their 64 combinations."""
 
 
 def build_xception() -> Any:
-    """`(batch, 299, 299, 3) float32` in [−1, 1] → `(batch, 10, 10, 2048) float32`, with weights still random.
+    """Build Xception with random weights: `(batch, 299, 299, 3) float32` in [−1, 1] → `(batch, 10, 10, 2048) float32`.
 
-    Where Keras' image data format is channels_first, `(batch, 3, 299, 299)` → `(batch, 2048, 10, 10)`; the weights are
-    the same.
+    If Keras' image data format is channels_first: `(batch, 3, 299, 299)` → `(batch, 2048, 10, 10)`, with the same
+    weights.
 
     Raises:
-        CaptionRuntimeError: Keras makes layers of another type than float32 in this process.
+        CaptionRuntimeError: Keras creates layers of another dtype than float32 in this process.
     """
     require_float32()
     shape = (SIZE, SIZE, 3) if _channels_last() else (3, SIZE, SIZE)
@@ -44,15 +44,15 @@ def build_xception() -> Any:
 
 
 def cells_of(network: Any, photos: Any) -> Any:
-    """What the encoder computes: `(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`, as `BLOCKS` has it.
+    """Encode photos: `(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`, channels in the order of `BLOCKS`.
 
-    Stores keep them so, and what reads photos without one should see the same.
+    float16 also without a feature store, which stores float16: a captioner then sees the features it was trained on.
 
     Args:
-        network: what `build_xception` has made.
-        photos: a tensor of the Keras backend in use.
+        network: network of `build_xception`.
+        photos: tensor of the Keras backend in use.
     """
-    # In one row: OpenVINO goes through the last axis at a time, which of a photo's three has three numbers.
+    # Flattened: OpenVINO vectorises over the last axis, which has only three numbers in a photo.
     scaled = ops.cast(ops.reshape(photos, (-1, SIZE * SIZE * 3)), "float32") / 127.5 - 1.0
     scaled = ops.reshape(scaled, (-1, SIZE, SIZE, 3))
     deep = keras.Model(network.input, [network.output, network.get_layer(MIDDLE).output])
@@ -63,26 +63,27 @@ def cells_of(network: Any, photos: Any) -> Any:
 
 
 def _colours(pixels: Any) -> Any:
-    """How much of a cell is of each colour: `(batch, 299, 299, 3) uint8` → `(batch, 100, 64) float32`, sums 1.
+    """Compute the share of each colour in a cell: `(batch, 299, 299, 3) uint8` → `(batch, 100, 64) float32`, sums of 1.
 
-    A pixel counts for the tones next to its own, the more the nearer they are.
+    A pixel is divided between the tones next to its own by distance (trilinear interpolation).
     """
-    step = 14  # pixels of a cell to a side: every other one
+    step = 14  # pixels of a cell per side: every other pixel is used
     end = 9 + 2 * step * SIDE
     cells = ops.reshape(pixels[:, 9:end:2, 9:end:2], (-1, SIDE, step, SIDE, step, 3))
-    # Pixels are the last axis, as all that follows is the same for each of them.
+    # Pixels are the last axis, for vectorised operations.
     cells = ops.reshape(ops.transpose(cells, (0, 1, 3, 5, 2, 4)), (-1, CELLS, 3, 1, step**2))
     tones = ops.cast(cells, "float32") * ((TONES - 1) / 255.0)
     near = ops.relu(1.0 - ops.abs(tones - np.arange(TONES, dtype=np.float32)[:, None]))  # (…, 3, tones, pixels)
     red, green, blue = (near[:, :, channel] for channel in range(3))
     mixed = ops.reshape(red[:, :, :, None] * green[:, :, None], (-1, CELLS, TONES**2, step**2))
-    # The sum over pixels, a product of matrices for each cell: as a mean of products it took a seventh of the encoder.
+    # The sum over pixels is a matrix product for each cell: as a mean of products it took a seventh of the encoder's
+    # time.
     total = ops.matmul(mixed, ops.transpose(blue, (0, 1, 3, 2)))  # (batch, cells, 16, 4)
     return ops.reshape(total / step**2, (-1, CELLS, TONES**3))
 
 
 def _flat(grid: Any, channels: int) -> Any:
-    """A grid of cells, row by row: `(batch, 100, channels)`."""
+    """Flatten a grid of cells row by row, to `(batch, 100, channels)`."""
     if _channels_last():
         return ops.reshape(grid, (-1, CELLS, channels))
     return ops.transpose(ops.reshape(grid, (-1, channels, CELLS)), (0, 2, 1))

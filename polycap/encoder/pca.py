@@ -1,4 +1,4 @@
-"""Fewer channels per cell: a principal component analysis fitted on train photos."""
+"""Reduction of the channels of a cell by principal component analysis, fitted on train photos."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,24 +17,24 @@ from polycap.files import atomic_path
 __all__ = ["PCA_FILE", "FeaturePCA", "block_places", "join_blocks", "load_pca"]
 
 PCA_FILE = "pca.safetensors"
-"""In a folder of features, and in a pack."""
+"""File name, in a folder of features and in a pack."""
 
 LARGEST = 8192
-"""Channels before or after the map, at most: as many as a decoder may have."""
+"""Maximum number of channels before or after the map: as many as a decoder may have."""
 
 
 class FeaturePCA:
-    """An affine map of cells: `(…, channels) → (…, components) float32`, centred, of mean square 1.
+    """Affine map of cells: `(…, channels) → (…, components) float32`, centred, of mean square 1.
 
-    Channels of several kinds have components of their own: then the basis is of blocks, and zero elsewhere.
+    Each kind of channels has its own components: the basis is block diagonal.
 
     Attributes:
         mean: `(channels,) float32`.
-        basis: `(channels, components) float32`, principal axes times one scale a block.
-        variance: the share of the first block's variance that its components keep, 0–1.
-        blocks: channels and components of each block.
-        places: the rows and columns of the basis where each block lies.
-        offset: what the mean is mapped to, `(components,) float32`.
+        basis: `(channels, components) float32`, principal axes times one scale per block.
+        variance: share of the first block's variance that its components explain, 0 to 1.
+        blocks: channels and components of each block. (default: one block)
+        places: rows and columns of each block in the basis.
+        offset: image of the mean, `(components,) float32`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class FeaturePCA:
         variance: float,
         blocks: Sequence[tuple[int, int]] = (),
     ) -> None:
-        # Kept at the precision in which a pack stores it, so that stored and freshly fitted maps agree to the bit.
+        # Rounded to the precision of a pack, so that stored and fitted maps are equal bit by bit.
         self.mean = mean.astype(np.float16).astype(np.float32)
         self.basis = basis.astype(np.float16).astype(np.float32)
         self.variance = variance
@@ -54,31 +54,31 @@ class FeaturePCA:
 
     @property
     def channels(self) -> int:
-        """Channels before the map: the first ones of a cell."""
+        """Number of channels before the map, which are the first ones of a cell."""
         return int(self.mean.size)
 
     @property
     def components(self) -> int:
-        """Channels after the map."""
+        """Number of channels after the map."""
         return int(self.basis.shape[1])
 
     @property
     def identity(self) -> str:
-        """A hash of the map's numbers."""
+        """Hash of mean and basis."""
         content = self.mean.astype("<f2").tobytes() + self.basis.astype("<f2").tobytes()
         return hashlib.sha256(content).hexdigest()[:16]
 
     def __call__(self, grid: NDArray[np.float32] | NDArray[np.float16]) -> NDArray[np.float32]:
-        """Map `(…, channels)` to `(…, components) float32`; channels beyond the map's own are not read."""
+        """Map `(…, channels)` to `(…, components) float32`; further channels are ignored."""
         flat = np.asarray(grid[..., : self.channels], dtype=np.float32).reshape(-1, self.channels)
         reduced = np.empty((len(flat), self.components), dtype=np.float32)
-        for rows, columns in self.places:  # outside of them the basis is zeros
+        for rows, columns in self.places:
             np.matmul(flat[:, rows], self.basis[rows, columns], out=reduced[:, columns])
         reduced -= self.offset
         return reduced.reshape(*grid.shape[:-1], self.components)
 
     def save(self, path: Path) -> None:
-        """Write the map as float16 safetensors, atomically: of several blocks each is a tensor."""
+        """Write the map as float16 safetensors, atomically; each of several blocks is a tensor."""
         basis = self.basis.astype(np.float16)
         tensors = {"mean": self.mean.astype(np.float16)}
         for number, (rows, columns) in enumerate(self.places):
@@ -89,7 +89,7 @@ class FeaturePCA:
 
     @classmethod
     def load(cls, path: Path) -> "FeaturePCA":
-        """Read what `save` wrote.
+        """Read a file of `save`.
 
         Raises:
             FeatureStoreError: the file is missing or broken.
@@ -100,26 +100,26 @@ class FeaturePCA:
                 mean = file.get_tensor("mean")
                 parts = [file.get_tensor(name) for name in sorted(file.keys()) if name.startswith("basis")]
             shapes = [part.shape for part in parts]
-            # A stranger's file may be small and its matrix, which is zeros beside the blocks, larger than memory.
+            # An untrusted small file may describe a block-diagonal matrix that is larger than memory.
             fits = mean.ndim == 1 and parts and all(len(shape) == 2 and all(shape) for shape in shapes)
             rows, columns = np.sum(shapes, axis=0).tolist() if fits else (0, 0)
             if not fits or rows != mean.size or max(rows, columns) > LARGEST:
                 raise ValueError(f"mean {mean.shape} and bases {shapes[:9]}")
             if not all(np.isfinite(numbers).all() for numbers in (mean, *parts)):
-                raise ValueError("numbers that are none")
+                raise ValueError("values that are not finite")
             return cls(mean, join_blocks(parts), variance, shapes)
         except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
             raise FeatureStoreError(f"{path}: is no PCA of polycap's ({error}); make it again") from error
 
 
 def block_places(blocks: Sequence[tuple[int, int]]) -> list[tuple[slice, slice]]:
-    """Where blocks of these shapes lie, one after the other along the diagonal."""
+    """Return the rows and columns of blocks of these shapes along the diagonal."""
     ends = np.cumsum([(0, 0), *blocks], axis=0).tolist()
     return [(slice(top, bottom), slice(left, right)) for (top, left), (bottom, right) in pairwise(ends)]
 
 
 def join_blocks(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """The matrix that has these blocks along its diagonal."""
+    """Return the matrix with these blocks along its diagonal."""
     shapes = [part.shape for part in parts]
     joined = np.zeros(np.sum(shapes, axis=0), dtype=parts[0].dtype)
     for place, part in zip(block_places(shapes), parts, strict=True):
@@ -143,9 +143,9 @@ def _principal_axes(sample: NDArray[np.float32], mean: NDArray[np.float32]) -> t
 
 
 def load_pca(path: Path) -> FeaturePCA:
-    """The PCA of a pack's folder or of one of features, or a file's.
+    """Load the PCA of a file, of a pack's folder or of a folder of features.
 
     Raises:
-        FeatureStoreError: there is none.
+        FeatureStoreError: there is no PCA, or it is broken.
     """
     return FeaturePCA.load(path / PCA_FILE if path.is_dir() else path)

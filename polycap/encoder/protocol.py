@@ -1,4 +1,4 @@
-"""What is asked of an encoder, whatever computes it."""
+"""Protocol of photo encoders."""
 
 from typing import Protocol
 
@@ -11,14 +11,14 @@ __all__ = ["PhotoEncoder", "maker_of"]
 
 
 class PhotoEncoder(Protocol):
-    """Photos → cells. `polycap.encoder.encoder.Encoder` is the reference.
+    """Photo encoder. `polycap.encoder.encoder.Encoder` is the reference.
 
     Attributes:
-        identity: hashes of the weights and the preprocessing, the same for all that computes the same.
-        size: side of its input, pixels.
-        precision: in which numbers it computes: f32, bf16 or int8.
-        cells: cells of its output.
-        blocks: what a cell's channels are, see `polycap.encoder.identity`.
+        identity: hashes of the weights and the preprocessing, the same in every runtime.
+        precision: f32, bf16 or int8.
+        size: side of the input in pixels.
+        cells: number of cells of the output.
+        blocks: channels of a cell by kind, see `polycap.encoder.identity`.
     """
 
     identity: EncoderIdentity
@@ -28,9 +28,9 @@ class PhotoEncoder(Protocol):
     blocks: tuple[int, ...]
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """`(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`."""
+        """Encode photos: `(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`."""
 
 
 def maker_of(channels: int, encoder: PhotoEncoder) -> str:
-    """The identity of what makes the first `channels` channels of an encoder's cells."""
+    """Return the identity of an encoder's first `channels` channels."""
     return encoder.identity.whole if channels == sum(encoder.blocks) else encoder.identity.former

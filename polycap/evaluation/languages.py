@@ -94,7 +94,7 @@ def evaluate_languages(
     dataset.split(split)  # before the work: is there such a split?
     trained = _trained()
     if not trained:
-        raise LanguageError("--all: no language has a trained pack; make one with `polycap build`")
+        raise LanguageError("no language has a trained pack; make one with `polycap build`")
     make_folder(folder)
     from polycap.evaluation.compare import compare_languages
     from polycap.evaluation.references import choose_references, parse_references
@@ -110,7 +110,7 @@ def evaluate_languages(
             logger.warning("%s: left out: %s", language.code, error)
             left_out[language.code] = str(error)
     if not chosen:
-        raise EvaluationError(f"--all: none of {', '.join(left_out)} has references to score it by; see above")
+        raise EvaluationError(f"none of {', '.join(left_out)} has references to score it by; see above")
     opened = _runtime(runtime, precision)
     captioners = load_captioners(",".join(chosen), beam=beam, weights=weights, broken=left_out, runtime=opened)
     found = compare_languages(captioners, chosen, split, store=_store(features), raw=raw, folder=folder)

@@ -37,9 +37,11 @@ def parse_references(texts: Iterable[str], known: Iterable[str]) -> dict[str, li
     for text in texts:
         code, equals, source = text.partition("=")
         if not equals or not source:
-            raise EvaluationError(f"--references {text}: with --all, say whose: CODE=FILE[,origin=ORIGIN]")
+            raise EvaluationError(
+                f"`references` {text}: for several languages, name the language: CODE=FILE[,origin=ORIGIN]"
+            )
         if code not in codes:
-            raise EvaluationError(f"--references {text}: {code!r} is not trained; there are {', '.join(codes)}")
+            raise EvaluationError(f"`references` {text}: {code!r} is not trained; there are {', '.join(codes)}")
         found.setdefault(code, []).append(CaptionSource.parse(source))
     return found
 
@@ -86,8 +88,8 @@ def _choose(language: Language, dataset: Dataset, given: Sequence[CaptionSource]
     if read_card(language.pack_folder).data.get("fingerprint") == dataset.fingerprint():
         return dataset
     raise EvaluationError(
-        f"it has learned from other captions than those in {dataset.folder}: give --references {language.code}=FILE, "
-        "or --work, the folder of its build"
+        f"it has learned from other captions than those in {dataset.folder}: give `references` {language.code}=FILE, "
+        "or `work`, the folder of its build"
     )
 
 
@@ -114,6 +116,6 @@ def select_references(dataset: Dataset, split: str, origin: str | None = None) -
         counts = ", ".join(f"{count:,} {name}" for name, count in found.items())
         raise DatasetError(
             f"{dataset.name}: the {split} split has captions of several origins ({counts}); a score is against "
-            f"one: choose it with --origin {chief}"
+            f"one: choose it with `origin` {chief}"
         )
     return dataset

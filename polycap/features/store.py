@@ -245,7 +245,7 @@ def require_precision(folder: Path, made: str | None, wanted: str | None) -> Non
     if made and wanted and made != wanted:
         raise FeatureStoreError(
             f"{folder}: holds features of precision {made}, not {wanted}; choose another folder or delete this "
-            f"one, or go on with --precision {made}"
+            f"one, or continue with `precision` {made}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Files on disk: written whole, hashed, unpacked, fetched, locked."""
+"""Files on disk: atomic writes, hashes, archives, downloads, locks."""
 
 from polycap.files.atomic import atomic_path, read_json, write_json, write_text
 from polycap.files.folders import (

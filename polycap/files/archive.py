@@ -1,7 +1,4 @@
-"""Zip archives from strangers: nothing is written before every entry is known to be harmless.
-
-What reads them is told an error type, so that each room's errors are its own.
-"""
+"""Untrusted zip archives: every entry is checked before any file is written. The caller gives the error type."""
 
 import lzma
 import shutil
@@ -18,7 +15,7 @@ from polycap.errors import PolycapError
 
 __all__ = ["ArchiveLimits", "extract", "open_archive", "safe_files"]
 
-# What zipfile and the unpackers behind it raise on bytes that make no sense.
+# Raised by zipfile and its decompressors on malformed bytes.
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, NotImplementedError, RuntimeError, ValueError),
@@ -27,13 +24,14 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """What an archive may unpack to at most.
+    """Limits of an unpacked archive.
 
     Attributes:
-        files: how many files.
-        size: of all of them, bytes.
-        ratio: that size to the archive's own; a bomb's is in the thousands.
-        ratio_from: the unpacked size, bytes, up to which the ratio says nothing: a small archive may well be text.
+        files: maximum number of files.
+        size: maximum size of all files together, bytes.
+        ratio: maximum ratio of that size to the archive's; a zip bomb's is in the thousands. (default: 50)
+        ratio_from: unpacked size, bytes, up to which the ratio is not checked: a small archive may hold text, which
+            compresses well. (default: 16 MiB)
     """
 
     files: int
@@ -44,10 +42,10 @@ class ArchiveLimits:
 
 @contextmanager
 def open_archive(path: Path, error_type: type[PolycapError]) -> Iterator[zipfile.ZipFile]:
-    """Open a zip archive to read; what turns out to be broken in it while it is open becomes `error_type`.
+    """Open a zip archive for reading; errors of broken contents, while it is open, become `error_type`.
 
     Raises:
-        error_type: it is no archive, or broken, or what is read can't be written.
+        error_type: it is no archive or is broken, or a file can't be written.
     """
     try:
         with zipfile.ZipFile(path) as source:
@@ -61,11 +59,11 @@ def open_archive(path: Path, error_type: type[PolycapError]) -> Iterator[zipfile
 def safe_files(
     path: Path, source: zipfile.ZipFile, limits: ArchiveLimits, error_type: type[PolycapError]
 ) -> list[zipfile.ZipInfo]:
-    """The files of an archive, if all of its entries may be unpacked.
+    """Return the files of an archive, if all of its entries may be unpacked.
 
     Raises:
-        error_type: an entry would leave the folder, is a link or a device, is encrypted or has another's name, or
-            they are too many or too large.
+        error_type: an entry would leave the folder, is a link or a device, is encrypted or has the name of another
+            entry, or the files exceed `limits`.
     """
     entries = source.infolist()
     for entry in entries:
@@ -80,14 +78,14 @@ def safe_files(
 
 
 def extract(source: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
-    """Write one of `safe_files` to `target`, which must not exist; its folder is made."""
+    """Write one of `safe_files` to `target`, which must not exist; create its folder."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open(entry) as packed, target.open("xb") as stream:
-        shutil.copyfileobj(packed, stream)  # checks size and CRC at the end
+        shutil.copyfileobj(packed, stream)  # zipfile checks size and CRC at the end
 
 
 def _danger(entry: zipfile.ZipInfo) -> str:
-    """Why an entry may not be unpacked; empty if it may."""
+    """Return the reason why an entry may not be unpacked; empty if it may."""
     name = entry.filename
     parts = name.removesuffix("/").split("/")
     if "\\" in name or ":" in name or not all(parts) or {".", ".."} & set(parts):
@@ -100,9 +98,9 @@ def _danger(entry: zipfile.ZipInfo) -> str:
 def _check_size(
     path: Path, files: list[zipfile.ZipInfo], limits: ArchiveLimits, error_type: type[PolycapError]
 ) -> None:
-    """Refuse what would fill the disk. A file can't unpack to more than its entry says: zipfile stops there."""
+    """Reject an archive that exceeds `limits`. No file unpacks to more than its entry states: zipfile stops there."""
     size = sum(entry.file_size for entry in files)
-    # against the whole archive, since the entries of a bomb may share their packed bytes
+    # The ratio is to the whole archive: entries of a zip bomb may share their packed bytes.
     ratio = size / max(1, path.stat().st_size)
     too_dense = size > limits.ratio_from and ratio > limits.ratio
     if len(files) > limits.files or size > limits.size or too_dense:

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and JSON."""
+"""Atomic writes of files, text and JSON; reading of JSON."""
 
 import errno
 import json
@@ -16,16 +16,16 @@ __all__ = ["atomic_path", "read_json", "write_json", "write_text"]
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes `path`'s place in one step, else it is removed.
+    """Yield a temporary path beside `path`; on success rename it to `path`, else remove it.
 
-    A reader therefore sees the old file or the whole new one, never a half, also after `kill -9`.
+    A reader sees the old file or the whole new one, never a part, also after `kill -9`.
 
     Raises:
-        OSError: it can't be written; names `path`.
+        OSError: the file can't be written; the error names `path`.
     """
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
-    # the permissions are those that new files get here, without a chmod, which some file systems refuse
+    # Open with the umask's permissions instead of chmod, which some file systems refuse.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
@@ -33,7 +33,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
-        # a full disk does not say what was written
+        # The system's error of a full disk names no file.
         if error.errno == errno.ENOSPC and error.filename in (None, str(temporary)):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
@@ -42,7 +42,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, atomically; bytes of a file's name that is none are written as escapes."""
+    """Write `text` to `path` as UTF-8, atomically; escape surrogates, which file names that are not UTF-8 contain."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
@@ -53,7 +53,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, error_type: type[PolycapError]) -> dict[str, Any]:
-    """The JSON object in `path`.
+    """Return the JSON object in `path`.
 
     Raises:
         error_type: the file is missing, is not JSON, or is not an object.

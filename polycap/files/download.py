@@ -1,4 +1,4 @@
-"""Downloads that can be killed, resumed and trusted: whole files with the expected bytes, or an error."""
+"""Resumable downloads, checked by hash."""
 
 import contextlib
 import hashlib
@@ -21,15 +21,15 @@ from polycap.files.locks import waiting
 __all__ = ["download"]
 
 _CONNECT_S = 5.0
-# A connection that broke after bringing something is taken up again; a server that always breaks is given up.
 _RESUMES = 5
+"""Maximum number of resumed connections; each must have received data before it broke."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What `download` was asked for, and where what has come so far lies."""
+    """Arguments of `download`, and the paths of its unfinished file."""
 
     url: str
     path: Path
@@ -49,11 +49,11 @@ class _Job:
 
     @property
     def info(self) -> Path:
-        """The file that says which version of which address the part is of."""
+        """JSON file with the address and the validator (entity tag or date) of the part."""
         return self.path.with_name(self.path.name + ".part.json")
 
     def error(self, reason: str) -> DownloadError:
-        """A failure, in one line with the way out."""
+        """Return the error of a failed transfer, on one line, with the fix."""
         return DownloadError(
             f"{self.url}: download failed ({' '.join(reason.split())}); check the address and the connection "
             f"and run it again, or save the file as {self.path} yourself"
@@ -73,24 +73,24 @@ def download(
 ) -> Path:
     """Download `url` to `path`, and return `path`.
 
-    It holds what it held before or the whole new file, never a half.
+    The write is atomic: `path` holds the old file or the whole new one.
 
-    A file that is already there and has the expected hash (or, with no hash given, is there at all) is
-    kept, and no connection is made. What a broken transfer brought stays in `path.name + ".part"` and is
-    resumed, if the server still has the same file. Two processes don't load the same file: one waits.
+    An existing file with the expected hash (or, without a hash, any existing file) is kept, without a connection. A
+    broken transfer leaves `path.name + ".part"`, which the next call resumes if the server still has the same file. A
+    second process that downloads the same file waits for the first.
 
     Args:
-        url: an http or https address.
-        path: where the file goes; its folder is made.
-        md5, sha256: the expected hash, in hexadecimal.
-        timeout_s: seconds without a byte after which the server counts as silent; connecting gets 5 at most.
-        description: the progress bar's title; the file's name if empty.
-        progress: draw a bar on stderr, when that is a terminal.
-        most_bytes: give up on a file that is larger, and keep nothing of it.
+        url: http or https address.
+        path: target file; its folder is created.
+        md5, sha256: expected hash, hexadecimal. (default: not checked)
+        timeout_s: seconds without data before giving up; connecting takes 5 at most. (default: 10)
+        description: title of the progress bar. (default: the file's name)
+        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        most_bytes: maximum size; a larger file is an error and is removed. (default: no limit)
 
     Raises:
-        DownloadError: the address can't be reached or answers with an error, the transfer breaks, the disk
-            can't be written, or the bytes are not the expected ones or too many.
+        DownloadError: the address can't be reached or answers with an error, the transfer breaks, the disk can't be
+            written, or the file is larger than `most_bytes` or has another hash.
     """
     expected = {name: value.lower() for name, value in (("md5", md5), ("sha256", sha256)) if value}
     job = _Job(url, path, expected, timeout_s, description, progress, most_bytes)
@@ -109,7 +109,7 @@ def _is_there(job: _Job) -> bool:
 
 
 def _mismatch(path: Path, expected: dict[str, str]) -> str:
-    """How a file's hash differs from the expected one; empty when it doesn't."""
+    """Return how a file's hash differs from the expected one; empty if it does not."""
     for name, value in expected.items():
         with path.open("rb") as stream:
             received = hashlib.file_digest(stream, name).hexdigest()
@@ -120,15 +120,15 @@ def _mismatch(path: Path, expected: dict[str, str]) -> str:
 
 @contextmanager
 def _locked(job: _Job) -> Iterator[None]:
-    """Keep other processes off the part file, and leave nothing that is empty."""
+    """Lock the part file against other processes; afterwards remove it if it is empty."""
     with waiting(job.lock, f"{job.path}: waiting for another process that is downloading it"):
         try:
             yield
         finally:
             if _size(job.part) == 0:
                 job.part.unlink(missing_ok=True)
-            # Still held: who waits for it gets a lock on a file that is gone, which filelock sees, and makes a new one.
-            with contextlib.suppress(OSError):  # Windows removes no open file; there, filelock does so itself
+            # Removed while held: a waiting process then locks a removed file, which filelock notices and retries.
+            with contextlib.suppress(OSError):  # Windows can't remove an open file; filelock removes it there
                 job.lock.unlink()
 
 
@@ -137,17 +137,20 @@ def _size(path: Path) -> int:
 
 
 def _load(job: _Job) -> None:
-    """Bring the part to its end, check it, and put it in its place."""
-    if _is_there(job):  # another process was quicker
+    """Complete the part, check it, and move it to `job.path`."""
+    if _is_there(job):  # another process has downloaded it meanwhile
         return
-    whole = bool(job.expected) and _size(job.part) > 0 and not _mismatch(job.part, job.expected)
-    if not whole:  # else it was killed between the last byte and the last step
+    # A process that is killed after the last byte leaves a complete part.
+    is_complete = bool(job.expected) and _size(job.part) > 0 and not _mismatch(job.part, job.expected)
+    if not is_complete:
         _transfer(job)
-    wrong = _mismatch(job.part, job.expected)
-    if wrong:
+    mismatch = _mismatch(job.part, job.expected)
+    if mismatch:
         job.part.unlink()
         job.info.unlink(missing_ok=True)
-        raise DownloadError(f"{job.url}: not the expected bytes ({wrong}); deleted, run it again or try another source")
+        raise DownloadError(
+            f"{job.url}: not the expected bytes ({mismatch}); deleted, run it again or try another source"
+        )
     with job.part.open("rb") as stream:
         os.fsync(stream.fileno())
     job.part.replace(job.path)
@@ -155,17 +158,17 @@ def _load(job: _Job) -> None:
 
 
 def _transfer(job: _Job) -> None:
-    """Fetch what the part lacks; a broken connection is taken up again while it brings something."""
+    """Fetch the missing bytes of the part; resume a broken connection as long as each one receives data."""
     timeout = httpx.Timeout(job.timeout_s, connect=min(job.timeout_s, _CONNECT_S))
-    # ValueError, ImportError: a proxy in the environment that httpx can't use
+    # ValueError, ImportError: a proxy variable of the environment that httpx can't use
     try:
         with httpx.Client(follow_redirects=True, timeout=timeout) as client:
             for resumes in range(_RESUMES + 1):
-                before = _size(job.part)
+                size_before = _size(job.part)
                 try:
                     return _fetch(client, job)
                 except httpx.TransportError:
-                    if resumes == _RESUMES or _size(job.part) <= before:
+                    if resumes == _RESUMES or _size(job.part) <= size_before:
                         raise
                     logger.info("%s: connection lost at %d bytes, resuming", job.url, _size(job.part))
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:
@@ -173,7 +176,7 @@ def _transfer(job: _Job) -> None:
 
 
 def _fetch(client: httpx.Client, job: _Job) -> None:
-    """One request: append to the part if the server continues it, else start it over."""
+    """Send one request: append to the part if the server continues it, else start over."""
     offset, headers = _resume_headers(job)
     with client.stream("GET", job.url, headers=headers) as response:
         continued = response.status_code == 206 and _first_byte(response) == offset
@@ -182,16 +185,16 @@ def _fetch(client: httpx.Client, job: _Job) -> None:
             return
     if not offset or response.status_code not in (206, 416):
         raise job.error(f"the server answered {response.status_code} {response.reason_phrase}")
-    job.part.open("wb").close()  # it doesn't know where we are: everything again
+    job.part.open("wb").close()  # the server rejects the range: start over
     _fetch(client, job)
 
 
 def _resume_headers(job: _Job) -> tuple[int, dict[str, str]]:
-    """The byte to go on from, and the headers that ask for it."""
-    headers = {"Accept-Encoding": "identity"}  # compressed, the offsets would count other bytes
+    """Return the byte offset to resume from, and the headers that request it."""
+    headers = {"Accept-Encoding": "identity"}  # offsets of a compressed answer would count other bytes
     offset = _size(job.part)
     validator = _validator(job)
-    # only if the hash will be checked, or the server can tell that it still has the same file
+    # Resume only if the hash will be checked, or if the server can tell whether the file is unchanged.
     if not offset or not (job.expected or validator):
         return 0, headers
     headers["Range"] = f"bytes={offset}-"
@@ -201,7 +204,7 @@ def _resume_headers(job: _Job) -> tuple[int, dict[str, str]]:
 
 
 def _validator(job: _Job) -> str:
-    """The entity tag or date under which this address gave the part's bytes; empty if unknown."""
+    """Return the entity tag or date with which the server sent the part; empty if unknown."""
     try:
         info = json.loads(job.info.read_text(encoding="utf-8"))
         return str(info["validator"]) if info["url"] == job.url else ""
@@ -210,7 +213,7 @@ def _validator(job: _Job) -> str:
 
 
 def _first_byte(response: httpx.Response) -> int:
-    """The first byte of a partial answer (`Content-Range: bytes 100-199/200`), or -1."""
+    """Return the first byte of a partial answer (`Content-Range: bytes 100-199/200`), or -1."""
     digits = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
     return int(digits) if digits.isascii() and digits.isdigit() else -1
 
@@ -219,7 +222,7 @@ def _save(response: httpx.Response, job: _Job, offset: int) -> None:
     """Write an answer's body to the part, from byte `offset` on."""
     if not offset:
         tag = response.headers.get("ETag", "")
-        # a weak tag (W/"…") promises the same meaning, not the same bytes
+        # A weak tag (W/"…") promises the same meaning, not the same bytes.
         validator = response.headers.get("Last-Modified", "") if not tag or tag.startswith("W/") else tag
         job.info.write_text(json.dumps({"url": job.url, "validator": validator}), encoding="utf-8")
     length = response.headers.get("Content-Length", "")
@@ -230,13 +233,13 @@ def _save(response: httpx.Response, job: _Job, offset: int) -> None:
         unit="B",
         unit_scale=True,
         file=sys.stderr,
-        disable=None if job.progress else True,  # None: off where stderr is no terminal
+        disable=None if job.progress else True,  # None: no bar if stderr is no terminal
     )
     with bar, job.part.open("ab" if offset else "wb") as stream:
-        for chunk in response.iter_raw():  # with a chunk size, httpx holds bytes back and loses them on a break
+        for chunk in response.iter_raw():  # with a chunk size, httpx would buffer bytes and lose them on a break
             stream.write(chunk)
             bar.update(len(chunk))
             if job.most_bytes is not None and stream.tell() > job.most_bytes:
-                stream.truncate(0)  # who holds the lock removes it, being empty
+                stream.truncate(0)  # `_locked` removes an empty part
                 job.info.unlink(missing_ok=True)
                 raise DownloadError(f"{job.url}: is larger than {job.most_bytes:,} bytes; give another address")

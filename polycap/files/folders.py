@@ -1,4 +1,4 @@
-"""Folders of polycap's own, and folders that must be writable."""
+"""Cache and data folders of polycap, and writable folders."""
 
 import atexit
 import logging
@@ -18,23 +18,23 @@ logger = logging.getLogger(__name__)
 
 
 _temporary_caches: dict[int, Path] = {}
-"""The temporary cache of each process, by its number: a forked one makes its own."""
+"""Temporary cache of each process by process id: a forked process makes another one."""
 
 
 def expand_home(path: str) -> Path:
-    """A path that a user wrote, with the home folder in place of `~`.
+    """Return a path that a user wrote, with `~` expanded.
 
     Raises:
         PolycapError: the home folder is not known.
     """
-    expanded = os.path.expanduser(path)  # noqa: PTH111  # that of pathlib does not name the path
+    expanded = os.path.expanduser(path)  # noqa: PTH111  # the error of pathlib's does not name the path
     if expanded.startswith("~"):
         raise PolycapError(f"{path}: the home folder is not known here; write the whole path, or ./ before a ~")
     return Path(expanded)
 
 
 def path_variable(name: str) -> Path | None:
-    """The path in an environment variable, with `~` expanded; None if it is not set, or empty.
+    """Return the path in an environment variable, with `~` expanded; None if it is not set, or empty.
 
     Raises:
         PolycapError: it begins with `~`, and the home folder is not known.
@@ -47,10 +47,10 @@ def path_variable(name: str) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Where polycap keeps what it downloads and makes: `POLYCAP_CACHE`, or the user's cache folder.
+    """Return the cache folder, for downloads and graphs: `POLYCAP_CACHE`, or the user's cache folder.
 
-    It may be missing, or not writable: see `find_cached` and `cache_place`. Where the home folder is not known, it is
-    the temporary one.
+    It may not exist or not be writable: see `find_cached` and `cache_place`. If the home folder is not known, it is a
+    temporary cache.
     """
     try:
         return _user_folder("POLYCAP_CACHE", lambda: user_cache_path("polycap"))
@@ -59,20 +59,20 @@ def cache_folder() -> Path:
 
 
 def find_cached(name: str, is_usable: Callable[[Path], bool] = os.path.isfile) -> Path | None:
-    """The usable file `name` of the cache, or of the temporary one of this process; None if neither has it."""
+    """Return the usable file `name` of the cache, or of this process' temporary cache; None if neither has it."""
     temporary = _temporary_caches.get(os.getpid())
     paths = [folder / name for folder in (cache_folder(), temporary) if folder is not None]
     return next(filter(is_usable, paths), None)
 
 
 def cache_place(name: str = ".") -> Path:
-    """A folder of the cache that can be written, made if need be.
+    """Return a writable folder of the cache; create it if it does not exist.
 
-    Where it can't be, the folder is in a temporary cache, which is removed when this process ends; a notice says so,
-    once.
+    If the cache is not writable, the folder is in a temporary cache, which is removed when this process ends; a warning
+    says so once.
 
     Raises:
-        PolycapError: there is no temporary folder either.
+        PolycapError: no temporary folder is writable either.
     """
     folder = cache_folder() / name
     fault = _write_fault(folder)
@@ -83,7 +83,7 @@ def cache_place(name: str = ".") -> Path:
 
 
 def packs_folder() -> Path:
-    """Where `polycap install` puts packs: `POLYCAP_PACKS`, or `packs` in the user's folder for data.
+    """Return the folder of installed packs: `POLYCAP_PACKS`, or `packs` in the user's data folder.
 
     Raises:
         PolycapError: the home folder is not known.
@@ -92,15 +92,16 @@ def packs_folder() -> Path:
 
 
 def _user_folder(variable: str, default: Callable[[], Path]) -> Path:
-    """The folder in an environment variable, or the default in the user's home folder."""
+    """Return the folder in an environment variable, or the default in the user's home folder."""
     try:
-        return path_variable(variable) or expand_home(str(default()))  # some versions of platformdirs leave a ~
-    except RuntimeError as error:  # others raise
+        # Without a home folder, some versions of platformdirs return a path with ~, others raise RuntimeError.
+        return path_variable(variable) or expand_home(str(default()))
+    except RuntimeError as error:
         raise PolycapError(f"the home folder is not known here; name a folder in {variable}") from error
 
 
 def _write_fault(folder: Path) -> str:
-    """The reason why no file can be made in `folder`, which is made if need be; empty if one can."""
+    """Return the reason why no file can be created in `folder`, which is created first; empty if one can."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -110,7 +111,7 @@ def _write_fault(folder: Path) -> str:
 
 
 def _temporary_cache(reason: str) -> Path:
-    """The cache of this process alone, removed at its end."""
+    """Return the cache of this process alone, which is removed at its end."""
     process = os.getpid()
     if process not in _temporary_caches:
         try:
@@ -118,7 +119,7 @@ def _temporary_cache(reason: str) -> Path:
         except OSError as error:
             raise PolycapError(f"{reason}; nor is there a temporary folder to write to ({error.strerror})") from error
         if _temporary_caches.setdefault(process, folder) is not folder:
-            folder.rmdir()  # another thread was quicker
+            folder.rmdir()  # another thread has made one meanwhile
         else:
             atexit.register(_remove_cache, folder, process)
             logger.warning("%s; the cache of this process is %s, and is removed at its end", reason, folder)
@@ -126,15 +127,15 @@ def _temporary_cache(reason: str) -> Path:
 
 
 def _remove_cache(folder: Path, process: int) -> None:
-    if process == os.getpid():  # else a forked process, which inherited this
+    if process == os.getpid():  # a forked process inherits this handler, but not the folder
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_folder(path: Path) -> Path:
-    """Make `path` and its parents, and return it.
+    """Create the folder `path` and its parents, and return it.
 
     Raises:
-        PolycapError: the folder can't be made or written.
+        PolycapError: the folder can't be created or is not writable.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Locks between processes, which go with the process."""
+"""Locks between processes; a process releases its locks when it ends."""
 
 import errno
 import logging
@@ -21,15 +21,15 @@ __all__ = ["exclusive", "lock_folder", "waiting"]
 logger = logging.getLogger(__name__)
 
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
-"""Answers of file systems without locks."""
+"""Errors of file systems without locks."""
 
 
 @contextmanager
 def exclusive(path: Path, taken: PolycapError) -> Iterator[None]:
-    """Hold the lock file `path`, whose folder must exist; the file stays.
+    """Hold the lock file `path`, whose folder must exist; the file is not removed.
 
     Raises:
-        PolycapError: `taken`, if another process or thread holds it.
+        PolycapError: `taken`, if another process or thread holds the lock.
     """
     lock = _acquire(path, wait=False)
     if lock is None:
@@ -42,11 +42,11 @@ def exclusive(path: Path, taken: PolycapError) -> Iterator[None]:
 
 @contextmanager
 def waiting(path: Path, taken: str = "") -> Iterator[None]:
-    """Hold the lock file `path`, whose folder must exist; the file stays.
+    """Hold the lock file `path`, whose folder must exist; wait for another process or thread. The file is not removed.
 
     Args:
-        path: of the lock file.
-        taken: the notice to log before waiting for another process or thread that holds it; none if empty.
+        path: lock file.
+        taken: warning to log before waiting. (default: none)
     """
     lock = _acquire(path, wait=False)
     if lock is None:
@@ -61,13 +61,13 @@ def waiting(path: Path, taken: str = "") -> Iterator[None]:
 
 
 def _acquire(path: Path, *, wait: bool) -> "BaseFileLock | None":
-    """Acquire the first kind of lock that the file systems have; None if it is held, and `wait` is off."""
-    from filelock import Timeout  # here: it takes 70 ms, and most processes lock nothing
+    """Acquire the first kind of lock that the file systems support; return None if it is held and `wait` is off."""
+    from filelock import Timeout  # imported here: it takes 70 ms, and most processes lock nothing
 
     unsupported = None
     for lock in _kinds(path):
         try:
-            # two tries or more: the first may but remove what a killed process left of the last kind
+            # A timeout of several tries: the first may only remove the soft lock of a killed process.
             lock.acquire(timeout=-1 if wait else 0.1)
         except Timeout:
             return None
@@ -82,29 +82,29 @@ def _acquire(path: Path, *, wait: bool) -> "BaseFileLock | None":
 
 
 def _kinds(path: Path) -> Iterator["BaseFileLock"]:
-    """The lock on `path`, then its stand-ins: see above."""
+    """Yield the lock on `path`, then locks in the temporary folder, for file systems without locks."""
     from filelock import FileLock, SoftFileLock
 
-    # thread_local=False: another thread may let go of it. fallback_to_soft=False: no soft lock beside the work.
+    # thread_local=False: another thread may release it. fallback_to_soft=False: no soft lock beside the data.
     yield FileLock(path, thread_local=False, fallback_to_soft=False)
     user = os.getuid() if hasattr(os, "getuid") else 0
     name = f"polycap-{digest([user, str(path.resolve())])}"
-    logger.debug("%s: no file locks here; those of this machine's temporary folder serve", path)
+    logger.debug("%s: this file system has no locks; using locks in this machine's temporary folder", path)
     yield FileLock(Path(tempfile.gettempdir(), f"{name}.lock"), thread_local=False, fallback_to_soft=False)
     yield SoftFileLock(Path(tempfile.gettempdir(), f"{name}.held"), thread_local=False)
 
 
 @contextmanager
 def lock_folder(folder: Path, what: str, *, wait: bool = False) -> Iterator[None]:
-    """Keep other processes out of a folder, which is made; a killed one lets go by itself.
+    """Lock a folder against other processes; create it. A killed process releases the lock.
 
     Args:
-        folder: what is worked on; the lock file in it stays.
-        what: is made there, for people.
-        wait: for whoever is there, rather than raise.
+        folder: folder to lock; the lock file in it is not removed.
+        what: name of the result that is built there, for the message.
+        wait: whether to wait for the other process rather than raise. (default: False)
 
     Raises:
-        BuildError: another process is there, and `wait` is off.
+        BuildError: another process holds the lock, and `wait` is off.
     """
     lock = make_folder(folder) / ".lock"
     taken = f"{folder}: another build of {what} is running here"

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all, also after `kill -9`."""
+"""Atomic replacement of folders, also after `kill -9`."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ __all__ = ["replace_folder", "staging_folder"]
 
 @contextmanager
 def staging_folder(path: Path, marker: tuple[str, dict[str, Any]] | None = None) -> Iterator[Path]:
-    """Make the folder `path` to prepare another folder in, and remove it afterwards.
+    """Create the folder `path`, in which another folder is prepared, and remove it afterwards.
 
-    It lies beside the final places, so that a finished folder moves in one step, by `replace_folder`. What a killed
-    process left there is cleared first: a folder that was moved aside and has no successor goes back. Only who holds a
-    lock may call this.
+    It must be on the file system of the final folder, so that `replace_folder` is one rename. Leftovers of a killed
+    process are cleared first: a folder that was moved aside and has no successor is moved back. The caller must hold a
+    lock.
 
     Args:
-        path: such as `packs/.unfinished`.
-        marker: the name and content of a JSON file that lies in it all the time, for those who look at every folder.
+        path: staging folder, such as `packs/.unfinished`.
+        marker: name and content of a JSON file that marks the staging folder for readers of its parent. (default: none)
     """
     _clear(path)
     path.mkdir()
@@ -48,4 +48,4 @@ def _clear(staging: Path) -> None:
     for child in staging.iterdir() if staging.is_dir() else ():
         if child.is_dir():
             shutil.rmtree(child, ignore_errors=True)
-    shutil.rmtree(staging, ignore_errors=True)  # its marker goes last
+    shutil.rmtree(staging, ignore_errors=True)  # the marker is removed last

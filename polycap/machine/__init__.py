@@ -1,1 +1,1 @@
-"""The computer that runs polycap: its processor, its backend, the processes that polycap starts."""
+"""Machine: processor, Keras backend, optional packages, and child processes."""

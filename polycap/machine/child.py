@@ -1,12 +1,12 @@
-"""Every process that polycap starts: isolated from the current folder, and from the user's variables and settings.
+"""Child processes, isolated from the current folder and from the user's variables and settings.
 
-A Python child runs `sys.executable -I` in an empty folder of its own, which it also takes for its home: no file of the
-current folder, no `PYTHON…` variable, no `usercustomize` and no settings of another library decide what it imports or
-computes. It gets the parent's `sys.path` with its job, without the entry that stands for the current folder: what the
-parent can import, the child can.
+A Python child runs `sys.executable -I` in an empty folder, which is also its home folder. So no file of the current
+folder, no `PYTHON…` variable, no `usercustomize` and no settings of another library influence its imports or results.
+It receives the parent's `sys.path` with its job, without the entry of the current folder: the child can import all that
+the parent can.
 
-A frozen application (PyInstaller, cx_Freeze) has no Python to start; it starts itself, and `freeze_support` makes of
-that process a child. `polycap.cli.main` calls it; an application with another entry calls it first thing.
+A frozen application (PyInstaller, cx_Freeze) has no Python to start. It starts itself, and `freeze_support` turns that
+process into a child. `polycap.cli.main` calls it; an application with another entry point must call it first.
 """
 
 import contextlib
@@ -37,16 +37,16 @@ __all__ = [
 ]
 
 _KEPT = {"PATH", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL", "LC_CTYPE", "TZ"}
-# without these it may not load what this process has loaded, or be allowed to start as many threads
+# Without these a child may fail to load the libraries of this process, or start more threads than it may.
 _KEPT |= {"LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
 if sys.platform == "win32":
     _KEPT |= {"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT"}
 _KEPT_FROZEN = "_PYI_"
-"""PyInstaller's variables: with them the child finds what the application of one file has unpacked."""
+"""Prefix of PyInstaller's variables, by which the child finds the files that a one-file application has unpacked."""
 _HOMES = ("USERPROFILE", "APPDATA", "LOCALAPPDATA") if sys.platform == "win32" else ("HOME",)
 
-# The first line of standard input is the job; what follows it is the target's to read. The parent's own package is
-# loaded, also where its folder is the current one or another version is installed.
+# The first line of standard input is the job; the target may read the rest. The child loads the parent's own polycap,
+# also if that lies in the current folder or another version is installed.
 _BOOT = f"""
 import json, sys
 from importlib.machinery import PathFinder
@@ -61,20 +61,20 @@ from {__name__} import _call
 _call(job)
 """
 _FROZEN_CHILD = "--polycap-child"
-_frozen_entries: list[str] = []  # that have called freeze_support
+_frozen_entries: list[str] = []  # executables that have called freeze_support
 
 
 def child_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment variables of a child: those that a system needs, and `more`."""
+    """Return the environment variables of a child: those that the system needs, and `more`."""
     frozen = {name for name in os.environ if _is_frozen() and name.startswith(_KEPT_FROZEN)}
     return {name: value for name, value in os.environ.items() if name in _KEPT | frozen} | dict(more or {})
 
 
 def find_program(name: str) -> str | None:
-    """The path of a program in an absolute folder of PATH; None if there is none. The current folder does not count."""
+    """Return the path of a program in an absolute folder of PATH, never of the current folder; None if not found."""
     folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder).is_absolute()]
     path = shutil.which(name, path=os.pathsep.join(folders))
-    return path if path and Path(path).is_absolute() else None  # Windows also looks into the current folder
+    return path if path and Path(path).is_absolute() else None  # on Windows, `which` also searches the current folder
 
 
 @contextmanager
@@ -84,14 +84,15 @@ def start_program(
     """Start a process in an empty folder that is removed afterwards; kill it at the end.
 
     Args:
-        command: the program's absolute path, and its arguments.
-        environment: variables beside those of `child_environment`; without HOME the folder is the process' home.
-        options: of `subprocess.Popen`, such as `stdout`.
+        command: absolute path of the program, and its arguments.
+        environment: variables beside those of `child_environment`; without HOME the empty folder is the home folder.
+            (default: none)
+        options: options of `subprocess.Popen`, such as `stdout`.
 
     Raises:
-        PolycapError: it can't be started.
+        PolycapError: the process can't be started.
     """
-    with _own_folder() as folder:
+    with _empty_folder() as folder:
         variables = child_environment({**dict.fromkeys(_HOMES, folder), **(environment or {})})
         try:
             process = subprocess.Popen(command, cwd=folder, env=variables, **options)
@@ -103,7 +104,7 @@ def start_program(
             process.kill()
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
-                    with contextlib.suppress(OSError):  # it ended before it had read everything
+                    with contextlib.suppress(OSError):  # the process ended before it had read everything
                         stream.close()
             process.wait()
 
@@ -130,17 +131,18 @@ def start_child(
 
     Args:
         target: `module:function`; the function is called with `job`, and may read standard input.
-        job: what JSON can hold.
-        environment: variables beside those of `child_environment`; without HOME the folder is the child's home.
-        options: of `subprocess.Popen`, such as `stdout`.
+        job: JSON-serialisable value.
+        environment: variables beside those of `child_environment`; without HOME the empty folder is the home folder.
+            (default: none)
+        options: options of `subprocess.Popen`, such as `stdout`.
 
     Raises:
-        PolycapError: it can't be started.
+        PolycapError: the process can't be started.
     """
     line = json.dumps({"path": _path(), "package": _package(), "target": target, "job": job}).encode() + b"\n"
     with start_program(_command(), environment=environment, stdin=subprocess.PIPE, **options) as process:
         assert process.stdin is not None
-        with contextlib.suppress(OSError):  # it has ended already; its status says so
+        with contextlib.suppress(OSError):  # the process has ended already; its exit status tells
             process.stdin.write(line)
             process.stdin.flush()
         yield process
@@ -149,18 +151,18 @@ def start_child(
 def run_child(
     target: str, job: Any, *, environment: Mapping[str, str] | None = None, timeout_s: float | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Call a function in a process of its own, and wait for its end.
+    """Call a function in a child process, and wait for its end.
 
     Args:
         target, job, environment: as in `start_child`.
-        timeout_s: seconds after which it is killed.
+        timeout_s: seconds after which the process is killed. (default: no limit)
 
     Returns:
-        Its exit status and what it printed.
+        Exit status, and the text of stdout and stderr.
 
     Raises:
-        PolycapError: it can't be started.
-        subprocess.TimeoutExpired: it did not end in time.
+        PolycapError: the process can't be started.
+        subprocess.TimeoutExpired: the process did not end in time.
     """
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start_child(target, job, environment=environment, **output) as process:
@@ -176,7 +178,7 @@ def run_module(job: dict[str, Any]) -> None:
 
 
 def freeze_support() -> None:
-    """Do the job of a child and exit, where a frozen application was started as one. Call it before all else."""
+    """Run the job and exit, if this process is the child of a frozen application. Must be called before all else."""
     if not _is_frozen():
         return
     import multiprocessing
@@ -193,7 +195,7 @@ def _is_frozen() -> bool:
 
 
 def _command() -> list[str]:
-    """The command line of a child."""
+    """Return the command line of a child."""
     if not sys.executable:
         raise PolycapError("sys.executable is empty: there is no Python to start a process with; set it to one")
     if not _is_frozen():
@@ -207,7 +209,7 @@ def _command() -> list[str]:
 
 
 def _flags() -> Iterator[str]:
-    """This interpreter's own options that a child shares: `-I` drops the variables that set them."""
+    """Yield the interpreter's options that a child shares: `-I` ignores the variables that set them."""
     if sys.dont_write_bytecode:
         yield "-B"
     if sys.flags.no_site:
@@ -229,8 +231,8 @@ def _finish(process: "subprocess.Popen[bytes]", timeout_s: float | None) -> "sub
 
 
 @contextmanager
-def _own_folder() -> Iterator[str]:
-    """An empty folder; where none can be made, the root, which has nothing to import either."""
+def _empty_folder() -> Iterator[str]:
+    """Yield an empty temporary folder; if none can be created, the root folder, which has no modules either."""
     with contextlib.ExitStack() as stack:
         try:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="polycap-", ignore_cleanup_errors=True))
@@ -240,14 +242,14 @@ def _own_folder() -> Iterator[str]:
 
 
 def _package() -> str:
-    """The folder, or the archive, that holds this package."""
+    """Return the folder or archive that contains this package."""
     return str(Path(sys.modules["polycap"].__path__[0]).absolute().parent)
 
 
 def _path() -> list[str]:
-    """This process' `sys.path`, made absolute, without the current folder.
+    """Return this process' `sys.path`, made absolute, without the current folder.
 
-    Where that is a folder of installed packages, it stays.
+    A folder of installed packages is kept, also if it is the current one.
     """
     try:
         here = Path.cwd()

@@ -1,4 +1,4 @@
-"""What a run was computed on and how long it took, for its pack's card."""
+"""Description of the machine of a training run, for the pack's card."""
 
 from polycap.machine.processor import cores, processor
 
@@ -6,23 +6,23 @@ __all__ = ["describe_machine"]
 
 
 def describe_machine(*, bfloat16: bool) -> dict[str, str | int]:
-    """Processor, cores that this process may use, accelerators, and what computes.
+    """Return processor, cores that this process may use, accelerators (if any), and Keras backend.
 
     Args:
-        bfloat16: whether matrix products are computed so, as `allow_bfloat16` returned.
+        bfloat16: whether matrix products are computed in bfloat16, as `allow_bfloat16` returned.
     """
-    from polycap.machine.backend import keras  # here: who asks for the processor alone should not wait for it
+    from polycap.machine.backend import keras
 
-    found: dict[str, str | int] = {"processor": processor(), "cores": cores()}
+    description: dict[str, str | int] = {"processor": processor(), "cores": cores()}
     accelerators = _accelerators()
     if accelerators:
-        found["accelerators"] = accelerators
-    found["backend"] = keras.backend.backend() + (", bfloat16 matrix products" if bfloat16 else ", float32")
-    return found
+        description["accelerators"] = accelerators
+    description["backend"] = keras.backend.backend() + (", bfloat16 matrix products" if bfloat16 else ", float32")
+    return description
 
 
 def _accelerators() -> str:
-    """The GPUs and the like that Keras' backend sees; empty without any, or where it can't tell."""
+    """Return the GPUs and TPUs of Keras' backend; empty without any, or if the backend can't list them."""
     from polycap.machine.backend import keras
 
     try:

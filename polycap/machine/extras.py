@@ -1,4 +1,4 @@
-"""Optional packages: the extras of pyproject.toml, and one sentence where one is needed and not installed."""
+"""Optional packages: the extras of pyproject.toml, and the error if one is not installed."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "train": {"tensorflow": "tensorflow"},
     "translate": {"argostranslate": "argos-translate-lt", "ctranslate2": "ctranslate2"},
 }
-"""By extra: modules that its commands can't do without, each with the package that has it."""
+"""By extra: the modules that its commands need, each with its package."""
 
 
 def install_line(extra: str) -> str:
@@ -31,8 +31,8 @@ def missing_package(needer: str, package: str, extra: str, reason: object = "not
     Args:
         needer: a command or a part of polycap, the subject of the sentence.
         package: the package's name.
-        extra: the extra that brings it.
-        reason: why it can't be used. (default: "not installed")
+        extra: the extra that installs it.
+        reason: reason why it can't be used. (default: "not installed")
     """
     return f"{needer} needs {package}, which is {reason}: {install_line(extra)}"
 
@@ -43,11 +43,11 @@ def require_extra(extra: str, needer: str, *modules: str, error: type[PolycapErr
     Args:
         extra: its name, a key of `EXTRAS`.
         needer: a command or a part of polycap, the subject of the message.
-        modules: those that are needed. (default: all of `EXTRAS`)
-        error: the kind to raise.
+        modules: names of the required modules. (default: all of the extra)
+        error: type of the error. (default: PolycapError)
 
     Raises:
-        PolycapError: one is not installed; the message names the extra.
+        PolycapError: a package is not installed; the message names the extra.
     """
     packages = EXTRAS[extra]
     for module in modules or packages:
@@ -62,7 +62,7 @@ def require_keras(needer: str, error: type[PolycapError] = PolycapError) -> None
         needer, error: as in `require_extra`.
 
     Raises:
-        PolycapError: one is not installed; the message names the extra.
+        PolycapError: a package is not installed; the message names the extra.
     """
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"  # Keras names a backend as its module
     require_extra("train", needer, backend, error=error)

@@ -1,7 +1,7 @@
-"""Forks: OpenVINO, TensorFlow and CTranslate2 compute in threads, of which a forked process has none.
+"""Protection of forked processes: OpenVINO, TensorFlow and CTranslate2 compute in threads, which `fork` does not copy.
 
-A call of theirs in such a process would wait for ever, and so would a destructor. So the process that loads one of them
-first owns them all; a process forked from it gets an error instead, and never destroys what it has inherited.
+In a forked process a call into these libraries would wait for ever, and so would a destructor. Therefore the process
+that first loads one of them owns them all. A process forked from it gets an error, and never destroys their objects.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ _threaded: "weakref.WeakSet[object]" = weakref.WeakSet()
 
 
 def keep_in_forks(thing: Threaded) -> Threaded:
-    """Return an object whose destructor waits for threads, after seeing to it that forked processes never call it."""
+    """Register an object whose destructor waits for threads, so that forked processes never destroy it; return it."""
     _threaded.add(thing)
     return thing
 
@@ -35,7 +35,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def require_same_process() -> None:
-    """Make this process the owner, if there is none yet. To be called before any lock is taken.
+    """Make this process the owner, if there is none yet. Must be called before any lock is taken.
 
     Raises:
         CaptionRuntimeError: this process was forked from the owner.

@@ -1,4 +1,4 @@
-"""What this machine's processor can do."""
+"""Processor: model, cores, and instruction sets."""
 
 import os
 import platform
@@ -9,26 +9,26 @@ __all__ = ["cores", "has_amx", "has_avx2", "has_bfloat16_products", "has_fast_bf
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether bfloat16 is faster than float32: with AMX (Xeons since 2023), or AMD's AVX512-BF16 (EPYCs since 2022).
+    """Return whether bfloat16 is faster than float32: AMX (Xeons since 2023) or AMD's AVX512-BF16 (EPYCs since 2022).
 
-    False where Linux does not tell. With Intel's AVX512-BF16 alone, OpenVINO's encoder took 1.7 times as long in
-    bfloat16 as in float32, and TensorFlow's training 1.4 times; on an EPYC of 2024 0.6 and 0.75 times.
+    False on systems other than Linux. With Intel's AVX512-BF16 alone, OpenVINO's encoder took 1.7 times as long in
+    bfloat16 as in float32, and TensorFlow's training 1.4 times. On an EPYC of 2024 it was 0.6 and 0.75 times.
     """
     return has_amx() or {"AuthenticAMD", "avx512_bf16"} <= _flags()
 
 
 def has_amx() -> bool:
-    """Whether the processor multiplies tiles of bfloat16, as Xeons do since 2023."""
+    """Return whether the processor multiplies tiles of bfloat16 (AMX), as Xeons do since 2023."""
     return "amx_bf16" in _flags()
 
 
 def has_bfloat16_products() -> bool:
-    """Whether the processor multiplies in bfloat16, however fast; elsewhere it would be emulated, slowly."""
+    """Return whether the processor has bfloat16 products, fast or not; otherwise bfloat16 is emulated, slowly."""
     return bool(_flags() & {"amx_bf16", "avx512_bf16"})
 
 
 def has_avx2() -> bool:
-    """Whether the processor is an x86-64 of the last ten years. False where Linux does not tell."""
+    """Return whether the processor has AVX2, as x86-64 has for ten years. False on systems other than Linux."""
     return "avx2" in _flags()
 
 
@@ -40,7 +40,7 @@ def _flags() -> frozenset[str]:
 
 
 def processor() -> str:
-    """The processor's model, or "unknown"; Linux tells it in a file of its own."""
+    """Return the processor's model, or "unknown"."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -50,12 +50,12 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def worker_count() -> int:
-    """How many batches are translated at once: one for each core that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of batches to translate in parallel: one for each core that this process may use."""
+    return cores()

@@ -1,4 +1,4 @@
-"""A process's stderr, silenced for a while."""
+"""Redirection of stderr."""
 
 import os
 from collections.abc import Iterator
@@ -9,20 +9,20 @@ __all__ = ["quiet"]
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the process's stderr, below Python: TensorFlow 2.21 greets there whatever its log level is.
+    """Discard the process' stderr at the level of file descriptors: TensorFlow 2.21 prints there at any log level.
 
-    Only for calls that report failure by an exception.
+    Use it only for calls that report failure by an exception.
     """
     try:
-        kept = os.dup(2)
-    except OSError:  # a process without stderr is quiet already
+        saved = os.dup(2)
+    except OSError:  # the process has no stderr
         yield
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)

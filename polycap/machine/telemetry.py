@@ -1,7 +1,7 @@
-"""Imports of libraries that report their use to their makers, without those reports.
+"""Imports of OpenVINO and NNCF without their telemetry.
 
-OpenVINO looks up an analytics server and writes a client's id to `~/intel` when it is imported, NNCF when it is used.
-Both do it by the package `openvino_telemetry`, and do without it where it is not installed.
+OpenVINO looks up an analytics server and writes a client id to `~/intel` when it is imported, NNCF when it is used.
+Both use the package `openvino_telemetry` for this, and work without it.
 """
 
 import sys
@@ -18,7 +18,7 @@ _lock = threading.RLock()
 
 @contextmanager
 def without_telemetry() -> Iterator[None]:
-    """Let what is imported inside find no `openvino_telemetry`; what imports it afterwards finds it again."""
+    """Hide `openvino_telemetry` from imports inside the context; imports afterwards find it again."""
     with _lock:
         loaded = {name: sys.modules[name] for name in (_TELEMETRY,) if name in sys.modules}
         sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # importing it raises ModuleNotFoundError
@@ -30,7 +30,7 @@ def without_telemetry() -> Iterator[None]:
 
 
 def import_openvino() -> Any:
-    """OpenVINO, which is imported nowhere else.
+    """Import OpenVINO. No other code imports it.
 
     Raises:
         ImportError: it is not installed.
@@ -44,7 +44,7 @@ def import_openvino() -> Any:
 
 
 def import_nncf() -> Any:
-    """NNCF, which is imported nowhere else.
+    """Import NNCF. No other code imports it.
 
     Raises:
         ImportError: it is not installed.

@@ -1,8 +1,8 @@
-"""Scores of captions, each with the signature that lets others repeat it.
+"""Scores of captions, each with a signature that makes it reproducible.
 
-BLEU-1 to 4 and chrF++ are sacreBLEU's; CIDEr-D and ROUGE-L are pycocoevalcap's, of the same words. A caption is scored
-against all references of its photo at once. Texts come already normalised by the language's own rules; nothing here
-changes them, except that white space is collapsed: a text is one line of a file."""
+BLEU-1 to 4 and chrF++ are sacreBLEU's; CIDEr-D and ROUGE-L are pycocoevalcap's, with the same words. A caption is
+scored against all references of its photo together. Texts are normalised beforehand by the language's rules; metrics
+only collapse white space, since a text is one line of a file."""
 
 from polycap.metrics.agreement import Agreement
 from polycap.metrics.bleu import bleu, bleu_metric, known_tokenizers, words_of

@@ -1,4 +1,4 @@
-"""How well people agree with one another: what a caption as good as a person's would score."""
+"""Human agreement: the scores of people's captions against each other."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +10,16 @@ __all__ = ["Agreement", "measure_agreement"]
 
 @dataclass(frozen=True)
 class Agreement:
-    """One reference of each photo scored against the photo's others, and the captions against the same ones.
+    """Scores of one reference of each photo against the photo's others, and of the captions against the same ones.
 
-    A metric rises with the number of references, so captions stand beside people only when they are scored against
-    as few.
+    A metric rises with the number of references, so captions and people are comparable only with the same number.
 
     Attributes:
-        photos: those with two references or more.
-        references_per_photo: how many are left when one is taken out; (fewest, most) where photos differ.
-        choices: how often another reference was taken out; the figures are means over these.
-        people: what people's captions score, by the keys of `METRICS`.
-        captions: what the captions score.
+        photos: number of photos with two references or more.
+        references_per_photo: number of references without the one left out; (fewest, most) if photos differ.
+        choices: number of rounds, each of which leaves out another reference; scores are means over them.
+        people: scores of people's captions, by the keys of `METRICS`.
+        captions: scores of the captions, by the keys of `METRICS`.
     """
 
     photos: int
@@ -30,11 +29,11 @@ class Agreement:
     captions: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
-        """Figures rounded to 4 decimals."""
-        left = self.references_per_photo
+        """Return the fields, with scores rounded to 4 decimals."""
+        references = self.references_per_photo
         return {
             "photos": self.photos,
-            "references_per_photo": left if isinstance(left, int) else list(left),
+            "references_per_photo": references if isinstance(references, int) else list(references),
             "choices": self.choices,
             "people": {key: round(value, 4) for key, value in self.people.items()},
             "captions": {key: round(value, 4) for key, value in self.captions.items()},
@@ -42,32 +41,38 @@ class Agreement:
 
 
 def measure_agreement(captions: list[str], references: list[list[str]], tokenizer: str, origin: str) -> Agreement | str:
-    """The agreement; or, in words, why there is none.
+    """Measure human agreement; return the reason if that is not possible.
 
-    Each of a photo's references is taken out once; where photos have fewer than others, theirs come round again.
+    Each reference of a photo is left out once, and again for photos with fewer references than others.
+
+    Args:
+        captions: a caption per photo.
+        references: references per photo.
+        tokenizer: sacreBLEU's name of the tokenizer.
+        origin: origin of the references.
     """
     if not is_human(origin):
         return f"the references are not people's, but {origin}"
-    chosen = [(text, texts) for text, texts in zip(captions, references, strict=True) if len(texts) > 1]
-    if not chosen:
+    pairs = [(text, texts) for text, texts in zip(captions, references, strict=True) if len(texts) > 1]
+    if not pairs:
         return "each photo has one reference; two or more are needed"
-    kept = [text for text, _ in chosen]
-    counts = {len(texts) - 1 for _, texts in chosen}
+    machine = [text for text, _ in pairs]
+    counts = {len(texts) - 1 for _, texts in pairs}
     choices = max(counts) + 1
     rounds = []
     for choice in range(choices):
-        out = [choice % len(texts) for _, texts in chosen]
-        people = [texts[number] for (_, texts), number in zip(chosen, out, strict=True)]
-        others = [texts[:number] + texts[number + 1 :] for (_, texts), number in zip(chosen, out, strict=True)]
+        indices = [choice % len(texts) for _, texts in pairs]
+        people = [texts[index] for (_, texts), index in zip(pairs, indices, strict=True)]
+        others = [texts[:index] + texts[index + 1 :] for (_, texts), index in zip(pairs, indices, strict=True)]
         rounds.append(
-            (compute_metrics(people, others, tokenizer).values, compute_metrics(kept, others, tokenizer).values)
+            (compute_metrics(people, others, tokenizer).values, compute_metrics(machine, others, tokenizer).values)
         )
     return Agreement(
-        photos=len(chosen),
+        photos=len(pairs),
         references_per_photo=counts.pop() if len(counts) == 1 else (min(counts), max(counts)),
         choices=choices,
-        people=_means([people for people, _ in rounds]),
-        captions=_means([machine for _, machine in rounds]),
+        people=_means([values for values, _ in rounds]),
+        captions=_means([values for _, values in rounds]),
     )
 
 

@@ -1,6 +1,6 @@
-"""BLEU and chrF++ by sacreBLEU, and its tokenizers, which decide what a word is for every metric.
+"""BLEU and chrF++ by sacreBLEU, and sacreBLEU's tokenizers, which define words for every metric.
 
-Reference: Post (2018), "A Call for Clarity in Reporting BLEU Scores"; Popović (2017), "chrF++: words helping
+References: Post (2018), "A Call for Clarity in Reporting BLEU Scores"; Popović (2017), "chrF++: words helping
 character n-grams".
 """
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 
 __all__ = ["bleu", "bleu_metric", "chrf_metric", "known_tokenizers", "words_of"]
 
-# These fetch a model from the internet when first used; a score must not depend on that.
+# These download a model on first use; a score must not depend on that.
 _DOWNLOADING_TOKENIZERS = frozenset({"spm", "flores101", "flores200", "spBLEU-1K"})
 
 _TOKENIZER_EXTRAS = {"ja-mecab": 'pip install "sacrebleu[ja]"', "ko-mecab": 'pip install "sacrebleu[ko]"'}
 
 
 def known_tokenizers() -> list[str]:
-    """The sacreBLEU tokenizers that a language may name, sorted: all but those that download a model."""
+    """Return sacreBLEU's tokenizers that a language may name, sorted: all but those that download a model."""
     from sacrebleu.metrics.bleu import BLEU
 
     return sorted(set(BLEU.TOKENIZERS) - _DOWNLOADING_TOKENIZERS)
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]], *, tokenizer: str, order: int = 4) -> float:
-    """Cumulative BLEU-`order` of a corpus, 0 to 100. Arguments and errors are those of `score_captions`."""
+    """Compute the cumulative BLEU-`order` of a corpus, 0 to 100. For arguments and errors see `score_captions`."""
     metric = bleu_metric(tokenizer, order)
     return float(metric.corpus_score(lines(hypotheses), streams(checked(hypotheses, references))).score)
 
 
 def bleu_metric(tokenizer: str, order: int = 4, *, effective_order: bool = False) -> "BLEU":
-    """sacreBLEU's cumulative BLEU-`order`.
+    """Return sacreBLEU's metric of cumulative BLEU-`order`.
 
     Args:
-        tokenizer: sacreBLEU's name of it.
-        order: the longest n-gram, in words.
-        effective_order: no n-gram longer than the caption counts: for the BLEU of one sentence.
+        tokenizer: sacreBLEU's name of the tokenizer.
+        order: length of the longest n-gram, words. (default: 4)
+        effective_order: whether n-grams longer than the caption are ignored, for BLEU of one sentence. (default: False)
 
     Raises:
         EvaluationError: the tokenizer is unknown, downloads a model, or is not installed.
@@ -56,7 +56,7 @@ def bleu_metric(tokenizer: str, order: int = 4, *, effective_order: bool = False
     if tokenizer not in known:
         raise EvaluationError(f"sacreBLEU has no tokenizer {tokenizer!r}; choose one of {', '.join(known)}")
     try:
-        # force: no warning that normalised text looks tokenised
+        # `force` suppresses the warning that normalised text looks tokenised.
         return BLEU(max_ngram_order=order, tokenize=tokenizer, force=True, effective_order=effective_order)
     except (ImportError, RuntimeError) as error:
         fix = _TOKENIZER_EXTRAS.get(tokenizer, "see sacreBLEU's documentation")
@@ -64,13 +64,13 @@ def bleu_metric(tokenizer: str, order: int = 4, *, effective_order: bool = False
 
 
 def chrf_metric() -> "CHRF":
-    """sacreBLEU's chrF++: character 6-grams, word 2-grams."""
+    """Return sacreBLEU's metric of chrF++: character 6-grams, word 2-grams."""
     from sacrebleu.metrics.chrf import CHRF
 
     return CHRF(word_order=2)
 
 
 def words_of(tokenizer: str) -> Callable[[str], list[str]]:
-    """How sacreBLEU's tokenizer divides a text into the words that BLEU counts."""
+    """Return the function that splits a text into the words that BLEU counts, by sacreBLEU's tokenizer."""
     tokenize = bleu_metric(tokenizer).tokenizer
     return lambda text: str(tokenize(text)).split()

@@ -1,4 +1,4 @@
-"""How much captions differ from one another, and how long they are."""
+"""Diversity and lengths of captions."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -13,17 +13,18 @@ Words = Callable[[str], list[str]]
 
 @dataclass(frozen=True)
 class Diversity:
-    """How much a set of captions, one per photo, differ from one another.
+    """Diversity of a set of captions, one per photo.
 
-    Shares fall as a set grows: compare sets of the same size.
+    The ratios fall as a set grows: compare sets of the same size.
 
     Attributes:
-        captions: how many there are.
-        distinct: how many are different.
-        vocabulary: how many different words they use.
-        div1: different words / words, 0 to 1; `div2` the same of pairs of words (Li et al., 2016, arXiv:1510.03055).
-        most_frequent: the caption that is given most often; of several, the first.
-        most_frequent_share: for which share of the photos, 0 to 1.
+        captions: number of captions.
+        distinct: number of different captions.
+        vocabulary: number of different words.
+        div1: number of different words / number of words, 0 to 1 (Li et al., 2016, arXiv:1510.03055).
+        div2: number of different pairs of adjacent words / number of pairs, 0 to 1 (Li et al.).
+        most_frequent: most frequent caption; the first of several.
+        most_frequent_share: share of the photos with that caption, 0 to 1.
     """
 
     captions: int
@@ -36,10 +37,10 @@ class Diversity:
 
     @classmethod
     def of(cls, captions: list[str], words: Words) -> "Diversity":
-        """Look at captions, at least one, that are single lines."""
-        divided = [words(text) for text in captions]
-        singles = Counter(word for found in divided for word in found)
-        pairs = Counter(pair for found in divided for pair in pairwise(found))
+        """Compute the diversity of one or more captions that are single lines."""
+        sequences = [words(text) for text in captions]
+        singles = Counter(word for sequence in sequences for word in sequence)
+        pairs = Counter(pair for sequence in sequences for pair in pairwise(sequence))
         [(text, count)] = Counter(captions).most_common(1)
         return cls(
             captions=len(captions),
@@ -52,7 +53,7 @@ class Diversity:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Shares rounded to 4 decimals."""
+        """Return the fields, with ratios rounded to 4 decimals."""
         return {key: round(value, 4) if isinstance(value, float) else value for key, value in asdict(self).items()}
 
 
@@ -62,21 +63,21 @@ def _share(counts: Counter[Any]) -> float:
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long texts are: `counts[n]` of them have n words."""
+    """Histogram of the lengths of texts: `counts[n]` texts have n words."""
 
     counts: tuple[int, ...]
 
     @classmethod
     def of(cls, texts: list[str], words: Words) -> "Lengths":
-        """Count the words of texts, at least one."""
-        found = Counter(len(words(text)) for text in texts)
-        return cls(tuple(found[number] for number in range(max(found) + 1)))
+        """Count the words of one or more texts."""
+        counts = Counter(len(words(text)) for text in texts)
+        return cls(tuple(counts[length] for length in range(max(counts) + 1)))
 
     @property
     def mean(self) -> float:
-        """Words in a text."""
-        return sum(number * count for number, count in enumerate(self.counts)) / sum(self.counts)
+        """Mean number of words."""
+        return sum(length * count for length, count in enumerate(self.counts)) / sum(self.counts)
 
     def to_json(self) -> dict[str, Any]:
-        """The mean, rounded to 2 decimals, and the counts from 0 words on."""
+        """Return the mean, rounded to 2 decimals, and the counts from 0 words on."""
         return {"mean": round(self.mean, 2), "counts": list(self.counts)}

@@ -1,4 +1,4 @@
-"""All metrics of a set of captions at once, with intervals from resampling the photos."""
+"""All metrics of a set of captions, with bootstrap intervals."""
 
 import logging
 from dataclasses import dataclass, field
@@ -25,21 +25,21 @@ METRICS = {
     "cider_d": "CIDEr-D",
     "rouge_l": "ROUGE-L",
 }
-"""Every metric: its key in JSON, and its name."""
+"""Names of the metrics, by their keys in JSON."""
 
 BOOTSTRAP_SAMPLES = 1000
-"""How often the photos are resampled for an interval, unless told otherwise."""
+"""Default number of bootstrap samples for an interval."""
 
 
 @dataclass(frozen=True)
 class MetricValues:
-    """What a set of captions scored.
+    """Scores of a set of captions.
 
     Attributes:
-        values: by the keys of `METRICS`; those that could be computed.
-        intervals: half the width of each one's 95% interval; empty without resampling.
-        seed: what the resampling started from; None if it was drawn by chance (`SACREBLEU_SEED=none`).
-        signatures: sacreBLEU's of BLEU-4 and chrF++, and the like for the others.
+        values: scores by the keys of `METRICS`, without metrics that are not installed.
+        intervals: half the width of each score's 95% interval; empty without resampling.
+        seed: seed of the resampling; None if it is random (`SACREBLEU_SEED=none`).
+        signatures: sacreBLEU's signatures of BLEU-4 and chrF++, and corresponding ones of the other metrics.
     """
 
     values: dict[str, float] = field(default_factory=dict)
@@ -49,10 +49,16 @@ class MetricValues:
 
 
 def compute_metrics(captions: list[str], references: list[list[str]], tokenizer: str, samples: int = 0) -> MetricValues:
-    """Score single lines against references that are there.
+    """Score captions that are single lines.
 
-    The photos are resampled with replacement, as often as `samples` says (Koehn, 2004, "Statistical Significance
-    Tests for Machine Translation Evaluation"). CIDEr-D's n-gram rarities stay those of all photos meanwhile.
+    Intervals are computed by resampling the photos with replacement (Koehn, 2004, "Statistical Significance Tests for
+    Machine Translation Evaluation"). CIDEr-D's n-gram rarities are always those of all photos.
+
+    Args:
+        captions: one caption per photo.
+        references: one or more references per photo, none empty.
+        tokenizer: sacreBLEU's name of the tokenizer.
+        samples: number of bootstrap samples. (default: 0, no intervals)
     """
     metrics = {f"bleu{order}": bleu_metric(tokenizer, order) for order in (1, 2, 3, 4)} | {"chrf": chrf_metric()}
     arranged = streams(references)
@@ -60,14 +66,14 @@ def compute_metrics(captions: list[str], references: list[list[str]], tokenizer:
     for key, metric in metrics.items():
         values[key], intervals[key], signed[key] = _with_interval(metric, captions, arranged, samples)
     signatures = [f"BLEU|{signed['bleu4']}", f"chrF2++|{signed['chrf']}"]
-    drawn = signed["chrf"].info["seed"]  # a string, as sacreBLEU keeps it
-    seed = int(drawn) if drawn not in (None, "none") else None
+    seed_text = signed["chrf"].info["seed"]
+    seed = int(seed_text) if seed_text not in (None, "none") else None
     if coco.available():
         words = words_of(tokenizer)
-        counts = str(signed["bleu4"]).split("|case:")[0]  # references, samples and seed, as sacreBLEU writes them
+        counts = str(signed["bleu4"]).split("|case:")[0]  # references, samples and seed
         for key in coco.CONSENSUS:
-            each = coco.photo_values(key, captions, references, words)
-            values[key], intervals[key] = float(each.mean()), _half_interval(each, samples, seed)
+            photo_values = coco.photo_values(key, captions, references, words)
+            values[key], intervals[key] = float(photo_values.mean()), _half_interval(photo_values, samples, seed)
             signatures.append(f"{METRICS[key]}|{counts}|tok:{tokenizer}|{coco.settings(key)}")
     return MetricValues(values, intervals if samples > 1 else {}, seed, tuple(signatures))
 
@@ -77,9 +83,9 @@ def _with_interval(
 ) -> tuple[float, float, "Signature"]:
     """Score captions; return the score, half its interval's width, and sacreBLEU's signature.
 
-    All three are those of `metric.corpus_score(…, n_bootstrap=samples)`, which ends in a TypeError where chrF is zero
-    in some of the samples only (sacreBLEU 2.6: the mean of float and float32). sacreBLEU's significance test gives
-    them, too: for its baseline, compared with no other system.
+    All three equal those of `metric.corpus_score(…, n_bootstrap=samples)`, which raises a TypeError if chrF is zero in
+    some of the samples only (sacreBLEU 2.6: the mean of float and float32). sacreBLEU's significance test computes
+    them, too, for its baseline, here without another system.
     """
     from sacrebleu.significance import PairedTest
 
@@ -94,24 +100,24 @@ def _with_interval(
 
 
 def _is_no_hint(record: logging.LogRecord) -> bool:
-    """Return whether a message of sacreBLEU's is not that Windows has no parallel tests: none is asked for."""
+    """Return whether a message is not sacreBLEU's hint that Windows has no parallel tests, which are not used."""
     return "Parallel tests are not supported" not in record.getMessage()
 
 
-def _half_interval(each: NDArray[np.float64], samples: int, seed: int | None) -> float:
-    """Half the width of the 95% interval of a mean, from the samples that sacreBLEU takes."""
+def _half_interval(photo_values: NDArray[np.float64], samples: int, seed: int | None) -> float:
+    """Compute half the width of the 95% interval of a mean, with the samples that sacreBLEU draws."""
     from sacrebleu.significance import estimate_ci
 
     if samples <= 1:
         return 0.0
-    rows = np.random.default_rng(seed).choice(len(each), size=(samples, len(each)), replace=True)
-    return float(estimate_ci(each[rows].mean(axis=1))[1])
+    rows = np.random.default_rng(seed).choice(len(photo_values), size=(samples, len(photo_values)), replace=True)
+    return float(estimate_ci(photo_values[rows].mean(axis=1))[1])
 
 
 def photo_scores(captions: list[str], references: list[list[str]], tokenizer: str) -> tuple[str, NDArray[np.float64]]:
-    """How good each photo's caption is: the metric's name, and `(photos,) float64`.
+    """Score the caption of each photo; return the metric's name, and `(photos,) float64`.
 
-    CIDEr-D where it is installed, else the BLEU-4 of each sentence (smoothed, of effective order).
+    The metric is CIDEr-D if it is installed, else sentence BLEU-4 (smoothed, effective order).
     """
     if coco.available():
         return METRICS["cider_d"], coco.photo_values("cider_d", captions, references, words_of(tokenizer))
@@ -121,5 +127,5 @@ def photo_scores(captions: list[str], references: list[list[str]], tokenizer: st
 
 
 def is_human(origin: str) -> bool:
-    """Whether references of this origin were written, translated or revised by people, and none by a machine."""
+    """Return whether people wrote, translated or revised all references of this origin."""
     return all(part.startswith("human") for part in origin.split("+"))

@@ -1,4 +1,4 @@
-"""`score_captions`: all that is said of a language's captions on a split."""
+"""Scores of a language's captions on a split."""
 
 import re
 from collections.abc import Sequence
@@ -17,22 +17,25 @@ __all__ = ["Scores", "score_captions"]
 
 @dataclass(frozen=True)
 class Scores:
-    """What a set of captions scored. BLEU, chrF and ROUGE-L run from 0 to 100, CIDEr-D from 0 to 1000.
+    """Scores of a set of captions. BLEU, chrF and ROUGE-L are 0 to 100, CIDEr-D is 0 to 1000.
 
     Attributes:
-        photos: the number of photos, one caption each.
-        references_per_photo: the number, or (fewest, most) where photos differ.
-        references_origin: who wrote the references: "human", or a translation such as "mt:argos/en_de@1.0".
-        bleu1: cumulative BLEU up to unigrams; `bleu2`, `bleu3`, `bleu4` likewise.
+        photos: number of photos, with one caption each.
+        references_per_photo: number of references, or (fewest, most) if photos differ.
+        references_origin: origin of the references: "human", or a translation such as "mt:argos/en_de@1.0".
+        bleu1, bleu2, bleu3, bleu4: cumulative BLEU up to n-grams of 1 to 4 words.
         chrf: chrF++ (character 6-grams, word 2-grams).
-        cider_d: CIDEr-D, 100 times pycocoevalcap's; None where that is not installed.
-        rouge_l: ROUGE-L; None likewise.
+        cider_d: CIDEr-D, 100 times pycocoevalcap's value; None if that is not installed.
+        rouge_l: ROUGE-L; None if pycocoevalcap is not installed.
         intervals: half the width of each metric's 95% interval, by its key in `METRICS`.
-        samples: how often the photos were resampled for that; `seed` is what this started from.
-        agreement: how well people agree; in words, if that can't be said.
-        diversity: of the captions; `reference_diversity` of each photo's first reference, for comparison.
-        lengths: of the captions; `reference_lengths` of all references.
-        signature: sacreBLEU's signatures of BLEU-4 and chrF++, the like of the others, then polycap's own.
+        samples: number of bootstrap samples of the intervals.
+        seed: seed of the bootstrap samples; None if it is random.
+        agreement: human agreement, or the reason why it can't be measured.
+        diversity: diversity of the captions.
+        reference_diversity: diversity of each photo's first reference, for comparison.
+        lengths: lengths of the captions.
+        reference_lengths: lengths of all references.
+        signature: sacreBLEU's signatures of BLEU-4 and chrF++, corresponding ones of the others, then polycap's.
     """
 
     photos: int
@@ -57,16 +60,16 @@ class Scores:
 
     @property
     def missing(self) -> str:
-        """What could not be scored, and the fix; empty if nothing."""
+        """Metrics that are not installed, and the fix; empty if none."""
         return coco.HINT if self.cider_d is None else ""
 
     def value(self, key: str) -> float | None:
-        """A metric by its key in `METRICS`; None if it could not be computed."""
+        """Return a metric by its key in `METRICS`; None if it is not installed."""
         value: float | None = getattr(self, key)
         return value
 
     def to_json(self, *, language: str, split: str) -> dict[str, Any]:
-        """The object that `polycap evaluate --json` prints; scores rounded to 4 decimals."""
+        """Return the object that `polycap evaluate --json` prints; scores are rounded to 4 decimals."""
         references = self.references_per_photo
         agreement = self.agreement
         return {
@@ -102,41 +105,41 @@ def score_captions(
     """Score one caption per photo against the photo's references.
 
     Args:
-        hypotheses: a caption per photo.
-        references: per photo, at least one reference; their number may differ between photos. An empty
-            reference (a caption of nothing but punctuation, say) counts as absent.
-        tokenizer: sacreBLEU's name of the tokenizer that words are counted with.
-        references_origin: who wrote the references; goes into the signature, as `refs:mt.argos.en_de.1.0`.
-        normalized: whether the texts are lower-cased and without punctuation; goes into the signature.
-        samples: how often the photos are resampled for the intervals; 0 for none.
+        hypotheses: one caption per photo.
+        references: one or more references per photo; photos may differ in number. An empty reference (for example a
+            caption of punctuation alone) counts as absent.
+        tokenizer: sacreBLEU's name of the tokenizer that defines words.
+        references_origin: origin of the references, stated in the signature, such as `refs:mt.argos.en_de.1.0`.
+        normalized: whether the texts are lower-cased and without punctuation, stated in the signature.
+        samples: number of bootstrap samples for the intervals; 0 for none. (default: 1000)
 
     Raises:
-        EvaluationError: nothing to score, lengths that differ, a photo without references, or a tokenizer
-            that is unknown or not installed.
+        EvaluationError: there are no captions, lengths differ, a photo has no reference, or the tokenizer is unknown or
+            not installed.
     """
-    kept = checked(hypotheses, references)
+    nonempty = checked(hypotheses, references)
     captions = lines(hypotheses)
-    figures = compute_metrics(captions, kept, tokenizer, samples)
+    metrics = compute_metrics(captions, nonempty, tokenizer, samples)
     words = words_of(tokenizer)
-    counts = {len(texts) for texts in kept}
+    counts = {len(texts) for texts in nonempty}
     text = "lc-nopunct" if normalized else "raw"
     return Scores(
         photos=len(captions),
         references_per_photo=counts.pop() if len(counts) == 1 else (min(counts), max(counts)),
         references_origin=references_origin,
-        **{key: figures.values.get(key) for key in METRICS},  # type: ignore[arg-type]  # BLEU and chrF are there
-        intervals=figures.intervals,
+        **{key: metrics.values.get(key) for key in METRICS},  # type: ignore[arg-type]  # BLEU and chrF are never None
+        intervals=metrics.intervals,
         samples=samples,
-        seed=figures.seed,
-        agreement=measure_agreement(captions, kept, tokenizer, references_origin),
+        seed=metrics.seed,
+        agreement=measure_agreement(captions, nonempty, tokenizer, references_origin),
         diversity=Diversity.of(captions, words),
-        reference_diversity=Diversity.of([texts[0] for texts in kept], words),
+        reference_diversity=Diversity.of([texts[0] for texts in nonempty], words),
         lengths=Lengths.of(captions, words),
-        reference_lengths=Lengths.of([text for texts in kept for text in texts], words),
-        signature=" + ".join([*figures.signatures, f"text:{text}|refs:{_in_signature(references_origin)}"]),
+        reference_lengths=Lengths.of([text for texts in nonempty for text in texts], words),
+        signature=" + ".join([*metrics.signatures, f"text:{text}|refs:{_in_signature(references_origin)}"]),
     )
 
 
 def _in_signature(origin: str) -> str:
-    """An origin without what a signature means something by: `mt:argos/en_de@1.0` is `mt.argos.en_de.1.0`."""
+    """Replace the separators of signatures in an origin: `mt:argos/en_de@1.0` → `mt.argos.en_de.1.0`."""
     return re.sub(r"[^\w.+-]", ".", origin, flags=re.ASCII)

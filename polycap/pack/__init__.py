@@ -1,1 +1,1 @@
-"""What training leaves for use: decoder, PCA, tokenizer and card, as a folder and as one file."""
+"""Packs: a trained decoder with PCA, tokenizer and card, as a folder and as one file."""

@@ -1,4 +1,4 @@
-"""`card.json`: what a pack is, read and written without loading anything that computes."""
+"""`card.json`: description of a pack. Does not import Keras."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ DECODER, PCA, TOKENIZER, CARD, CARD_TEXT = (
 
 
 _SUBJECT = ("split", "references_origin", "signature")
-"""What a row of scores must say about itself."""
+"""Required keys of a row of scores."""
 
 
 class _Strict(BaseModel):
@@ -41,14 +41,30 @@ class _Strict(BaseModel):
 
 
 class FileEntry(_Strict):
-    """A file's size in bytes and its hash."""
+    """Size of a file in bytes, and its hash."""
 
     size: int = Field(ge=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 class Card(_Strict):
-    """The model card, as it stands in `card.json`."""
+    """Model card, as in `card.json`.
+
+    Attributes:
+        schema_version: version of the format. (default: 1)
+        language: code of the language.
+        decoder: settings of the decoder.
+        encoder: identity of the encoder.
+        pca: identity of the PCA; None without one.
+        tokenizer: identity of the tokenizer.
+        data: description of the training data.
+        terms: terms of use.
+        training: settings and results of the training.
+        scores: rows of scores. (default: none)
+        created: date of the training.
+        versions: versions of libraries, by name.
+        files: size and hash of the pack's files, by name.
+    """
 
     schema_version: int = Field(alias="schema", default=1)
     language: str = Field(pattern="^[A-Za-z0-9-]{1,64}$")
@@ -76,7 +92,7 @@ class Card(_Strict):
 
 
 def read_card(folder: Path) -> Card:
-    """The card in `folder`.
+    """Read and check the card of the pack in `folder`.
 
     Raises:
         PackError: there is no pack, or its card is broken.
@@ -84,28 +100,28 @@ def read_card(folder: Path) -> Card:
     if not (folder / CARD).is_file():
         raise PackError(f"{folder}: no trained pack here ({CARD} is missing); train one with `polycap train`")
     content = read_json(folder / CARD, PackError)
-    if content.get("schema") != 1:  # first: a later schema has keys that are unknown here
+    if content.get("schema") != 1:  # checked before the keys, which another schema may change
         raise PackError(f"{folder / CARD}: schema {content.get('schema')}; this polycap reads 1: update polycap")
     try:
         card = Card.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = repr(".".join(map(str, first["loc"])))[1:-1]  # a stranger's key may hold what a terminal obeys
+        where = repr(".".join(map(str, first["loc"])))[1:-1]  # untrusted keys may contain escape sequences
         raise PackError(f"{folder / CARD}:{where}: {first['msg']}; install the pack again") from error
-    unnamed = [name for name in (DECODER, TOKENIZER) if name not in card.files]
-    if unnamed:
-        raise PackError(f"{folder / CARD}:files: does not name {' and '.join(unnamed)}; install the pack again")
-    unknown = [name for name in card.files if name not in (DECODER, PCA, TOKENIZER)]  # such as ../../elsewhere
+    missing = [name for name in (DECODER, TOKENIZER) if name not in card.files]
+    if missing:
+        raise PackError(f"{folder / CARD}:files: does not name {' and '.join(missing)}; install the pack again")
+    unknown = [name for name in card.files if name not in (DECODER, PCA, TOKENIZER)]  # may be a path outside the pack
     if unknown:
         raise PackError(f"{folder / CARD}:files: names {unknown[0]!r}, which no pack has; install the pack again")
     return card
 
 
 def card_hash(card: Mapping[str, Any]) -> str:
-    """What a pack's card says of its files: the same for a pack and its copy, whatever scores were entered since."""
+    """Return a hash of a card's files, the same for a pack and its copy, also after scores were recorded."""
     return digest(card.get("files"))
 
 
 def read_pack(folder: Path) -> dict[str, Any]:
-    """A pack's card, unchecked and without what loading a decoder brings."""
+    """Read a pack's card as JSON, without checking it."""
     return read_json(folder / "card.json", BuildError)

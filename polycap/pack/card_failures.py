@@ -1,23 +1,27 @@
-"""The part of `CARD.md` that says in which known ways a decoder's captions fail, as measured."""
+"""Section of `CARD.md` about known failures of the captions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 __all__ = ["failures_text"]
 
-_SPLIT = "dev"  # what a card tells first: the split that a decoder may be judged by more than once
-_SHOWN = 20  # words that are never said; card.json has all
+_SPLIT = "dev"  # preferred split: a decoder may be evaluated on it more than once
+_SHOWN = 20  # maximum number of omitted words; card.json has all
 
 
 def failures_text(scores: Sequence[Mapping[str, Any]]) -> str:
-    """What `count_failures` found with the captions of a row of scores, for people; dev's, if it was recorded."""
+    """Return the failures of the captions of a row of scores as Markdown: that of dev, if it was recorded.
+
+    Args:
+        scores: rows of scores, with the result of `count_failures` as `failures`.
+    """
     rows = sorted((row for row in scores if row.get("failures")), key=lambda row: row["split"] != _SPLIT)
     if not rows:
         return "Not looked for yet: `polycap evaluate --record` does."
-    found = rows[0]["failures"]
-    head = f"Looked for in the captions of {found['photos']:,} photos of the {rows[0]['split']} split"
+    failures = rows[0]["failures"]
+    head = f"Looked for in the captions of {failures['photos']:,} photos of the {rows[0]['split']} split"
     lines = [f"{head}, references: {rows[0]['references_origin']}.", ""]
-    lines += [*_words(found["words"]), *_mistaken(found["mistaken"]), *_wordless(found)]
+    lines += [*_words(failures["words"]), *_mistaken(failures["mistaken"]), *_wordless(failures)]
     return "\n".join(lines)
 
 
@@ -39,10 +43,10 @@ def _mistaken(mistaken: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
         yield f"- {name.replace('_', ' ')}: {_share(row['times'], row['photos'])} of {row['photos']} photos"
 
 
-def _wordless(found: Mapping[str, Any]) -> Iterator[str]:
-    most, never = found["most_frequent_caption"], found["never_said"]
-    yield f"- most frequent caption: “{most['caption']}”, {_share(most['times'], found['photos'])}"
-    yield f"- different captions: {found['different_captions']:,}"
+def _wordless(failures: Mapping[str, Any]) -> Iterator[str]:
+    most, never = failures["most_frequent_caption"], failures["never_said"]
+    yield f"- most frequent caption: “{most['caption']}”, {_share(most['times'], failures['photos'])}"
+    yield f"- different captions: {failures['different_captions']:,}"
     words = ", ".join(never["words"][:_SHOWN]) + (", …" if len(never["words"]) > _SHOWN else "")
     yield (
         f"- of the references' {never['of']} most frequent words, never said: {len(never['words'])}"

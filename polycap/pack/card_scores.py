@@ -1,4 +1,4 @@
-"""The scores in a model card, for people."""
+"""Section of `CARD.md` about scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 
 
 def scores_text(scores: Sequence[Row]) -> str:
-    """The section of a card, as Markdown; rows of earlier versions have less."""
+    """Return the section as Markdown; rows of earlier versions have fewer keys."""
     if not scores:
         return "None recorded yet: `polycap evaluate --record` adds them."
     lines = [
@@ -19,24 +19,24 @@ def scores_text(scores: Sequence[Row]) -> str:
         "|---|---|---|" + "---|" * len(METRICS),
     ]
     for score in scores:
-        given = f"{score['split']} | {score['references_origin']} | {score['photos']}"
-        lines.append(f"| {given} | {_figures(score, score.get('intervals', {}))} |")
+        subject = f"{score['split']} | {score['references_origin']} | {score['photos']}"
+        lines.append(f"| {subject} | {_metrics(score, score.get('intervals', {}))} |")
         agreement = score.get("human_agreement", {})
         for who, name in (("captions", "the same"), ("people", "people's own captions")):
             if who in agreement:
-                left = agreement["references_per_photo"]
-                count = "–".join(map(str, left)) if isinstance(left, list) else left
+                references = agreement["references_per_photo"]
+                count = "–".join(map(str, references)) if isinstance(references, list) else references
                 lines.append(
                     f"| {name}, against {count} | {score['references_origin']} | {agreement['photos']} "
-                    f"| {_figures(agreement[who], {})} |"
+                    f"| {_metrics(agreement[who], {})} |"
                 )
     signatures = "\n".join(f"- {score['split']}: `{score['signature']}`" for score in scores)
     notes = [f"- {score['split']}: {_diversity(score['diversity'])}" for score in scores if "diversity" in score]
     return "\n\n".join(["\n".join(lines), *(["\n".join(notes)] if notes else []), signatures])
 
 
-def _figures(values: Mapping[str, Any], intervals: Mapping[str, float]) -> str:
-    """Every metric with half its 95% interval; a card made before may lack some."""
+def _metrics(values: Mapping[str, Any], intervals: Mapping[str, float]) -> str:
+    """Format all metrics with half their 95% intervals; an older card may lack some."""
     cells = []
     for key in METRICS:
         value = values.get(key)
@@ -45,10 +45,10 @@ def _figures(values: Mapping[str, Any], intervals: Mapping[str, float]) -> str:
     return " | ".join(cells)
 
 
-def _diversity(found: Mapping[str, Any]) -> str:
-    theirs = found["references"]
+def _diversity(captions: Mapping[str, Any]) -> str:
+    references = captions["references"]
     return (
-        f"{found['distinct']} of {found['captions']} captions are different (of as many references "
-        f"{theirs['distinct']}), in {found['vocabulary']} words ({theirs['vocabulary']}); the most frequent one "
-        f"describes {100 * found['most_frequent_share']:.1f}% of the photos"
+        f"{captions['distinct']} of {captions['captions']} captions are different (of as many references "
+        f"{references['distinct']}), in {captions['vocabulary']} words ({references['vocabulary']}); the most frequent "
+        f"one describes {100 * captions['most_frequent_share']:.1f}% of the photos"
     )

@@ -1,4 +1,4 @@
-"""`CARD.md`: a model card for people, written from `card.json`."""
+"""`CARD.md`: the model card as Markdown."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ __all__ = ["card_text"]
 
 
 def card_text(card: "Card") -> str:
-    """The card as Markdown."""
+    """Return the card as Markdown."""
     size = sum(entry.size for entry in card.files.values()) / 1e6
     sections = [
         f"# polycap pack: {card.language}",

@@ -1,7 +1,7 @@
-"""Pack files installed: verified as a whole, then put in place in one step.
+"""Installation of pack files: checked as a whole, then moved into place in one step.
 
-Each lies in a folder of its code in `packs_folder()`, which is a language folder with two files more: the manifest,
-and `installed.json`, which says where it came from. The registry finds it there. Nothing of it is ever executed.
+A pack is installed as `packs_folder() / code`, a language folder with two more files: the manifest, and
+`installed.json` with the source. The registry finds it there. No file of a pack is ever executed.
 """
 
 import logging
@@ -34,14 +34,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class InstalledPack:
-    """A pack that is installed.
+    """An installed pack.
 
     Attributes:
-        code: its language.
-        folder: where it lies.
-        source: where it came from.
-        sha256: of the file it came in.
-        changed: whether this call put it there; else it was there before.
+        code: code of the language.
+        folder: folder of the installed pack.
+        source: file name or address of the pack file.
+        sha256: SHA-256 of the pack file, hexadecimal.
+        changed: whether this call installed it; else it was installed before.
     """
 
     code: str
@@ -51,7 +51,7 @@ class InstalledPack:
     changed: bool
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `polycap install --json` prints."""
+        """Return the object that `polycap install --json` prints."""
         return {**vars(self), "folder": str(self.folder)}
 
 
@@ -63,95 +63,94 @@ def install_pack(
     weights: Path | None = None,
     progress: bool = True,
 ) -> InstalledPack:
-    """Install a pack file: the whole pack at once or nothing of it, also after `kill -9`.
+    """Install a pack file, atomically, also after `kill -9`.
 
-    It goes before the pack of the language's own folder, until it is uninstalled.
+    The installed pack has precedence over the pack in the language's own folder, until it is uninstalled.
 
     Args:
-        source: a path, or an http, https or file URL. A download that was killed goes on where it stopped.
-        sha256: the file's expected hash, in hexadecimal.
-        force: replace another pack that was installed for this language.
-        weights: the encoder's, if they are not where `find_weights` looks.
-        progress: draw a bar on stderr, when that is a terminal.
+        source: path, or http, https or file URL. An unfinished download is resumed.
+        sha256: expected hash of the file, hexadecimal. (default: not checked)
+        force: whether to replace another installed pack of this language. (default: False)
+        weights: file of the encoder's weights. (default: the first source of `find_weights`)
+        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
 
     Raises:
         PackError: the file is no pack file, is broken, is not safe to unpack or is for another encoder; its language
-            needs hooks that are not there; or another pack is installed.
-        DownloadError: it can't be downloaded.
+            needs hooks that are not installed; or another pack is installed.
+        DownloadError: the file can't be downloaded.
     """
     with open_source(str(source), sha256, progress=progress) as path:
         manifest = read_manifest(path)
         folder = packs_folder() / manifest.language
         record = {"source": redacted(str(source)), "sha256": sha256_file(path)}
-        found = InstalledPack(manifest.language, folder, **record, changed=False)
-        if _is_there(folder, manifest, force=force):
-            return found
+        if _is_installed(folder, manifest, force=force):
+            return InstalledPack(manifest.language, folder, **record, changed=False)
         _require_encoder(str(source), manifest, weights)
         local = _local_language(manifest.language)
         _require_hooks(str(source), manifest, local)
-        with _prepared() as prepared:
-            new = prepared / "new"
+        with _staging() as staging:
+            new = staging / "new"
             if unpack_file(path, new) != manifest:
                 raise PackError(f"{source}: has changed meanwhile; try again")
             language = _verify(new, manifest, str(source))
             write_json(new / INSTALLED_JSON, {**record, "installed": datetime.now(UTC).date().isoformat()})
-            replace_folder(prepared, new, folder)
+            replace_folder(staging, new, folder)
     if local is not None:
-        _tell_differences(local, language, manifest)
+        _log_differences(local, language, manifest)
     return InstalledPack(manifest.language, folder, **record, changed=True)
 
 
 def uninstall_pack(code: str) -> Path:
-    """Remove the pack that is installed for a language, and return the folder where it was.
+    """Remove the installed pack of a language, and return the folder where it was.
 
     Raises:
-        PackError: none is.
+        PackError: no pack of the language is installed.
     """
-    place = packs_folder()
-    there = sorted(path.name for path in place.iterdir() if path.name[0] != ".") if place.is_dir() else []
-    if code not in there:
-        raise PackError(f"{code}: no pack is installed for it; installed: {', '.join(there) or 'none'} ({place})")
-    with _prepared() as prepared:
-        (place / code).rename(prepared / "new")
-    return place / code
+    folder = packs_folder()
+    codes = sorted(path.name for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+    if code not in codes:
+        raise PackError(f"{code}: no pack is installed for it; installed: {', '.join(codes) or 'none'} ({folder})")
+    with _staging() as staging:
+        (folder / code).rename(staging / "new")
+    return folder / code
 
 
 @contextmanager
-def _prepared() -> Iterator[Path]:
-    """A folder beside the installed packs, with the lock of all of them."""
-    place = packs_folder()
+def _staging() -> Iterator[Path]:
+    """Yield a staging folder beside the installed packs, and hold their lock."""
+    folder = packs_folder()
     try:
-        make_folder(place)
-        with waiting(place / _LOCK), staging_folder(place / _STAGING) as prepared:
-            yield prepared
+        make_folder(folder)
+        with waiting(folder / _LOCK), staging_folder(folder / _STAGING) as staging:
+            yield staging
     except OSError as error:
-        raise PackError(f"{place}: can't be written ({error}); name another folder in POLYCAP_PACKS") from error
+        raise PackError(f"{folder}: can't be written ({error}); name another folder in POLYCAP_PACKS") from error
 
 
-def _is_there(folder: Path, manifest: Manifest, *, force: bool) -> bool:
-    """Whether this very pack is installed and whole.
+def _is_installed(folder: Path, manifest: Manifest, *, force: bool) -> bool:
+    """Return whether a pack with this manifest is installed and intact.
 
     Raises:
-        PackError: another is, and `force` is off.
+        PackError: another pack is installed, and `force` is off.
     """
     if not folder.exists():
         return False
     try:
-        before = Manifest.model_validate(read_json(folder / MANIFEST_JSON, PackError))
+        installed = Manifest.model_validate(read_json(folder / MANIFEST_JSON, PackError))
     except (PackError, ValueError):
-        before = None
-    if before == manifest:
-        return _is_whole(folder)
+        installed = None
+    if installed == manifest:
+        return _is_intact(folder)
     if not force:
         raise PackError(
-            f"{folder}: another pack of {manifest.language} is installed; give --force to replace it, or "
+            f"{folder}: another pack of {manifest.language} is installed; give `force` to replace it, or "
             f"`polycap uninstall {manifest.language}`"
         )
     return False
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether an installed pack's files are those of its card; the card itself may have got scores since."""
+def _is_intact(folder: Path) -> bool:
+    """Return whether an installed pack's files match its card. Scores may have been recorded in the card since."""
     try:
         files = read_card(folder / "pack").files
         return all(sha256_file(folder / "pack" / name) == entry.sha256 for name, entry in files.items())
@@ -164,18 +163,18 @@ def _require_encoder(source: str, manifest: Manifest, weights: Path | None) -> N
     if manifest.encoder not in identity:
         raise PackError(
             f"{source}: was trained for encoder {manifest.encoder}, but the encoder here is {identity.whole}; get a "
-            "pack for this one, or give the weights that it was trained with (--encoder-weights)"
+            "pack for this one, or give the weights that it was trained with (`encoder_weights`)"
         )
 
 
 def _local_language(code: str) -> Language | None:
-    """The language as it is here without installed packs."""
+    """Return the language without installed packs."""
     entries = Registry.discover().entries
     return next((entry.language for entry in entries if entry.code == code and entry.origin != INSTALLED), None)
 
 
 def _require_hooks(source: str, manifest: Manifest, local: Language | None) -> None:
-    """A pack carries no code: what its language's text is normalised with must be here."""
+    """Check that the hooks of the language's text are installed, since a pack contains no code."""
     if manifest.hooks and (local is None or hooks_hash(local.folder) is None):
         raise PackError(
             f"{source}: the text of {manifest.language} is normalised by a hooks.py, and packs carry no code; first "
@@ -184,10 +183,10 @@ def _require_hooks(source: str, manifest: Manifest, local: Language | None) -> N
 
 
 def _verify(folder: Path, manifest: Manifest, source: str) -> Language:
-    """The language in an unpacked pack file, after all has been loaded once.
+    """Return the language of an unpacked pack file, after loading all of its files.
 
     Raises:
-        PackError: something does not load, or does not fit the rest.
+        PackError: a file does not load, or does not match the others.
     """
     from polycap.encoder.identity import CELLS, CHANNELS
     from polycap.pack.pack import load_pack
@@ -201,25 +200,25 @@ def _verify(folder: Path, manifest: Manifest, source: str) -> Language:
         pack.require_grid(CELLS, CHANNELS)
         _check_card(pack.card.language, manifest.language)
         try:
-            card_text(pack.card)  # later scores are entered in it
-        except Exception as error:  # a stranger's card may hold anything
-            raise PackError(f"card.json: scores that are none ({type(error).__name__}: {error})") from error
+            card_text(pack.card)
+        except Exception as error:  # an untrusted card may have scores of any shape
+            raise PackError(f"card.json: broken scores ({type(error).__name__}: {error})") from error
     except PolycapError as error:
         reason = str(error).replace(f"{folder}/", "")
         raise PackError(f"{source}: {reason}; nothing was installed") from error
     return language
 
 
-def _check_card(found: str, expected: str) -> None:
-    if found != expected:
-        raise PackError(f"card.json:language: is {found}, but the file is one of {expected}")
+def _check_card(code: str, expected: str) -> None:
+    if code != expected:
+        raise PackError(f"card.json:language: is {code}, but the manifest says {expected}")
 
 
-def _tell_differences(local: Language, packed: Language, manifest: Manifest) -> None:
-    """Say what of the language here goes before the pack's, where that may show in captions."""
+def _log_differences(local: Language, packed: Language, manifest: Manifest) -> None:
+    """Log differences between the local language and the pack's that affect captions."""
     if local.text != packed.text or hooks_hash(local.folder) != manifest.hooks:
         logger.warning(
-            "%s: the pack was trained on text that was normalised in another way than %s does; expect lower scores",
+            "%s: the pack was trained on text that was normalised in another way than in %s; expect lower scores",
             *(local.code, local.folder),
         )
     if (local.own_pack_folder / "card.json").is_file():

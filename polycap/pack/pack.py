@@ -1,12 +1,12 @@
-"""A pack: what training leaves for use. Data only; nothing in it is ever executed.
+"""A pack: the files of a trained decoder. Data only; no file of it is ever executed.
 
 ::
 
     decoder.safetensors   the decoder's weights, float16
-    pca.safetensors       the map from the encoder's channels to the decoder's, float16 (if one was used)
+    pca.safetensors       PCA from the encoder's channels to the decoder's, float16 (if one was used)
     tokenizer.model       SentencePiece
-    card.json             what it is: sizes, encoder identity, data, terms, scores, hashes of the files above
-    CARD.md               the same for people
+    card.json             sizes, encoder identity, data, terms, scores, hashes of the files above
+    CARD.md               the card as Markdown
 """
 
 from collections.abc import Sequence
@@ -36,12 +36,19 @@ if TYPE_CHECKING:
 __all__ = ["Pack", "load_pack", "save_pack"]
 
 _FLOATS = frozenset({"F16", "F32", "F64"})
-"""The kinds of floating-point numbers that NumPy has, as safetensors names them."""
+"""NumPy's floating-point types, as safetensors names them."""
 
 
 @dataclass(frozen=True)
 class Pack:
-    """A loaded pack."""
+    """A loaded pack.
+
+    Attributes:
+        folder: folder of the pack.
+        card: model card.
+        tokenizer: tokenizer of the language.
+        pca: PCA of the features; None without one.
+    """
 
     folder: Path
     card: Card
@@ -49,37 +56,37 @@ class Pack:
     pca: FeaturePCA | None
 
     def reduce(self, grid: NDArray[np.float16]) -> NDArray[np.float32]:
-        """The encoder's output as the decoder takes it: `(photos, cells, channels) float32`, of fewer channels."""
+        """Reduce the encoder's output for the decoder: `(photos, cells, channels)` with fewer channels, float32."""
         return self.pca(grid) if self.pca else grid[..., : self.card.decoder.channels].astype(np.float32, copy=False)
 
     def require_grid(self, cells: int, channels: int) -> None:
-        """Check that the pack reads an encoder's output, `(photos, cells, channels)`.
+        """Check that the pack can read an encoder's output, `(photos, cells, channels)`.
 
         Raises:
-            PackError: it reads another shape.
+            PackError: the pack reads another number of cells, or more channels.
         """
-        wanted = (self.card.decoder.cells, self.pca.channels if self.pca else self.card.decoder.channels)
-        if wanted[0] != cells or wanted[1] > channels:  # it may read the first ones alone
+        own_cells, own_channels = self.card.decoder.cells, (self.pca or self.card.decoder).channels
+        if own_cells != cells or own_channels > channels:  # a pack may read the first channels only
             raise PackError(
-                f"{self.folder}: reads {wanted[0]} cells of {wanted[1]} channels; the encoder gives {cells} of "
+                f"{self.folder}: reads {own_cells} cells of {own_channels} channels; the encoder gives {cells} of "
                 f"{channels}; install another pack"
             )
 
     @cached_property
     def decoder(self) -> "Decoder":
-        """The decoder, built by Keras when it is first asked for.
+        """Decoder, built by Keras on first use.
 
         Raises:
-            PackError: its file has changed since the pack was loaded.
+            PackError: the file of its weights has changed since the pack was loaded.
             CaptionRuntimeError: the backend of Keras is not installed.
         """
         return _load_decoder(self.folder, self.card.decoder)
 
     def require_encoder(self, identity: Sequence[str]) -> None:
-        """Check that an encoder is the one that the decoder was trained with; `identity` is the encoder's.
+        """Check that the encoder with this identity is the one that the decoder was trained with.
 
         Raises:
-            PackError: it is another.
+            PackError: it is another one.
         """
         if self.card.encoder not in identity:
             raise PackError(
@@ -91,14 +98,14 @@ class Pack:
 def save_pack(
     folder: Path, card: Card, weights: dict[str, NDArray[Any]], tokenizer: Tokenizer, pca: FeaturePCA | None
 ) -> Card:
-    """Write a pack and return its card with the files' hashes. The card is written last: without it there is no pack.
+    """Write a pack and return its card with the files' hashes. The card is written last: it marks a complete pack.
 
     Args:
-        folder: it is made if need be.
-        card: all but `files`.
-        weights: as `named_weights` names them; stored as float16.
-        tokenizer: the language's tokenizer.
-        pca: the map of the features, if one was used.
+        folder: folder to write to; it is created.
+        card: card without `files`.
+        weights: weights by the names of `named_weights`; stored as float16.
+        tokenizer: tokenizer of the language.
+        pca: PCA of the features; None without one.
     """
     make_folder(folder)
     (folder / CARD).unlink(missing_ok=True)
@@ -109,16 +116,18 @@ def save_pack(
     if pca is not None:
         pca.save(folder / PCA)
         names.append(PCA)
-    entries = {n: FileEntry(size=(folder / n).stat().st_size, sha256=sha256_file(folder / n)) for n in names}
+    entries = {
+        name: FileEntry(size=(folder / name).stat().st_size, sha256=sha256_file(folder / name)) for name in names
+    }
     card = card.model_copy(update={"files": entries})
     write_card(folder, card)
     return card
 
 
 def load_pack(folder: Path) -> Pack:
-    """Load a pack after checking every file against its card, and the decoder's weights against its settings.
+    """Load a pack; check every file against its card, and the decoder's weights against its settings.
 
-    Keras is not needed.
+    Does not import Keras.
 
     Raises:
         PackError: there is no pack, or a file is missing, truncated, changed or of another decoder.
@@ -131,8 +140,8 @@ def load_pack(folder: Path) -> Pack:
         tokenizer = Tokenizer.load(folder / TOKENIZER)
     except (FeatureStoreError, TokenizerError) as error:
         raise PackError(str(error)) from error
-    found = (pca.identity if pca else None, tokenizer.identity)
-    if found != (card.pca, card.tokenizer):
+    identities = (pca.identity if pca else None, tokenizer.identity)
+    if identities != (card.pca, card.tokenizer):
         raise PackError(f"{folder}: its PCA or tokenizer is not the one that {CARD} names; install the pack again")
     sizes = (pca.components if pca else card.decoder.channels, tokenizer.vocab_size)
     if sizes != (card.decoder.channels, card.decoder.vocab_size):
@@ -144,8 +153,8 @@ def load_pack(folder: Path) -> Pack:
 def _check_file(path: Path, entry: FileEntry) -> None:
     size = path.stat().st_size if path.is_file() else -1
     if size != entry.size:
-        found = "missing" if size < 0 else f"{size:,} bytes long"
-        raise PackError(f"{path}: is {found}; its card says {entry.size:,} bytes. Install the pack again")
+        received = "missing" if size < 0 else f"{size:,} bytes long"
+        raise PackError(f"{path}: is {received}; its card says {entry.size:,} bytes. Install the pack again")
     if sha256_file(path) != entry.sha256:
         raise PackError(f"{path}: its bytes are not those that its card names; install the pack again")
 
@@ -160,7 +169,7 @@ def _load_decoder(folder: Path, settings: DecoderSettings) -> "Decoder":
 
 
 def _read_tensors(path: Path, shapes: Shapes) -> dict[str, NDArray[Any]]:
-    """The tensors of a safetensors file, all of them finite floating-point numbers, of these shapes."""
+    """Read the tensors of a safetensors file; check that they have these shapes and are finite floats."""
     try:
         _check_header(path, shapes)
         tensors = load_file(path)
@@ -168,25 +177,26 @@ def _read_tensors(path: Path, shapes: Shapes) -> dict[str, NDArray[Any]]:
         raise PackError(f"{path}: is broken ({error}); install the pack again") from error
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
-            raise _no_numbers(path, name)
+            raise _not_finite(path, name)
     return tensors
 
 
 def _check_header(path: Path, shapes: Shapes) -> None:
-    """Compare what a safetensors file says that it holds; no tensor is read."""
-    found: Shapes = {}
+    """Check names, shapes and types in the header of a safetensors file, without reading a tensor."""
+    file_shapes: Shapes = {}
     with safe_open(path, framework="numpy") as file:
         for name in sorted(file.keys()):
             header = file.get_slice(name)
-            found[name] = tuple(header.get_shape())
+            file_shapes[name] = tuple(header.get_shape())
             if header.get_dtype() not in _FLOATS:
-                raise _no_numbers(path, name)
-    if found != shapes:
-        first = min(name for name in found.keys() | shapes.keys() if found.get(name) != shapes.get(name))
+                raise _not_finite(path, name)
+    if file_shapes != shapes:
+        names = file_shapes.keys() | shapes.keys()
+        first = min(name for name in names if file_shapes.get(name) != shapes.get(name))
         raise PackError(
             f"{path}: its tensors are not those of the decoder in {CARD} (first: {first!r:.60}); install the pack again"
         )
 
 
-def _no_numbers(path: Path, name: str) -> PackError:
-    return PackError(f"{path}: tensor {name!r:.60} holds what is no number; install the pack again")
+def _not_finite(path: Path, name: str) -> PackError:
+    return PackError(f"{path}: tensor {name!r:.60} has values that are no finite floats; install the pack again")

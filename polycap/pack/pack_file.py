@@ -1,15 +1,15 @@
-"""A pack file: all that a language's captions need, in one file that can be handed on. Data only, never code.
+"""A pack file: a language's pack and facts in one file for distribution. Data only, no code.
 
 ::
 
     manifest.json             format, language, encoder, and size and hash of every other file
-    language.toml             the language's facts, for a polycap that lacks the language
-    samples.toml              its samples, if it has some
+    language.toml             the language's facts, for an installation without the language
+    samples.toml              the language's samples, if there are some
     pack/card.json, CARD.md, decoder.safetensors, pca.safetensors, tokenizer.model
 
-It is a zip archive without compression, which would win little of float16 numbers: the same pack gives the same bytes
-on every machine. A language's `hooks.py` is code and stays out; the manifest has its hash, since text was normalised
-with it.
+It is a zip archive without compression, which would save little on float16 numbers: so the same pack gives the same
+bytes on every machine. A language's `hooks.py` is code and is left out; the manifest contains its hash, since it
+decides the normalisation of the text.
 """
 
 import json
@@ -55,20 +55,20 @@ _MOST = {
     f"pack/{PCA}": 32 << 20,
     f"pack/{TOKENIZER}": 8 << 20,
 }
-"""The only files that a pack file may hold, with the most bytes of each."""
+"""Files that a pack file may contain, with the maximum size of each, bytes."""
 _NEEDED = {MANIFEST_JSON, "language.toml", *(f"pack/{name}" for name in (CARD, CARD_TEXT, DECODER, TOKENIZER))}
 MOST_BYTES = sum(_MOST.values())
-_LIMITS = ArchiveLimits(files=64, size=MOST_BYTES)  # a file too many is refused by its name
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day that zip knows
+_LIMITS = ArchiveLimits(files=64, size=MOST_BYTES)  # further files are rejected by name
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of zip
 
 
 class Manifest(BaseModel):
-    """What a pack file says of itself, in `manifest.json`."""
+    """Manifest of a pack file, `manifest.json`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     schema_version: int = Field(alias="schema", default=_SCHEMA)
-    # a folder will have this name
+    # Restricted, since the installed folder has this name.
     language: str = Field(pattern="^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}$")
     encoder: str = Field(pattern=r"^[!-~]{1,64}$")
     hooks: str | None = Field(pattern="^[0-9a-f]{64}$")
@@ -77,7 +77,7 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class PackFile:
-    """A pack file that was written: where, its size in bytes, its hash, and its manifest."""
+    """A written pack file: path, size in bytes, SHA-256 in hexadecimal, and manifest."""
 
     path: Path
     size: int
@@ -88,15 +88,15 @@ class PackFile:
 def write_pack_file(
     language: Language, out: str | PathLike[str] | None = None, *, pack: str | PathLike[str] | None = None
 ) -> PackFile:
-    """Write a language's pack, after checking it, as one file; the same pack gives the same bytes.
+    """Check a language's pack and write it as one file; the same pack gives the same bytes.
 
     Args:
-        language: whose pack, and whose facts go with it.
-        out: the file; `CODE.polycap` unless given.
-        pack: a pack other than the one that the language is captioned with.
+        language: language of the pack.
+        out: file to write. (default: CODE.polycap)
+        pack: folder of another pack of the language. (default: the language's pack)
 
     Raises:
-        PackError: there is no pack, it is broken, of another language, or too large to be installed.
+        PackError: there is no pack, or it is broken, of another language, or too large to be installed.
     """
     from polycap.pack.pack import load_pack
 
@@ -110,20 +110,22 @@ def write_pack_file(
     contents = {name: _read(language.folder / name) for name in ("language.toml", "samples.toml")}
     contents |= {f"pack/{name}": _read(folder / name) for name in (CARD, *card.files)}
     contents[f"pack/{CARD_TEXT}"] = card_text(card).encode()
-    written = {name: content for name, content in sorted(contents.items()) if content is not None}
+    existing = {name: content for name, content in sorted(contents.items()) if content is not None}
     manifest = Manifest(
         language=language.code,
         encoder=card.encoder,
         hooks=hooks_hash(language.folder),
-        files={name: FileEntry(size=len(b), sha256=sha256(b).hexdigest()) for name, b in written.items()},
+        files={
+            name: FileEntry(size=len(content), sha256=sha256(content).hexdigest()) for name, content in existing.items()
+        },
     )
-    head = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2) + "\n"
-    _write(out, {MANIFEST_JSON: head.encode(), **written})
+    manifest_text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2) + "\n"
+    _write(out, {MANIFEST_JSON: manifest_text.encode(), **existing})
     return PackFile(out, out.stat().st_size, sha256_file(out), manifest)
 
 
 def hooks_hash(folder: Path) -> str | None:
-    """The hash of a language folder's `hooks.py`, if it has one."""
+    """Return the SHA-256 of a language folder's `hooks.py`; None without one."""
     path = folder / "hooks.py"
     return sha256_file(path) if path.is_file() else None
 
@@ -139,15 +141,15 @@ def _write(out: Path, contents: dict[str, bytes]) -> None:
     with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, content in contents.items():
             entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.create_system, entry.external_attr = 3, 0o644 << 16  # the same on Windows
+            entry.create_system, entry.external_attr = 3, 0o644 << 16  # fixed: the defaults differ on Windows
             archive.writestr(entry, content)
 
 
 def read_manifest(path: Path) -> Manifest:
-    """What a pack file says of itself, after checking what it holds by name and size, before anything is unpacked.
+    """Read the manifest of a pack file, after checking the names and sizes of all files, without unpacking.
 
     Raises:
-        PackError: it is no pack file, a part is missing or too large, or it holds something else.
+        PackError: the file is no pack file, a part is missing or too large, or it contains another file.
     """
     with open_archive(path, PackError) as source:
         return _check_contents(path, source)[0]
@@ -157,8 +159,8 @@ def unpack_file(path: Path, folder: Path) -> Manifest:
     """Unpack a pack file as the language folder `folder`, which must not exist, and check every file's hash.
 
     Raises:
-        PackError: as for `read_manifest`, or a file is not the one that the manifest names. What was written until
-            then is left in `folder`.
+        PackError: as for `read_manifest`, or a file has another hash than in the manifest. Files that were written
+            before are left in `folder`.
     """
     with open_archive(path, PackError) as source:
         manifest, files = _check_contents(path, source)
@@ -192,11 +194,11 @@ def _parse_manifest(path: Path, text: bytes) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise PackError(f"{path}: {MANIFEST_JSON} is not JSON ({error}); get the file again") from error
     schema = content.get("schema") if isinstance(content, dict) else None
-    if schema != _SCHEMA:  # first: a later schema has keys that are unknown here
+    if schema != _SCHEMA:  # checked before the keys, which another schema may change
         raise PackError(f"{path}: schema {schema!r:.40}; this polycap reads {_SCHEMA}: update polycap")
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = repr(".".join(map(str, first["loc"])))[1:-1]  # a stranger's key may hold what a terminal obeys
+        where = repr(".".join(map(str, first["loc"])))[1:-1]  # untrusted keys may contain escape sequences
         raise PackError(f"{path}: {MANIFEST_JSON}:{where}: {first['msg']}; get the file again") from error

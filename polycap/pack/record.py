@@ -1,4 +1,4 @@
-"""A pack's card written, and scores entered in it."""
+"""Writing of a pack's card, and recording of scores in it."""
 
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def record_scores(folder: Path, scores: dict[str, Any]) -> None:
-    """Enter scores in a pack's card, in place of those of the same split, references and text.
+    """Record scores in a pack's card, replacing those of the same split, origin of references and normalisation.
 
-    All but `lengths`: a histogram is for a report.
+    The histogram `lengths` is left out: it is for reports.
     """
     card = read_card(folder)
     scores = {name: value for name, value in scores.items() if name != "lengths"}
@@ -27,5 +27,5 @@ def record_scores(folder: Path, scores: dict[str, Any]) -> None:
     def subject(row: dict[str, Any]) -> tuple[Any, ...]:
         return row["split"], row["references_origin"], row["signature"].rsplit("text:", 1)[-1]
 
-    kept = [row for row in card.scores if subject(row) != subject(scores)]
-    write_card(folder, card.model_copy(update={"scores": [*kept, scores]}))
+    others = [row for row in card.scores if subject(row) != subject(scores)]
+    write_card(folder, card.model_copy(update={"scores": [*others, scores]}))

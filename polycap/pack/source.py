@@ -1,4 +1,4 @@
-"""Where a pack file comes from: a file, or an address of the web."""
+"""Sources of pack files: paths and URLs."""
 
 import re
 from collections.abc import Iterator
@@ -14,24 +14,24 @@ from polycap.pack.pack_file import MOST_BYTES
 
 __all__ = ["open_source", "redacted"]
 
-_HEADERS_BYTES = 1 << 16  # what a zip archive has beside its files
+_HEADERS_BYTES = 1 << 16  # maximum size of a zip archive's headers
 
 
 @contextmanager
 def open_source(source: str, sha256: str | None, *, progress: bool) -> Iterator[Path]:
-    """The file that `source` names, downloaded if need be; a download is removed afterwards.
+    """Yield the path of a pack file; download it from a URL, and remove the download afterwards.
 
     Args:
-        source: a path, or an http, https or file URL.
-        sha256: the expected hash, in hexadecimal.
-        progress: draw a bar on stderr, when that is a terminal.
+        source: path, or http, https or file URL.
+        sha256: expected hash, hexadecimal; None to check none.
+        progress: whether to draw a progress bar on stderr, if that is a terminal.
 
     Raises:
-        PackError: there is no such file, it has another hash, or the address is of no known kind.
-        DownloadError: it can't be downloaded; what came is kept, and the next try goes on from there.
+        PackError: the file does not exist, has another hash, or the URL is of an unknown kind.
+        DownloadError: the file can't be downloaded; the next call resumes the download.
     """
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
-        raise PackError(f"--sha256 {sha256}: is no SHA-256; give its 64 hexadecimal digits")
+        raise PackError(f"`sha256` {sha256}: is no SHA-256; give its 64 hexadecimal digits")
     scheme = source.partition("://")[0].lower() if "://" in source else ""
     if scheme in ("http", "https"):
         path = cache_place("downloads") / f"{digest(source)}.polycap"
@@ -39,20 +39,20 @@ def open_source(source: str, sha256: str | None, *, progress: bool) -> Iterator[
         try:
             yield path
         finally:
-            path.unlink(missing_ok=True)  # installed, or of no use
+            path.unlink(missing_ok=True)
         return
     if scheme not in ("", "file"):
         raise PackError(f"{source}: {scheme} is not known; give a file, or an http, https or file URL")
     path = _local(source) if scheme else expand_home(source)
     if not path.is_file():
         raise PackError(f"{path}: no such file; name one that `polycap pack` wrote, or its URL")
-    if sha256 is not None and (found := sha256_file(path)) != sha256.lower():
-        raise PackError(f"{path}: not the expected bytes (expected sha256 {sha256}, received {found}); get it again")
+    if sha256 is not None and (received := sha256_file(path)) != sha256.lower():
+        raise PackError(f"{path}: not the expected bytes (expected sha256 {sha256}, received {received}); get it again")
     yield path
 
 
 def redacted(source: str) -> str:
-    """A source's name for a record that others may read: an address without user, password and query."""
+    """Return a source's name for public records: a file's name, or a URL without user, password and query."""
     if "://" not in source:
         return Path(source).name
     parts = urlsplit(source)

@@ -1,1 +1,1 @@
-"""HTML files that need nothing else: no network, no other file."""
+"""Self-contained HTML pages: no network, no other file."""

@@ -1,4 +1,4 @@
-"""polycap's HTML templates, filled."""
+"""HTML templates of polycap."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ __all__ = ["fill_template", "write_template"]
 
 
 def fill_template(template: str, **values: object) -> str:
-    """One of polycap's HTML templates with these values, escaped."""
+    """Return an HTML template of polycap filled with these values, escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -22,7 +22,7 @@ def fill_template(template: str, **values: object) -> str:
 
 
 def write_template(path: Path, template: str, **values: object) -> None:
-    """Fill one of polycap's HTML templates, and write it to `path`, atomically.
+    """Fill an HTML template of polycap, and write it to `path`, atomically.
 
     Raises:
         PolycapError: `path` can't be written.

@@ -1,1 +1,1 @@
-"""Photo files: which are photos, found, opened, decoded, shown small."""
+"""Photo files: search, limits, decoding, thumbnails, samples."""

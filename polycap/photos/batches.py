@@ -1,4 +1,4 @@
-"""Photos decoded in threads, ahead of their use."""
+"""Batches of photos, decoded in threads ahead of their use."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from polycap.photos.load import Photograph, load_photo
 __all__ = ["BATCH_SIZE", "Decoded", "decode_batches", "one_ahead"]
 
 BATCH_SIZE = 32
-"""Photos per pass of the encoder; larger gains nothing on a CPU and costs 40 MB a photo."""
+"""Photos per pass of the encoder. A larger batch is no faster on a CPU, and takes 40 MB more per photo."""
 
 Item = TypeVar("Item")
 Decoded = NDArray[np.uint8] | PhotoError
@@ -23,14 +23,16 @@ Decoded = NDArray[np.uint8] | PhotoError
 def decode_batches(
     items: Sequence[tuple[Item, Photograph]], size: int, batch_size: int = BATCH_SIZE, threads: int = 2
 ) -> Iterator[list[tuple[Item, Decoded]]]:
-    """Decode photos ahead of their use, two batches at most, in order.
+    """Decode photos in order, at most two batches ahead of their use.
 
     Args:
         items: keys and photos.
-        size: side of a decoded photo, pixels.
+        size: side of a decoded photo in pixels.
+        batch_size: photos per batch. (default: 32)
+        threads: number of decoding threads. (default: 2)
 
     Yields:
-        Batches of `(key, (size, size, 3) uint8)`, or the key with the `PhotoError` that says why not.
+        Batches of `(key, pixels)`: `(size, size, 3) uint8`, or the `PhotoError` of a photo that can't be decoded.
     """
 
     def decode(item: tuple[Item, Photograph]) -> tuple[Item, Decoded]:
@@ -49,12 +51,12 @@ def decode_batches(
                     waiting.append(pool.submit(decode, items[position]))
                     position += 1
                 yield [waiting.popleft().result() for _ in range(min(batch_size, len(waiting)))]
-        finally:  # who stops halfway does not wait for photos that nobody will see
+        finally:  # a caller that stops early does not wait for further photos
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items; the next one is made in a thread while the one before is in use."""
+    """Yield the same items; a thread computes the next one while the caller uses the one before."""
     rest = iter(items)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(next, rest, None)

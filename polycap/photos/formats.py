@@ -1,4 +1,4 @@
-"""Photo files: their names, how they are opened, and their pixels, upright and on white, at a smaller size."""
+"""Formats of photos: file names, opening, and conversion of the pixels: upright, RGB, on white, resized."""
 
 import contextlib
 import io
@@ -22,25 +22,25 @@ __all__ = ["PHOTO_SUFFIXES", "PhotoSource", "open_photo", "pixels_of", "upright_
 
 PhotoSource: TypeAlias = "str | PathLike[str] | bytes"
 
-# What Pillow may open as a photo: not EPS, for one, which would run Ghostscript on a stranger's program.
-# MPO, of cameras with two lenses, comes as JPEG; Pillow knows no reader of that name.
+# Formats that Pillow may open. Not EPS, for example: Ghostscript would run an untrusted program.
+# MPO, of cameras with two lenses, is opened as JPEG; Pillow has no reader of that name.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM", "ICO")
 
 PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
-"""The names of photos in a folder, in lower case."""
+"""Suffixes of photos in a folder, in lower case."""
 
 _PLAIN_MODES = {"L", "RGB", "RGBX"}
-"""Modes that can be made RGB after the photo has been made small."""
+"""Modes that can be converted to RGB after resizing."""
 _SMALL, _STRIP_PIXELS = 8_000_000, 1 << 20
-"""Pixels of a photo that is converted as a whole, and pixels of a larger one that are converted at once."""
+"""Maximum pixels of a photo that is converted as a whole, and pixels of a strip of a larger one."""
 
 _LARGE = 25_000_000
-"""Pixels of a photo of two pictures (MPO) above which it is decoded smaller, as a JPEG of any size is."""
+"""Pixels above which a photo of two pictures (MPO) is decoded at a smaller size, as a JPEG of any size is."""
 
 _Transpose = Image.Transpose
-# What makes a photo upright, by its EXIF orientation; 1 is upright.
+# Transpositions that make a photo upright, by its EXIF orientation; 1 is upright.
 _TURNS = {
     2: _Transpose.FLIP_LEFT_RIGHT,
     3: _Transpose.ROTATE_180,
@@ -52,22 +52,22 @@ _TURNS = {
 }
 _ON_THE_SIDE = {_Transpose.TRANSPOSE, _Transpose.ROTATE_270, _Transpose.TRANSVERSE, _Transpose.ROTATE_90}
 _FROM_THE_END = {_Transpose.ROTATE_180, _Transpose.FLIP_TOP_BOTTOM, _Transpose.TRANSVERSE, _Transpose.ROTATE_90}
-"""Turns whose first row is the stored photo's last row or column."""
+"""Transpositions whose first row is the stored photo's last row or column."""
 
 
 @contextlib.contextmanager
 def open_photo(source: PhotoSource, side: int, limits: PhotoLimits) -> Iterator[Image.Image]:
-    """Open a photo whose decoding stays within limits. Its pixels are decoded on use.
+    """Open a photo, if its decoding is within limits. Its pixels are decoded on use.
 
     Args:
-        source: a path, or a file's bytes.
-        side: pixels. A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, as long as each side has as many; a JPEG 2000
-            where it would take too much memory.
-        limits: see `PhotoLimits`.
+        source: path or bytes of a file.
+        side: minimum side in pixels of a photo that is decoded at 1/2, 1/4 or 1/8 of its size: a JPEG always, a JPEG
+            2000 if it would take too much memory.
+        limits: limits of the work of decoding.
 
     Raises:
-        PhotoError: decoding it would be too much work.
-        OSError: as `PIL.Image.open` raises it; `UnidentifiedImageError`, if it is not an image.
+        PhotoError: the photo is above the limits.
+        OSError: as by `PIL.Image.open`; `UnidentifiedImageError` if the file is not an image.
     """
     with _contents(source) as data:
         halved = limits.check_file(data, side)
@@ -83,14 +83,14 @@ def open_photo(source: PhotoSource, side: int, limits: PhotoLimits) -> Iterator[
 
 @contextlib.contextmanager
 def _contents(source: PhotoSource) -> Iterator[Bytes]:
-    """The file's bytes, without reading those that nobody looks at."""
+    """Yield the file's bytes, by a memory map if possible."""
     if isinstance(source, bytes):
         yield source
         return
     with open(source, "rb") as file:  # noqa: PTH123
         try:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError):  # an empty file, or a file system without
+        except (OSError, ValueError):  # an empty file, or a file system without memory maps
             yield file.read()
             return
         with mapped:
@@ -98,44 +98,44 @@ def _contents(source: PhotoSource) -> Iterator[Bytes]:
 
 
 def _open(source: PhotoSource, is_jpeg: bool) -> Image.Image:
-    _learn_heif()
+    _register_heif()
     file = io.BytesIO(source) if isinstance(source, bytes) else fspath(source)
     if not is_jpeg:
         return Image.open(file, formats=_FORMATS)
-    try:  # not by `Image.open`, which refuses what has more pixels than may be decoded at full size
+    try:  # not `Image.open`, which rejects large JPEGs also if they will be decoded at a smaller size
         return jpeg_factory(file)  # type: ignore[arg-type]
     except (SyntaxError, IndexError, TypeError, struct.error) as error:
         raise UnidentifiedImageError("cannot identify image file") from error
 
 
 def _halve(image: Image.Image, times: int) -> None:
-    """Have a JPEG 2000 decoded at 1/2, 1/4 or 1/8 of its size."""
-    # Pillow rounds the sides to the nearest pixel, its decoder up; of multiples they agree
+    """Set a JPEG 2000 to be decoded at 1/2, 1/4 or 1/8 of its size."""
+    # Pillow rounds the sides to the nearest pixel, its decoder rounds up; for multiples they agree.
     image._size = tuple(-(-side >> times) << times for side in image.size)  # type: ignore[assignment]
     image.reduce = times  # type: ignore[method-assign, assignment]
 
 
 @cache
-def _learn_heif() -> None:
-    """HEIC is what many telephones make, and Pillow can't read it by itself."""
-    from pillow_heif import register_heif_opener  # here: it is large, and seldom needed before a photo is
+def _register_heif() -> None:
+    """Register a decoder of HEIC, the format of many telephones, which Pillow can't read by itself."""
+    from pillow_heif import register_heif_opener  # imported here: it is large
 
     register_heif_opener(thumbnails=False)
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of `image`, which is loaded, as its EXIF orientation says."""
+    """Return width and height of a loaded image after the turn of its EXIF orientation, in pixels."""
     width, height = image.size
     return (height, width) if _turn(image) in _ON_THE_SIDE else (width, height)
 
 
 def pixels_of(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """`image` as RGB, upright, transparency laid on white, greys of more than 8 bits scaled, squashed to `size`.
+    """Convert an image to RGB, upright, on white, greys of more than 8 bits scaled; resize it to `size`, uncropped.
 
-    Of a large photo, rows are converted and narrowed a megapixel at a time, without a copy of the whole. Pillow resizes
-    by rows first, too, but for photos that are much higher than wide: the pixels of these differ by 1 of 255 or so.
+    Strips of a megapixel of a large photo are converted and narrowed one by one, without a copy of the whole. Pillow
+    resizes rows first, too, except in photos that are much higher than wide: their pixels differ by about 1 of 255.
     """
-    image.load()  # turns a TIFF upright, and removes its orientation
+    image.load()  # also turns a TIFF upright and removes its orientation
     turn, (width, height) = _turn(image), upright_size(image)
     if turn is None and image.mode in _PLAIN_MODES and not image.has_transparency_data:
         return image.resize(size, Image.Resampling.BICUBIC).convert("RGB")
@@ -152,17 +152,17 @@ def pixels_of(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """Turn that makes `image` upright, if its orientation can be read."""
+    """Return the transposition that makes `image` upright; None if it is upright, or its orientation is unreadable."""
     try:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # Pillow raises anything on broken metadata; the pixels may be whole
+    except Exception:  # Pillow raises errors of many types on broken metadata; the pixels may be intact
         return None
 
 
 def _stored_box(
     size: tuple[int, int], turn: Image.Transpose | None, top: int, bottom: int
 ) -> tuple[int, int, int, int]:
-    """Box of the stored photo that holds rows `top` to `bottom` of the upright one."""
+    """Return the box of the stored photo that contains rows `top` to `bottom` of the upright one."""
     width, height = size
     length = width if turn in _ON_THE_SIDE else height
     if turn in _FROM_THE_END:
@@ -171,7 +171,7 @@ def _stored_box(
 
 
 def _converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Function that makes rows of `image` RGB."""
+    """Return a function that converts strips of `image` to RGB."""
     if image.mode.startswith("I") or image.mode == "F":
         white = _white_point(image)
         return lambda rows: _eight_bit(rows, white).convert("RGB")
@@ -186,7 +186,7 @@ def _on_white(rows: Image.Image) -> Image.Image:
 
 
 def _white_point(image: Image.Image) -> float:
-    """Value that is white: 32-bit numbers don't say it, so it is guessed from the largest."""
+    """Return the value of white; in 32-bit images it is guessed from the largest value."""
     if image.mode.startswith("I;16"):
         return 65535.0
     width, height = image.size
@@ -202,5 +202,5 @@ def _finite(rows: Image.Image) -> NDArray[np.float32]:
 
 
 def _eight_bit(rows: Image.Image, white: float) -> Image.Image:
-    """16- and 32-bit greyscale, scaled to 0–255; Pillow's own conversion would clip it to white."""
+    """Scale 16- and 32-bit greyscale to 0–255; Pillow's own conversion would clip it to white."""
     return Image.fromarray((_finite(rows) / white * 255).clip(0, 255).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Headers of image files: what decoding a file will take, read without decoding any of it."""
+"""Headers of image files: sizes and structure, which decide the cost of decoding. Decodes no pixels."""
 
 import re
 import struct
@@ -27,7 +27,7 @@ Bytes: TypeAlias = "bytes | mmap"
 # --- JPEG ---
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""A marker; within a scan, 00 and D0 to D7 after FF are none."""
+"""A marker; within a scan, FF followed by 00 or D0 to D7 is not one."""
 _SOF, _SOI, _EOI, _SOS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}, 0xD8, 0xD9, 0xDA
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 MAX_SEGMENTS = 5000
@@ -35,13 +35,13 @@ MAX_SEGMENTS = 5000
 
 @dataclass(frozen=True)
 class JpegFrame:
-    """A JPEG's frame and scans.
+    """Frame and scans of a JPEG.
 
     Attributes:
-        width, height: pixels.
-        coefficients: bytes of all coefficients, which are in memory at once if there are several scans.
-        buffered: whether they are.
-        scans: number of scans, as far as they are counted: at most `MAX_SEGMENTS`.
+        width, height: size in pixels.
+        coefficients: size of all coefficients, bytes.
+        buffered: whether the decoder holds all coefficients in memory at once, as for several scans.
+        scans: number of scans; counting stops at `MAX_SEGMENTS`.
     """
 
     width: int
@@ -52,10 +52,10 @@ class JpegFrame:
 
 
 def jpeg_frame(data: Bytes) -> JpegFrame | None:
-    """Frame and scans of a JPEG, by its markers; None where there is no frame before the first scan.
+    """Return frame and scans of a JPEG, by its markers; None without a frame before the first scan.
 
     Raises:
-        PhotoError: it has more segments than `MAX_SEGMENTS`.
+        PhotoError: the JPEG has more segments than `MAX_SEGMENTS`.
     """
     frame, scans, buffered, position = b"", 0, False, 2
     for _ in range(MAX_SEGMENTS):
@@ -63,14 +63,14 @@ def jpeg_frame(data: Bytes) -> JpegFrame | None:
         if match is None or (marker := data[match.end() - 1]) == _EOI:
             break
         position = match.end()
-        if marker < 0xC0 or marker == _SOI:  # has no length
+        if marker < 0xC0 or marker == _SOI:  # markers without a length
             continue
         if marker in _SOF and not frame:
             frame = bytes([marker]) + data[position : position + 2 + 6 + 3 * 255]
         elif marker == _SOS:
             scans += 1
             buffered = buffered or frame[0] in _PROGRESSIVE or data[position + 2] < frame[8]
-            if not buffered:  # a second scan would be an error
+            if not buffered:  # a baseline JPEG has one scan
                 break
         position += int.from_bytes(data[position : position + 2], "big")
     else:
@@ -91,7 +91,14 @@ def _jpeg_frame(frame: bytes, buffered: bool, scans: int) -> JpegFrame:
 
 @dataclass(frozen=True)
 class WebpHeader:
-    """A WebP's size in pixels, how it is coded, and its EXIF block."""
+    """Header of a WebP.
+
+    Attributes:
+        width, height: size in pixels.
+        lossless: whether it is coded without loss.
+        animated: whether it is an animation.
+        exif: EXIF block, empty if there is none.
+    """
 
     width: int
     height: int
@@ -101,7 +108,7 @@ class WebpHeader:
 
 
 def webp_header(data: Bytes) -> WebpHeader | None:
-    """Header of a WebP, by its first chunks; None where it is none."""
+    """Return the header of a WebP, by its first chunks; None for other files."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         return None
     sizes, lossless, animated, exif, position = [], False, False, b"", 12
@@ -129,14 +136,14 @@ def webp_header(data: Bytes) -> WebpHeader | None:
 
 @dataclass(frozen=True)
 class TiffShape:
-    """A TIFF's first picture.
+    """First picture of a TIFF.
 
     Attributes:
-        width, height: pixels.
-        block_bytes: bytes of a strip or tile, decoded.
-        blocks: number of strips or tiles that are listed.
-        is_turned: whether it is turned when it is loaded.
-        scans: number of scans, if its strips or tiles are JPEGs.
+        width, height: size in pixels.
+        block_bytes: size of a decoded strip or tile, bytes.
+        blocks: number of strips or tiles.
+        is_turned: whether Pillow turns the picture when it loads it.
+        scans: number of JPEG scans, if strips or tiles are JPEGs; else 0.
     """
 
     width: int
@@ -160,11 +167,11 @@ _WIDTH, _HEIGHT, _BITS, _ORIENTATION, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT
 _OFFSETS = (273, 324)
 _COMPRESSION, _JPEGS, _SCAN = 259, {6, 7}, re.compile(rb"\xff\xda")
 _SIZES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}
-"""Bytes of a TIFF's whole numbers, by type."""
+"""Sizes of a TIFF's integers, bytes, by type."""
 
 
 def tiff_shape(data: Bytes) -> TiffShape | None:
-    """Shape of a TIFF's first picture; of a tag that is there twice, the larger value. None where it is no TIFF."""
+    """Return the shape of a TIFF's first picture, with the largest value of a repeated tag; None for other files."""
     if (order := {b"II": "<", b"MM": ">"}.get(data[:2])) is None:
         return None
     count: dict[int, int] = {}
@@ -187,17 +194,17 @@ def tiff_shape(data: Bytes) -> TiffShape | None:
 
 
 def _tiff_entries(data: Bytes, order: str) -> Iterator[tuple[int, int, int]]:
-    """Tag, number of values and the first value of each entry whose values are whole numbers."""
+    """Yield tag, number of values and the first value of each entry of integers."""
     is_big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
     start, count, entry, inline = (8, "Q", "HHQ8s", 8) if is_big else (4, "H", "HHI4s", 4)
     position = struct.unpack_from(f"{order}{'Q' if is_big else 'I'}", data, start)[0]
     total = struct.unpack_from(order + count, data, position)[0]
     position += struct.calcsize(order + count)
     for index in range(min(total, MAX_SEGMENTS)):
-        place = position + index * struct.calcsize(order + entry)
-        if place + struct.calcsize(order + entry) > len(data):
+        offset = position + index * struct.calcsize(order + entry)
+        if offset + struct.calcsize(order + entry) > len(data):
             break
-        tag, kind, number, value = struct.unpack_from(order + entry, data, place)
+        tag, kind, number, value = struct.unpack_from(order + entry, data, offset)
         if (size := _SIZES.get(kind)) is not None:
             if size * number > inline:
                 offset = int.from_bytes(value, "little" if order == "<" else "big")
@@ -210,14 +217,14 @@ def _tiff_entries(data: Bytes, order: str) -> Iterator[tuple[int, int, int]]:
 
 @dataclass(frozen=True)
 class Jpeg2000Frame:
-    """A JPEG 2000's picture, of which the decoder holds whole tiles.
+    """Picture of a JPEG 2000. Its decoder holds whole tiles.
 
     Attributes:
-        width, height: pixels.
-        components: channels.
+        width, height: size in pixels.
+        components: number of channels.
         tiles: number of tiles.
-        levels: how often it can be halved, of any tile.
-        block: pixels of the smallest code block or precinct, of any tile.
+        levels: number of times that every tile can be halved.
+        block: pixels of the smallest code block or precinct of all tiles.
     """
 
     width: int
@@ -233,19 +240,19 @@ _COD, _COC, _SOT, _SOD = 0xFF52, 0xFF53, 0xFF90, 0xFF93
 
 
 def jpeg2000_frame(data: Bytes) -> Jpeg2000Frame | None:
-    """Frame of a JPEG 2000, by the markers of its main header and of all tiles; None where it is none."""
+    """Return the frame of a JPEG 2000, by the markers of its main header and of all tiles; None for other files."""
     if data[:4] != _CODESTREAM and data[:8] != _BOXES:
         return None
     start = 0 if data[:4] == _CODESTREAM else _codestream(data)
     _, _, right, bottom, left, top, wide, high, _, _, count = struct.unpack_from(">HHIIIIIIIIH", data, start + 4)
     tiles = -(-right // max(wide, 1)) * -(-bottom // max(high, 1))
-    styles = [_coding_style(data, place, marker) for marker, place in _coding_styles(data, start + 2)]
+    styles = [_coding_style(data, offset, marker) for marker, offset in _coding_styles(data, start + 2)]
     levels, blocks = (min(values, default=0) for values in zip(*styles, strict=True)) if styles else (0, 0)
     return Jpeg2000Frame(right - left, bottom - top, count, tiles, levels, blocks)
 
 
 def _codestream(data: Bytes) -> int:
-    """Position of the first codestream among the boxes."""
+    """Return the offset of the first codestream among the boxes."""
     position = 0
     for _ in range(MAX_SEGMENTS):
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -259,7 +266,7 @@ def _codestream(data: Bytes) -> int:
 
 
 def _coding_styles(data: Bytes, position: int) -> Iterator[tuple[int, int]]:
-    """Marker and place of each COD and COC, also of tiles."""
+    """Yield marker and offset of each COD and COC, also of tiles."""
     part, after = position, 0
     for _ in range(20 * MAX_SEGMENTS):
         if position + 6 > len(data):
@@ -270,7 +277,7 @@ def _coding_styles(data: Bytes, position: int) -> Iterator[tuple[int, int]]:
                 return
             part, after = position, struct.unpack_from(">I", data, position + 6)[0]
         elif marker == _SOD:
-            if after < 14:  # 0: to the end
+            if after < 14:  # 0: the part extends to the end
                 return
             position = part + after
             continue
@@ -282,9 +289,9 @@ def _coding_styles(data: Bytes, position: int) -> Iterator[tuple[int, int]]:
     raise PhotoError("is a JPEG 2000 of too many parts; save it again")
 
 
-def _coding_style(data: Bytes, place: int, marker: int) -> tuple[int, int]:
-    """Levels, and pixels of the smallest code block or precinct, of a COD, or of a COC of few components."""
-    style, at = (data[place + 2], place + 7) if marker == _COD else (data[place + 3], place + 4)
+def _coding_style(data: Bytes, offset: int, marker: int) -> tuple[int, int]:
+    """Return levels, and pixels of the smallest code block or precinct, of a COD, or of a COC of few components."""
+    style, at = (data[offset + 2], offset + 7) if marker == _COD else (data[offset + 3], offset + 4)
     levels, across, down = data[at], data[at + 1] & 15, data[at + 2] & 15
     sizes = [across + down + 4]
     if style & 1:
@@ -296,14 +303,14 @@ def _coding_style(data: Bytes, place: int, marker: int) -> tuple[int, int]:
 
 
 def icon_pixels(data: Bytes) -> int:
-    """Pixels of the largest picture in an icon, which may be more than its directory says; 0 where it is none."""
+    """Return the pixels of an icon's largest picture, which may exceed the size in its directory; 0 for other files."""
     if data[:4] != b"\0\0\1\0":
         return 0
     largest = 0
     for index in range(int.from_bytes(data[4:6], "little")):
         entry = data[6 + 16 * index : 22 + 16 * index]
-        place = int.from_bytes(entry[12:16], "little")
-        head = data[place : place + 24]
+        offset = int.from_bytes(entry[12:16], "little")
+        head = data[offset : offset + 24]
         if head[:4] == b"\x89PNG":
             sides = struct.unpack(">II", head[16:24]) if len(head) == 24 else (0, 0)
         else:

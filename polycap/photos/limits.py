@@ -1,4 +1,4 @@
-"""Limits of photos, by the work of decoding one: what is above them is refused before it is decoded."""
+"""Limits of photos, by the cost of decoding. A photo above them is rejected before it is decoded."""
 
 import math
 import os
@@ -11,55 +11,55 @@ from polycap.errors import PhotoError, PolycapError
 from polycap.photos.headers import Bytes, icon_pixels, jpeg2000_frame, jpeg_frame, tiff_shape, webp_header
 from polycap.photos.webp import has_libwebp
 
-__all__ = ["DEFAULT_MEGAPIXELS", "MAX_SIDE", "OPTION", "VARIABLE", "PhotoLimits"]
+__all__ = ["DEFAULT_MEGAPIXELS", "MAX_SIDE", "VARIABLE", "PhotoLimits"]
 
-OPTION, VARIABLE = "--max-megapixels", "POLYCAP_MAX_MEGAPIXELS"
+VARIABLE = "POLYCAP_MAX_MEGAPIXELS"
 DEFAULT_MEGAPIXELS = 50.0
 MAX_SIDE = 65_535
-"""Pixels of the longest side: a JPEG's."""
+"""Maximum pixels of the longest side: JPEG's own limit."""
 
 _BASELINE, _PROGRESSIVE = 250.0, 60.0
-"""Megapixels of a JPEG's file: a baseline one is decoded smaller, row by row; a progressive one's coefficients are all
-in memory. More in proportion if the limit is above the default."""
+"""Maximum megapixels of a JPEG, baseline and progressive: a baseline one is decoded at a smaller size, row by row; all
+coefficients of a progressive one are in memory. If the limit is above the default, they grow in proportion."""
 _COEFFICIENTS_MB = 302.0
 _MAX_SCANS, _FULL_SCANS = 100, 16
-"""Scans of a progressive JPEG, and of one that is as large as may be; encoders make about 10."""
+"""Maximum scans of a progressive JPEG, and of one of the maximum size; encoders write about 10."""
 
-# Megabytes per megapixel of the limit, as a PNG takes 4.
+# Maximum megabytes of memory per megapixel of the limit; a PNG takes 4.
 _TIFF_MB = 11.0
 _JPEG2000_MB = 6.0
 _JPEG2000_SAMPLE, _JPEG2000_BLOCKS = 6.3, 0.6
-"""Bytes of a JPEG 2000's decoder for each sample that it decodes, and for each sample of the file."""
+"""Memory of a JPEG 2000's decoder, bytes per decoded sample, and bytes per sample of the file."""
 
 _MAX_TIFF_BLOCKS = 100_000
 _MAX_TILES, _MIN_BLOCK = 4096, 1024
-"""Tiles of a JPEG 2000, and pixels of its smallest block: the decoder takes some kilobytes for each tile, 600 bytes for
-each block."""
+"""Maximum tiles of a JPEG 2000, and minimum pixels of its smallest block: the decoder takes some kilobytes per tile,
+and 600 bytes per block."""
 _MAX_ICON_PIXELS = 2 * 1024 * 1024
 
 _AVIF, _DEEP_HEIF, _ANIMATED_WEBP, _PILLOWS_WEBP, _IN_PYTHON = 2.0, 1.7, 3.0, 2.0, 20.0
-"""Memory, or time, of decoding a pixel, as a multiple of a PNG's."""
+"""Memory or time of decoding a pixel, as a multiple of a PNG's."""
 _PYTHON_DECODERS = {"bmp_rle", "ppm"}
 
 
 @dataclass(frozen=True)
 class PhotoLimits:
-    """Limits of one photo.
+    """Limits of a photo.
 
     Attributes:
-        megapixels: 10^6 pixels that are decoded, a JPEG's after it is made smaller; of formats whose decoders take
-            more memory, fewer. A baseline JPEG's file may have 250, a progressive one's 60, or more in proportion if
-            the limit is above the default. (default: 50)
+        megapixels: maximum number of decoded pixels, 10^6; fewer for formats whose decoders take more memory. A JPEG is
+            decoded at a smaller size: a baseline JPEG may have 250, a progressive one 60, or more in proportion if the
+            limit is above the default. (default: 50)
     """
 
     megapixels: float = DEFAULT_MEGAPIXELS
 
     @classmethod
     def of_environment(cls) -> "PhotoLimits":
-        """The limits that `POLYCAP_MAX_MEGAPIXELS` sets, or else the default.
+        """Return the limits of the environment variable `POLYCAP_MAX_MEGAPIXELS`, or the default.
 
         Raises:
-            PolycapError: the variable is no number above 0.
+            PolycapError: the variable is not a number above 0.
         """
         text = os.environ.get(VARIABLE, "")
         if not text.strip():
@@ -73,14 +73,15 @@ class PhotoLimits:
         return cls(value)
 
     def check_file(self, data: Bytes, side: int) -> int:
-        """Check what Pillow would decode, or reserve memory for, as it opens the file, and what its header hides.
+        """Check the cost of opening a file, and the costs of decoding that an open image no longer shows.
+
+        Args:
+            data: content of the file.
+            side: minimum side of the decoded photo in pixels.
 
         Returns:
-            Number of times that a JPEG 2000 is to be halved as it is decoded, so that at least `side` pixels are left;
-            0 for others.
-
-        Raises:
-            PhotoError: it is too much.
+            Number of times to halve a JPEG 2000 while decoding it, so that at least `side` pixels remain; 0 for other
+            formats.
         """
         try:
             if data[:3] == b"\xff\xd8\xff":
@@ -97,20 +98,20 @@ class PhotoLimits:
                 raise PhotoError("is a PPM of plain text; save it as a PNG")
             else:
                 return self._check_jpeg2000(data, side)
-        except (IndexError, struct.error):  # cut short, as Pillow will say
+        except (IndexError, struct.error):  # truncated: Pillow reports it
             pass
         return 0
 
     def check_image(self, image: Image.Image) -> None:
-        """Check what decoding an image that is open would take.
+        """Check the cost of decoding an open image.
 
         Raises:
-            PhotoError: it is too much, or the image has no pixels.
+            PhotoError: the image is above the limits, or has no pixels.
         """
         self._check(image.width, image.height, _cost(image))
 
     def too_large(self) -> str:
-        """Message for a photo that Pillow refuses as it opens it, so that its size is not known."""
+        """Return the message for a photo that Pillow rejects while opening it, so that its size is not known."""
         pillows = 2e-6 * (Image.MAX_IMAGE_PIXELS or 0)
         if self.megapixels > pillows:
             return f"is above Pillow's own limit of {pillows:.0f} megapixels; make it smaller"
@@ -128,7 +129,7 @@ class PhotoLimits:
         raise PhotoError(f"{what} is above the limit of {limit:.4g} megapixels{kind}; {self._advice()}")
 
     def _advice(self) -> str:
-        return f"make it smaller, or raise {OPTION} ({VARIABLE}) above {self.megapixels:g}"
+        return f"make it smaller, or raise `max_megapixels` ({VARIABLE}) above {self.megapixels:g}"
 
     def _check_jpeg(self, data: Bytes) -> None:
         if (frame := jpeg_frame(data)) is None:
@@ -148,7 +149,7 @@ class PhotoLimits:
         if frame.scans > most:
             raise PhotoError(
                 f"is a progressive JPEG of {frame.scans:,} scans; the limit is {most:.0f} at {size}; save it again, "
-                f"without `progressive`, or raise {OPTION} ({VARIABLE}) above {self.megapixels:g}"
+                f"as a baseline JPEG, or raise `max_megapixels` ({VARIABLE}) above {self.megapixels:g}"
             )
 
     def _check_webp(self, data: Bytes) -> None:
@@ -162,7 +163,7 @@ class PhotoLimits:
         if shape.blocks > _MAX_TIFF_BLOCKS:
             raise PhotoError(f"is a TIFF of {shape.blocks:,} strips; the limit is {_MAX_TIFF_BLOCKS:,}; save it again")
         if shape.scans > _FULL_SCANS * (shape.blocks + 1):
-            raise PhotoError(f"is a TIFF of JPEGs of {shape.scans:,} scans; save it again, without `progressive`")
+            raise PhotoError(f"is a TIFF of JPEGs of {shape.scans:,} scans; save it again, as baseline JPEGs")
         if shape.width and shape.height:
             self._check(shape.width, shape.height)
         copies = 2 if shape.is_turned else 1
@@ -170,7 +171,7 @@ class PhotoLimits:
         if megabytes > _TIFF_MB * self.megapixels:
             raise PhotoError(
                 f"is a TIFF that takes {megabytes:,.0f} MB to decode; the limit is {_TIFF_MB * self.megapixels:,.0f} "
-                f"MB; save it in strips, or raise {OPTION} ({VARIABLE}) above {self.megapixels:g}"
+                f"MB; save it in strips, or raise `max_megapixels` ({VARIABLE}) above {self.megapixels:g}"
             )
 
     def _check_jpeg2000(self, data: Bytes, side: int) -> int:
@@ -194,7 +195,7 @@ class PhotoLimits:
 
 
 def _cost(image: Image.Image) -> float:
-    """Memory, or time, of decoding a pixel, as a multiple of a PNG's."""
+    """Return the memory or time of decoding a pixel, as a multiple of a PNG's."""
     if image.format == "AVIF":
         return _AVIF
     if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:

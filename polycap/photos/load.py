@@ -1,4 +1,4 @@
-"""Photos of any common kind, as the square RGB arrays that the encoder takes."""
+"""Decoding of photos to the square RGB arrays that the encoder takes."""
 
 import warnings
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["PhotoBytes", "Photograph", "load_photo"]
 
 @dataclass(frozen=True)
 class PhotoBytes:
-    """An image file's bytes, such as somebody sent, and the name that messages and results give it."""
+    """Bytes of an image file, such as an upload, and its name in messages and results."""
 
     name: str
     data: bytes
@@ -31,25 +31,25 @@ Photograph: TypeAlias = "str | PathLike[str] | bytes | PhotoBytes | Image.Image 
 
 
 def load_photo(photo: Photograph, size: int, limits: PhotoLimits | None = None) -> NDArray[np.uint8]:
-    """Read a photo, upright, as RGB, squashed to a square.
+    """Decode a photo to RGB, upright, resized to a square without cropping.
 
-    Greyscale, palette, alpha (laid on white), CMYK, 16-bit, EXIF-rotated and animated (first frame) images work.
+    Greyscale, palette, alpha (on white), CMYK, 16-bit, EXIF-rotated and animated (first frame) images are supported.
 
     Args:
-        photo: a path, a file's bytes, a Pillow image, or an array `(height, width)` or `(height, width, 3 or 4) uint8`.
-        size: the side of the result in pixels.
-        limits: what is refused. (default: those of `POLYCAP_MAX_MEGAPIXELS`)
+        photo: path, bytes of a file, Pillow image, or array `(height, width)` or `(height, width, 3 or 4) uint8`.
+        size: side of the result in pixels.
+        limits: limits of the photo. (default: those of `POLYCAP_MAX_MEGAPIXELS`)
 
     Returns:
         `(size, size, 3) uint8`.
 
     Raises:
-        PhotoError: no such file, not an image, truncated, or above the limits.
-        PolycapError: `POLYCAP_MAX_MEGAPIXELS` is no number above 0.
+        PhotoError: the file does not exist, is not an image, is truncated, or is above the limits.
+        PolycapError: `POLYCAP_MAX_MEGAPIXELS` is not a number above 0.
     """
     limits = limits or PhotoLimits.of_environment()
-    # Pillow warns of odd metadata, and of bombs, which are refused below. Threads decode photos, and
-    # `warnings.catch_warnings` restores the wrong filters when they overlap; a filter for Pillow alone is safe.
+    # Pillow warns of odd metadata, and of decompression bombs, which are rejected below. Photos are decoded in threads,
+    # and overlapping calls of `warnings.catch_warnings` restore the wrong filters; a filter for Pillow alone is safe.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     if isinstance(photo, bytes):
         photo = PhotoBytes("image", photo)
@@ -69,11 +69,11 @@ def load_photo(photo: Photograph, size: int, limits: PhotoLimits | None = None) 
         raise PhotoError(f"{name}: is a folder, not a photo") from error
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name}: is not an image that Pillow can read") from error
-    except Image.DecompressionBombError as error:  # before `limits` see how many pixels there are
+    except Image.DecompressionBombError as error:  # Pillow raises it before `limits` are checked
         raise PhotoError(f"{name}: {limits.too_large()}") from error
     except MemoryError as error:
         raise PhotoError(f"{name}: decoding it takes more memory than there is; make it smaller") from error
-    except Exception as error:  # what a broken file does to a decoder is not limited to OSError
+    except Exception as error:  # decoders raise errors of many types on broken files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name}: can't be decoded ({reason})") from error
 

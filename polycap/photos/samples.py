@@ -1,9 +1,8 @@
-"""Pictures to try polycap with: two of its own, and a photo that scikit-image carries in its wheel.
+"""Sample photos: two pictures of polycap's, and a photo in scikit-image's wheel.
 
-Flickr8k's photos may not be passed on, so these stand in for them: a skier and a dog, rendered for polycap by
-`scripts/scenes`, and a real photo whose licence (stated in scikit-image's own
-`skimage/data/_fetchers.py`) lets anyone pass it on. They are found by path: scikit-image is not imported, and nothing
-is downloaded. `python -m polycap.photos.samples` prints their paths.
+Flickr8k's photos may not be redistributed. The samples are a skier and a dog, rendered for polycap by `scripts/scenes`,
+and a real photo whose licence (stated in scikit-image's `skimage/data/_fetchers.py`) permits redistribution.
+scikit-image is not imported, and nothing is downloaded. `python -m polycap.photos.samples` prints the paths.
 """
 
 from importlib.util import find_spec
@@ -17,7 +16,7 @@ __all__ = ["SamplePhoto", "credit_of", "sample_photos"]
 
 
 class SamplePhoto(NamedTuple):
-    """A photo's path, and who made it under which licence."""
+    """Path of a sample photo, and its credit: author and licence."""
 
     path: Path
     credit: str
@@ -30,16 +29,16 @@ _OURS = [
 
 
 def sample_photos() -> list[SamplePhoto]:
-    """The sample photos.
+    """Return the sample photos.
 
     Raises:
-        PolycapError: scikit-image, which carries one of them, is not installed, or no longer has it.
+        PolycapError: scikit-image, which contains one of them, is not installed, or no longer contains it.
     """
     return [*_OURS, SamplePhoto(_find("data/camera.png"), "Lav Varshney, CC0, from scikit-image")]
 
 
 def credit_of(photo: Path) -> str:
-    """The credit of a sample photo; empty for any other path."""
+    """Return the credit of a sample photo; empty for any other path."""
     try:
         samples = sample_photos()
     except PolycapError:

@@ -1,4 +1,4 @@
-"""A photo as a small upright JPEG in a data URI."""
+"""Thumbnails: photos as small upright JPEGs in data URIs."""
 
 import base64
 import io
@@ -15,12 +15,17 @@ from polycap.photos.limits import PhotoLimits
 __all__ = ["Thumbnail", "thumbnail"]
 
 MAX_SIDE = 640
-"""The longer side of an embedded photo, in pixels, at most."""
+"""Maximum pixels of the longer side."""
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A photo made small: a data URI, and its size in pixels."""
+    """A thumbnail.
+
+    Attributes:
+        source: data URI.
+        width, height: size in pixels.
+    """
 
     source: str
     width: int
@@ -28,13 +33,17 @@ class Thumbnail:
 
 
 def thumbnail(name: str, photo: Path | bytes) -> Thumbnail:
-    """The photo as a small upright JPEG without metadata (which may hold a place).
+    """Make a small upright JPEG of a photo, without metadata, which may contain a location.
+
+    Args:
+        name: name of the photo in messages.
+        photo: path, or bytes of a file.
 
     Raises:
-        PhotoError: it can't be read, or is above the limits of `POLYCAP_MAX_MEGAPIXELS`.
+        PhotoError: the photo can't be read, or is above the limits of `POLYCAP_MAX_MEGAPIXELS`.
     """
     limits = PhotoLimits.of_environment()
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what can't be decoded raises
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # warnings of odd metadata
     try:
         with open_photo(photo, MAX_SIDE, limits) as image:
             image.load()
@@ -47,7 +56,7 @@ def thumbnail(name: str, photo: Path | bytes) -> Thumbnail:
         raise PhotoError(f"{name}: is not an image") from error
     except Image.DecompressionBombError as error:
         raise PhotoError(f"{name}: {limits.too_large()}") from error
-    except Exception as error:  # Pillow raises anything on a broken file
+    except Exception as error:  # Pillow raises errors of many types on broken files
         raise PhotoError(f"{name}: can't be shown ({error})") from error
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=82, optimize=True)

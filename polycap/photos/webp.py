@@ -1,7 +1,7 @@
-"""Large WebP photos, decoded by libwebp itself.
+"""Decoding of large WebP photos by libwebp.
 
-Pillow reads every WebP as an animation, which takes 16 bytes a pixel; libwebp's plain decoder takes 4. It is reached
-through Pillow's own extension, which is linked with it; where the linker hides it (Windows), Pillow reads these, too.
+Pillow reads every WebP as an animation, which takes 16 bytes per pixel; libwebp's plain decoder takes 4. libwebp is
+called through Pillow's extension, which is linked with it. If the linker hides its symbols (Windows), Pillow decodes.
 """
 
 import ctypes
@@ -16,11 +16,11 @@ from polycap.photos.headers import Bytes, webp_header
 __all__ = ["decode_webp", "has_libwebp"]
 
 _SMALL = 4_000_000
-"""Pixels up to which Pillow decodes."""
+"""Maximum pixels of a photo that Pillow decodes."""
 
 _HALVED = 25_000_000
-"""Pixels above which a photo whose decoding takes 8 bytes a pixel, lossless or with alpha, is decoded at half its
-size: each pixel is the mean of four. A square of 299 pixels then differs by 0.07 of 255 on average, by 1 at most."""
+"""Pixels above which a lossless photo, or one with alpha, is decoded at half its size: its decoding takes 8 bytes per
+pixel. Each pixel is the mean of four. A square of 299 pixels then differs by 0.07 of 255 on average, by 1 at most."""
 
 _ABI = 0x0209
 """Version of libwebp's decoder interface; the same major version, 2, has the same structures."""
@@ -92,10 +92,10 @@ def has_libwebp() -> bool:
 
 
 def decode_webp(data: Bytes) -> Image.Image | None:
-    """Decode a large WebP that is no animation; None for what Pillow is to open.
+    """Decode a large WebP that is no animation; return None for files that Pillow should decode.
 
     Args:
-        data: the file.
+        data: content of the file.
 
     Raises:
         OSError: libwebp can't decode it.

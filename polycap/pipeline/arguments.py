@@ -55,7 +55,7 @@ def read_arguments(folder: Path) -> BuildArguments | None:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise BuildError(f"{path}:{where}: {first['msg']}; delete the file and give --data again") from error
+        raise BuildError(f"{path}:{where}: {first['msg']}; delete the file and give `data` again") from error
 
 
 def settle_arguments(
@@ -93,7 +93,7 @@ def settle_arguments(
         settings[name] = value
     values.update(changes, settings=settings)
     if "data" not in values:
-        raise BuildError(f"{code}: no dataset yet in {folder}: give --data DIR, its folder of photos and captions")
+        raise BuildError(f"{code}: no dataset yet in {folder}: give `data` DIR, its folder of photos and captions")
     try:
         return BuildArguments.model_validate(values)
     except ValidationError as error:

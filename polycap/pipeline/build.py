@@ -123,7 +123,7 @@ def build_language(
     )
     if language.captions and arguments.captions and not captions:
         kept, toml = work / code, language.folder / "language.toml"
-        logger.info("%s: --captions of the last build, not [[captions]] of %s; --captions '' changes that", kept, toml)
+        logger.info("%s: `captions` of the last build, not [[captions]] of %s; `captions` '' changes that", kept, toml)
     job = Job(language, arguments, work, progress=progress)
     if job.translates:
         choose_engine(language).require()

@@ -106,7 +106,7 @@ class Job:
             if self.language.translation.engine != "none":
                 raise BuildError(
                     f"{self.language.code}: captions in {self.language.native_name} are needed: "
-                    "give --captions FILE (image#i<TAB>caption, CSV or JSON Lines), or name files in language.toml"
+                    "give `captions` FILE (image#i<TAB>caption, CSV or JSON Lines), or name files in language.toml"
                 )
             return self.dataset
         first = f"; the first fault in the file: {self.given.faults[0]}" if self.given.faults else ""
@@ -148,9 +148,9 @@ class Job:
             return None
         folder = Path(name) if (Path(name) / "card.json").is_file() else get_language(name).pack_folder
         if folder == self.language.pack_folder:
-            raise BuildError(f"--start {name}: {name} can't begin with what it will have become; name another language")
+            raise BuildError(f"`start` {name}: {name} can't begin with what it will have become; name another language")
         if not (folder / "card.json").is_file():
-            raise BuildError(f"--start {name}: {folder} has no pack: build that first, or give --start ''")
+            raise BuildError(f"`start` {name}: {folder} has no pack: build that first, or give `start` ''")
         return folder
 
     @cached_property

@@ -1,1 +1,1 @@
-"""What computes captions: Keras, the reference, or graphs exported from it, which need no TensorFlow."""
+"""Runtimes: Keras, the reference, and OpenVINO with graphs exported from Keras, without TensorFlow."""

@@ -1,7 +1,7 @@
-"""Hashes of modules by what they compute: an edited function is another one, an edited comment or docstring is not.
+"""Hashes of modules by their bytecode: an edited function changes the hash, an edited comment or docstring does not.
 
-They are of bytecode, which an installation of `.pyc` files and a frozen application have, too: the same code has the
-same hash there as from its sources, by the same Python.
+Installations of `.pyc` files and frozen applications have bytecode, too. With the same Python version, the same code
+has the same hash there as from its sources.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from polycap.files import sha256_file
 __all__ = ["module_digest"]
 
 _HAS_DOCSTRING = 0x4000000
-"""CPython's flag of functions, from 3.13 on; before, the first constant is the docstring or None."""
+"""Flag of functions with a docstring, from CPython 3.13 on; before, the first constant is the docstring or None."""
 _LOAD_CONST, _STORE_NAME = opcode.opmap["LOAD_CONST"], opcode.opmap["STORE_NAME"]
 
 
 def module_digest(name: str) -> str:
-    """A hash of the module `polycap.…`, without importing it."""
+    """Return the hash of a module, such as `polycap.decoder.lstm`, without importing it."""
     spec = find_spec(name)
     assert spec is not None, name
     code = spec.loader.get_code(name) if spec.loader is not None and hasattr(spec.loader, "get_code") else None
@@ -33,9 +33,9 @@ def module_digest(name: str) -> str:
 
 
 def _describe(code: CodeType) -> list[Any]:
-    """All that decides what the code does; neither its file nor its lines."""
+    """Return all parts of a code object that decide its effect, without its file and line numbers."""
     docstring = _docstring(code)
-    constants = [None if place == docstring else _constant(value) for place, value in enumerate(code.co_consts)]
+    constants = [None if index == docstring else _constant(value) for index, value in enumerate(code.co_consts)]
     names = [code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars]
     arguments = [code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount]
     return [code.co_code, constants, names, arguments]
@@ -46,13 +46,13 @@ def _constant(value: Any) -> Any:
         return _describe(value)
     if isinstance(value, tuple):
         return [_constant(part) for part in value]
-    if isinstance(value, frozenset):  # whose order differs from process to process
+    if isinstance(value, frozenset):  # its order differs between processes
         return sorted(map(repr, value))
     return value
 
 
 def _docstring(code: CodeType) -> int | None:
-    """The place of the docstring among the constants."""
+    """Return the index of the docstring among the constants; None without one."""
     if code.co_flags & inspect.CO_OPTIMIZED:  # a function, a lambda or a comprehension
         if sys.version_info >= (3, 13):
             has_docstring = bool(code.co_flags & _HAS_DOCSTRING)
@@ -62,5 +62,5 @@ def _docstring(code: CodeType) -> int | None:
     if "__doc__" not in code.co_names:
         return None
     stores = bytes([_STORE_NAME, code.co_names.index("__doc__")])
-    place = code.co_code.find(stores)  # near the start, where no argument is longer than a byte
-    return code.co_code[place - 1] if place > 0 and code.co_code[place - 2] == _LOAD_CONST else None
+    position = code.co_code.find(stores)  # near the start, where no argument is longer than a byte
+    return code.co_code[position - 1] if position > 0 and code.co_code[position - 2] == _LOAD_CONST else None

@@ -1,4 +1,4 @@
-"""Which runtime computes: the one that is asked for, or the best that is there."""
+"""Select a runtime by name, or the first that is available."""
 
 import logging
 import os
@@ -25,37 +25,37 @@ logger = logging.getLogger(__name__)
 RUNTIME_VARIABLE = "POLYCAP_RUNTIME"
 AUTO = "auto"
 RUNTIMES: dict[str, Callable[[str | None], Runtime]] = {"openvino": OpenVINORuntime, "keras": KerasRuntime}
-"""By name, the fastest first, the reference last."""
+"""Runtimes by name, the fastest first, the reference last."""
 
 Part = TypeVar("Part")
 
 
 def open_runtime(name: str | None = None, *, precision: str | None = None, reference: bool = False) -> Runtime:
-    """A runtime by its name: openvino, keras, or auto.
+    """Open a runtime by its name: openvino, keras, or auto.
 
     Args:
-        name: without it the environment variable `POLYCAP_RUNTIME`, else auto: OpenVINO, and where it is missing or
-            fails, Keras, with a notice.
-        precision: in which numbers the encoder computes, as `choose_precision` has it.
-        reference: auto tries Keras first: for figures that are compared with others.
+        name: runtime; auto is OpenVINO, and Keras, with a warning, if OpenVINO is not installed or fails. (default: the
+            environment variable `POLYCAP_RUNTIME`, else auto)
+        precision: precision of the encoder, as for `choose_precision`.
+        reference: whether auto tries Keras first, for values that are compared with others. (default: False)
 
     Raises:
-        CaptionRuntimeError: no runtime or no precision of this name, or a runtime that lacks the precision.
+        CaptionRuntimeError: there is no such runtime or precision, or the runtime lacks the precision.
     """
     chosen = name or os.environ.get(RUNTIME_VARIABLE) or AUTO
     if chosen == AUTO:
         if choose_precision(precision) == INT8:
-            return OpenVINORuntime(precision)  # no other has it
-        order = list(RUNTIMES)
-        return FirstThatRuns(order[::-1] if reference else order, precision)
+            return OpenVINORuntime(precision)  # the only runtime with int8
+        names = list(RUNTIMES)
+        return FirstThatRuns(names[::-1] if reference else names, precision)
     if chosen not in RUNTIMES:
-        where = "--runtime" if name else RUNTIME_VARIABLE
+        where = "`runtime`" if name else RUNTIME_VARIABLE
         raise CaptionRuntimeError(f"{where} {chosen}: no such runtime; there are {AUTO}, {', '.join(RUNTIMES)}")
     return RUNTIMES[chosen](precision)
 
 
 class FirstThatRuns:
-    """The first of several runtimes; from the first time that it can't run, the next one, and a notice."""
+    """Runtime that delegates to the first of several; once that fails, it warns and delegates to the next one."""
 
     def __init__(self, names: list[str], precision: str | None) -> None:
         self._names, self._precision = names, precision
@@ -63,7 +63,7 @@ class FirstThatRuns:
 
     @property
     def name(self) -> str:
-        """The name of the one that computes."""
+        """Name of the runtime in use."""
         return self._names[0]
 
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
@@ -78,14 +78,14 @@ class FirstThatRuns:
         """See `Runtime.search`."""
         return self._try(lambda runtime: runtime.search(pack, settings))
 
-    def _try(self, ask: Callable[[Runtime], Part]) -> Part:
+    def _try(self, get_part: Callable[[Runtime], Part]) -> Part:
         try:
             self._runtime = self._runtime or RUNTIMES[self._names[0]](self._precision)
-            return ask(self._runtime)
+            return get_part(self._runtime)
         except CaptionRuntimeError as error:
             if len(self._names) == 1:
                 raise
-            logger.warning("%s; going on with %s", error, self._names[1])
+            logger.warning("%s; continuing with %s", error, self._names[1])
             del self._names[0]
             self._runtime = None
-        return self._try(ask)
+        return self._try(get_part)

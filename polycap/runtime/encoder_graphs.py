@@ -1,12 +1,12 @@
-"""The encoder's graphs: the traced one, which is made when it is first needed, and the int8 one, which needs photos.
+"""Graphs of the encoder: float32, traced on first use, and int8, which needs photos.
 
 ::
 
-    CACHE/int8/KEY/          model.xml and model.bin, in OpenVINO's format; in it, how many photos made it
-                             compiled/     what OpenVINO made of them for this CPU
+    CACHE/int8/KEY/          model.xml and model.bin, in OpenVINO's format, with the number of photos in model.xml
+                             compiled/     OpenVINO's compiled graphs for this CPU
 
-The key holds the encoder's identity and the recipe, neither polycap's code nor any version: what was made from the
-user's photos stays good when polycap or OpenVINO are updated, and isn't removed when it is long unused.
+The key holds the encoder's identity and the recipe, but neither polycap's code nor a version. So an int8 graph made
+from the user's photos stays valid when polycap or OpenVINO are updated. It is not removed when it is unused for long.
 """
 
 import contextlib
@@ -25,19 +25,20 @@ __all__ = ["RECIPE", "EncoderGraphs"]
 
 _HASHES = "hashes.json"
 RECIPE: dict[str, Any] = {"preset": "mixed", "whole": ["GroupConvolution", "MatMul"], "whole_ends": 2}
-"""How the encoder is quantised, as `polycap.runtime.quantize` reads it; another recipe makes another graph.
+"""Recipe of the encoder's quantisation, for `polycap.runtime.quantize`. Another recipe makes another graph.
 
-Xception's convolutions by channel stay whole, and so do the first two and the last two of the others: on 200 dev photos
-of Flickr8k, cells of cosine 0.992 instead of 0.983 for all in int8. The product of matrices is the colours'."""
+Xception's depthwise convolutions stay in floating point, and so do the first two and the last two other convolutions:
+on 200 dev photos of Flickr8k, the cosine of cells to float32 was 0.992, and 0.983 with all of them in int8. The matrix
+product computes the colours."""
 
 
 @dataclass(frozen=True)
 class EncoderGraphs:
-    """The graphs of the encoder with one file's weights.
+    """Graphs of the encoder with the weights of one file.
 
     Attributes:
-        weights: the file.
-        identity: the encoder's, as `PhotoEncoder` has it.
+        weights: file of the encoder's weights.
+        identity: identity of the encoder.
     """
 
     weights: Path
@@ -45,7 +46,7 @@ class EncoderGraphs:
 
     @classmethod
     def of(cls, weights: Path | None = None) -> "EncoderGraphs":
-        """Those with weights from `weights`, or from the first source that `find_weights` finds.
+        """Return the graphs for the weights in `weights`, or in the first source of `find_weights`.
 
         Raises:
             EncoderError: no usable weights.
@@ -53,12 +54,12 @@ class EncoderGraphs:
         path = stored_weights(weights)
         hashes = HashCache(find_cached(_HASHES) or cache_place() / _HASHES)
         identity = weights_identity(path, hashes.get)
-        with contextlib.suppress(PolycapError, OSError):  # a cache that is not ours to write
+        with contextlib.suppress(PolycapError, OSError):  # the cache may be another user's
             hashes.save()
         return cls(path, identity)
 
     def traced(self) -> Path:
-        """The graph in whole float32.
+        """Return the path of the float32 graph; trace it if it does not exist.
 
         Raises:
             EncoderError: the weights are broken.
@@ -70,14 +71,14 @@ class EncoderGraphs:
 
     @property
     def int8_folder(self) -> Path:
-        """Where the int8 graph is, or goes."""
+        """Folder of the int8 graph, which may not exist."""
         return cache_folder() / "int8" / digest([self.identity.whole, RECIPE])
 
     def int8(self) -> Path:
-        """The int8 graph.
+        """Return the path of the int8 graph.
 
         Raises:
-            CaptionRuntimeError: it is not there; it is not made unasked, since that takes photos.
+            CaptionRuntimeError: it does not exist; `polycap quantize` makes it from photos.
         """
         path = self.int8_folder / GRAPH_FILE
         if not path.is_file():

@@ -1,12 +1,12 @@
-"""Graphs in polycap's cache: found there, or traced from the one definition in Keras by a process of its own.
+"""Graphs in polycap's cache; a missing one is traced from its definition in Keras, in a child process.
 
 ::
 
     CACHE/graphs/encoder-KEY/    model.xml and model.bin, in OpenVINO's format
-                             compiled/     what OpenVINO made of them for this CPU
+                             compiled/     OpenVINO's compiled graphs for this CPU
 
-The key holds all that decides a graph: weights, settings, the versions of Keras and OpenVINO, and the bytecode of those
-modules of polycap's that compute in it.
+The key holds all that decides a graph: weights, settings, the versions of Keras and OpenVINO, and the bytecode of
+polycap's modules that compute in it.
 """
 
 import contextlib
@@ -47,18 +47,18 @@ DECIDING = {
         "decoder.search",
     ),
 }
-"""By kind, the modules that decide a graph beside its subject and `runtime.trace`; a test compares them with what
-`runtime.trace` imports."""
+"""Modules that decide a graph beside its subject and `runtime.trace`, by kind; a test compares them with the imports of
+`runtime.trace`."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A graph that is wanted.
+    """Description of a graph.
 
     Attributes:
         kind: encoder or search.
-        subject: what it computes, as JSON: hashes and settings.
-        source: where `polycap.runtime.trace` finds what to trace, as JSON.
+        subject: hashes and settings that identify the computation, JSON-serialisable.
+        source: paths and settings for `polycap.runtime.trace`, JSON-serialisable.
     """
 
     kind: str
@@ -67,20 +67,20 @@ class Graph:
 
 
 def find_graph(graph: Graph) -> Path:
-    """The graph's file in the cache; it is made if need be.
+    """Return the graph's file in the cache; trace it if it does not exist.
 
     Raises:
-        EncoderError, PackError: what should be traced is broken.
-        CaptionRuntimeError: it can't be traced, or there is no place for it.
+        EncoderError, PackError: the weights or the pack are broken.
+        CaptionRuntimeError: the graph can't be traced, or no cache is writable.
     """
     name = f"{graph.kind}-{digest([graph.subject, _code(graph.kind), _versions()])}"
     model = find_cached(f"graphs/{name}/{GRAPH_FILE}")
     if model is None:
         logger.info("preparing the %s for OpenVINO, once", graph.kind)
         model = _graphs_folder() / name / GRAPH_FILE
-        with new_graph(model.parent) as made:
+        with new_graph(model.parent) as staging:
             _remove_unused(model.parent.parent)
-            _trace({"kind": graph.kind, "out": str((made / GRAPH_FILE).absolute()), **graph.source})
+            _trace({"kind": graph.kind, "out": str((staging / GRAPH_FILE).absolute()), **graph.source})
     with contextlib.suppress(OSError):  # another user's cache, or a file system without times
         os.utime(model.parent)
     return model
@@ -95,46 +95,46 @@ def _graphs_folder() -> Path:
 
 @contextmanager
 def new_graph(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder for a graph; on success it takes `folder`'s place, whatever is there.
+    """Yield an empty folder for a graph; on success rename it to `folder`, replacing an existing one.
 
     Raises:
-        CaptionRuntimeError: there is no place for it.
+        CaptionRuntimeError: the parent of `folder` can't be created or is not writable.
     """
     try:
         make_folder(folder.parent)
     except PolycapError as error:
         raise CaptionRuntimeError(f"runtime openvino: no place for its graphs: {error}") from error
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".", ignore_cleanup_errors=True) as name:
-        made = Path(name) / "graph"
-        made.mkdir()
-        yield made
-        with contextlib.suppress(OSError):  # there is none
+        staging = Path(name) / "graph"
+        staging.mkdir()
+        yield staging
+        with contextlib.suppress(OSError):  # there is no old one
             folder.rename(Path(name) / "old")
         try:
-            made.rename(folder)
+            staging.rename(folder)
         except OSError:
-            if not (folder / GRAPH_FILE).is_file():  # else another process was quicker, with the same
+            if not (folder / GRAPH_FILE).is_file():  # else another process has made the same graph meanwhile
                 raise
 
 
 def _trace(job: dict[str, Any]) -> None:
-    """Trace in another process: Keras has one backend per process, and this one's is not to be decided here."""
+    """Trace in a child process: Keras has one backend per process, and tracing needs another one than this process."""
     failure = f"runtime openvino: the {job['kind']} can't be traced"
     try:
-        done = run_child("polycap.runtime.trace:run", job, environment={"KERAS_BACKEND": "openvino"})
+        child = run_child("polycap.runtime.trace:run", job, environment={"KERAS_BACKEND": "openvino"})
     except PolycapError as error:
         raise CaptionRuntimeError(f"{failure} ({error})") from error
-    if done.returncode == 0:
+    if child.returncode == 0:
         return
-    lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-    if done.returncode == 2:  # a PolycapError, in its own words
+    lines = child.stderr.strip().splitlines() or [f"status {child.returncode}"]
+    if child.returncode == 2:  # the message of a PolycapError
         raise ERRORS[job["kind"]](lines[-1])
-    logger.debug("%s", done.stderr)
+    logger.debug("%s", child.stderr)
     raise CaptionRuntimeError(f"{failure} ({lines[-1]})")
 
 
 def _code(kind: str) -> str:
-    """A hash of the modules that decide what is traced: an edited decoder is another decoder."""
+    """Return a hash of the modules that decide the graph."""
     return digest([module_digest(f"polycap.{name}") for name in (*DECIDING[kind], "runtime.trace")])
 
 
@@ -149,9 +149,9 @@ def _versions() -> list[str]:
 
 
 def _remove_unused(folder: Path) -> None:
-    """Graphs of old weights, packs and versions: an encoder's takes 170 MB."""
+    """Remove graphs that were not used for `UNUSED_DAYS`, such as those of old packs: an encoder's takes 170 MB."""
     oldest = time.time() - UNUSED_DAYS * 24 * 3600
-    with contextlib.suppress(OSError):  # another process removes them, too
+    with contextlib.suppress(OSError):  # another process may remove them at the same time
         for path in folder.iterdir():
             if path.stat().st_mtime < oldest:
                 shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Keras computes: the reference, and what training uses."""
+"""Keras runtime: the reference, and the one that training uses."""
 
 import os
 import sys
@@ -20,14 +20,13 @@ __all__ = ["KerasRuntime"]
 
 
 class KerasRuntime:
-    """The networks as they are defined. Keras is loaded when it is first needed.
+    """Runtime that computes the networks with Keras, which is imported on first use.
 
     Args:
-        precision: in which numbers the encoder and the search compute, as `choose_precision` has it.
+        precision: precision of the encoder and the search, as for `choose_precision`.
 
     Raises:
-        CaptionRuntimeError: the precision is int8, in which only OpenVINO computes; or the backend of Keras is not
-            installed.
+        CaptionRuntimeError: the precision is int8, which only OpenVINO has; or Keras' backend is not installed.
     """
 
     name = "keras"
@@ -35,7 +34,9 @@ class KerasRuntime:
     def __init__(self, precision: str | None = None) -> None:
         self._precision = choose_precision(precision)
         if self._precision == INT8:
-            raise CaptionRuntimeError(f"runtime keras: computes in {F32} or {BF16}; for {INT8}, --runtime openvino")
+            raise CaptionRuntimeError(
+                f"runtime keras: computes in {F32} or {BF16}; for {INT8}, choose `runtime` openvino"
+            )
         require_keras("runtime keras", error=CaptionRuntimeError)
 
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
@@ -46,7 +47,7 @@ class KerasRuntime:
         return Encoder.load(weights)
 
     def reduction(self, pca: FeaturePCA) -> Reduction:
-        """See `Runtime.reduction`: NumPy computes it."""
+        """See `Runtime.reduction`; computed by NumPy."""
         return pca
 
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
@@ -58,7 +59,7 @@ class KerasRuntime:
 
 
 def _set_precision(precision: str) -> None:
-    """TensorFlow reads it once, for the whole process."""
+    """Set the precision of TensorFlow, which reads it once, for the whole process."""
     modes = {F32: "STRICT", BF16: "BF16"}
     mode = modes.get(precision, os.environ.get(FPMATH))
     if mode == os.environ.get(FPMATH):

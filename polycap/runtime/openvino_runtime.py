@@ -1,4 +1,4 @@
-"""OpenVINO computes: the same networks, traced once by Keras into graphs that polycap's cache keeps."""
+"""OpenVINO runtime: the same networks, traced once by Keras into graphs in polycap's cache."""
 
 import contextlib
 import os
@@ -36,11 +36,11 @@ _loading = threading.Lock()
 
 
 class OpenVINORuntime:
-    """Graphs in OpenVINO's format, on the CPU. TensorFlow is not needed, and Keras only to make a new graph.
+    """Runtime that computes graphs with OpenVINO on the CPU, without TensorFlow. Only a new graph needs Keras.
 
     Args:
-        precision: in which numbers the encoder computes, as `choose_precision` has it. The search computes in f32: in
-            bf16 one caption in twelve became another one. In int8, where one in four does, it is as fast as it can be.
+        precision: precision of the encoder, as for `choose_precision`. The search computes in f32, since in bf16 one
+            caption in twelve changed. With int8, where one in four changes, the search takes the fastest precision.
     """
 
     name = "openvino"
@@ -73,16 +73,18 @@ class OpenVINORuntime:
         return ExportedSearch(find_graph(graph), precision)
 
     def _computed(self) -> str:
-        """The precision of what is not quantised: in int8 that is computed as without it."""
+        """Return the precision of the parts that are not quantised; with int8 it is that of auto."""
         return _precision(AUTO if self._precision == INT8 else self._precision)
 
 
 class ExportedEncoder:
-    """See `PhotoEncoder`. Any number of threads may call it.
+    """Encoder of an exported graph, see `PhotoEncoder`. Any number of threads may call it.
 
     Args:
-        model: the encoder's graph.
-        computed: the precision of what `model` leaves open, f32 or bf16.
+        identity: identity of the encoder.
+        precision: f32, bf16 or int8.
+        model: file of the encoder's graph.
+        computed: precision of the parts that are not quantised, f32 or bf16.
     """
 
     size = SIZE
@@ -91,28 +93,31 @@ class ExportedEncoder:
 
     def __init__(self, identity: EncoderIdentity, precision: str, model: Path, computed: str) -> None:
         self.identity, self.precision = identity, precision
-        # A photo per request: a fifth less time than a batch in one, whose layers outgrow a core's cache.
+        # One photo per request took a fifth less time than a batch per request, whose layers exceed a core's cache.
         self._several = RequestPool(lambda: _compile(model, computed, "THROUGHPUT"))
         self._one = RequestPool(lambda: _compile(model, computed, "LATENCY"))
         self._one.open()
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """See `PhotoEncoder.grid`. All cores take one photo together; of several, each takes its own."""
+        """See `PhotoEncoder.grid`. All cores compute a single photo together; each core computes one of several."""
         pool = self._one if len(photos) == 1 else self._several
         return _each_photo(pool, photos, np.empty((len(photos), CELLS, CHANNELS), dtype=np.float16))
 
 
 class ExportedPCA:
-    """See `Reduction`. NumPy took twice the time: it splits each product between cores that are busy.
+    """PCA as an OpenVINO graph, see `Reduction`.
+
+    NumPy took twice the time: it splits each product between cores that are busy.
 
     Args:
-        computed: the precision, f32 or bf16.
+        pca: PCA to compute.
+        computed: precision, f32 or bf16.
     """
 
     def __init__(self, pca: FeaturePCA, computed: str) -> None:
         self._pca = pca
         options = {"INFERENCE_PRECISION_HINT": computed, "PERFORMANCE_HINT": "THROUGHPUT"}
-        # compiled on first use: of several languages that share a PCA, one computes it
+        # Compiled on first use: of several languages that share a PCA, only one computes it.
         self._pool = RequestPool(lambda: _core().compile_model(self._graph(), "CPU", options))
 
     def __call__(self, grid: NDArray[np.float16]) -> NDArray[np.float32]:
@@ -127,17 +132,18 @@ class ExportedPCA:
         kinds = [channels for channels, _ in self._pca.blocks]
         parts = opset.variadic_split(opset.convert(grid, "f32"), 2, kinds).outputs()
         reduced = [
-            opset.matmul(part, opset.constant(self._pca.basis[place]), False, False)
-            for part, place in zip(parts, self._pca.places, strict=True)
+            opset.matmul(part, opset.constant(self._pca.basis[block]), False, False)
+            for part, block in zip(parts, self._pca.places, strict=True)
         ]
         centred = opset.subtract(opset.concat(reduced, 2), opset.constant(self._pca.offset))
         return openvino.Model([opset.result(centred)], [grid])
 
 
 class ExportedSearch:
-    """See `CaptionSearch`. Each core, or a few of them, searches for the captions of its own share of a batch.
+    """Search of an exported graph, see `CaptionSearch`. A batch is split between infer requests of one or a few cores.
 
-    Cores that share each step wait for one another at each of its products, the more so while the encoder computes.
+    If all cores shared each step, they would wait for one another at each matrix product, the more so while the encoder
+    computes.
     """
 
     def __init__(self, graph: Path, precision: str) -> None:
@@ -151,33 +157,34 @@ class ExportedSearch:
         return SearchResult(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _each_photo(pool: RequestPool, photos: NDArray[Any], found: NDArray[Any]) -> NDArray[Any]:
-    """Compute each photo, `(photos, …)`, by a request of its own, into `found`, `(photos, …)`, which is returned."""
+def _each_photo(pool: RequestPool, photos: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+    """Compute each of `photos`, `(photos, …)`, in one request; fill `outputs`, `(photos, …)`, and return it."""
     rows = [photos[row : row + 1] for row in range(len(photos))]
     for row, (output,) in enumerate(pool.run(rows)):
-        found[row] = output[0]
-    return found
+        outputs[row] = output[0]
+    return outputs
 
 
 def require_openvino() -> None:
-    """Go on only where OpenVINO is installed.
+    """Check that OpenVINO is installed.
 
     Raises:
-        CaptionRuntimeError: it is not.
+        CaptionRuntimeError: it is not installed.
     """
     try:
         import_openvino()
     except ImportError as error:
         raise CaptionRuntimeError(
-            f"{missing_package('runtime openvino', 'OpenVINO', 'fast', f'not to be had ({error})')}, or --runtime keras"
+            f"{missing_package('runtime openvino', 'OpenVINO', 'fast', f'not available ({error})')}, "
+            "or choose `runtime` keras"
         ) from error
 
 
 def _core() -> Any:
-    """OpenVINO, once for the process: of several that end, one may leave the thread a signal stack that is gone.
+    """Return the one OpenVINO Core of the process.
 
-    Ctrl-C then crashes it: the CPU plugin gives the thread a stack for signals, unmaps it when it ends, and puts back
-    the one it found, which may be another Core's that has ended (2026.4).
+    With several Cores, Ctrl-C may crash the process (OpenVINO 2026.4): a Core's CPU plugin gives the thread a signal
+    stack, and at its end unmaps it and restores the previous one, which may be that of a Core that has ended.
     """
     require_same_process()
     with _loading:
@@ -187,25 +194,25 @@ def _core() -> Any:
 @cache
 def _load_core() -> Any:
     openvino = import_openvino()
-    # Its Python binding looks NumPy's interface up when it first meets an array; of two threads that meet one at the
-    # same time, each then waits for the other (2026.4).
+    # Use an array once in this thread: the Python binding looks up NumPy's interface at its first array, and two
+    # threads that do so at the same time deadlock (OpenVINO 2026.4).
     _ = openvino.Tensor(np.zeros(1, dtype=np.float32)).data
     return keep_in_forks(openvino.Core())
 
 
-def _precision(wanted: str) -> str:
-    """What the CPU can do of what is wanted, and the faster where it is left open."""
-    has = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if wanted == BF16 and not has:
-        raise CaptionRuntimeError(f"runtime openvino: this CPU has no {BF16}; give --precision {F32}, or none")
-    return BF16 if wanted == BF16 or (wanted == AUTO and has and has_fast_bfloat16()) else F32
+def _precision(requested: str) -> str:
+    """Return f32 or bf16: the requested precision if the CPU has it; for auto, the faster of both."""
+    has_bfloat16 = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if requested == BF16 and not has_bfloat16:
+        raise CaptionRuntimeError(f"runtime openvino: this CPU has no {BF16}; give `precision` {F32}, or none")
+    return BF16 if requested == BF16 or (requested == AUTO and has_bfloat16 and has_fast_bfloat16()) else F32
 
 
 def _compile(model: Path, precision: str, hint: str) -> Any:
-    """A graph, ready to be called; OpenVINO keeps what it compiles beside it, for later processes."""
+    """Compile a graph. OpenVINO caches the compiled graph beside it, for later processes."""
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": hint}
     if os.access(model.parent, os.W_OK):
-        # Without chmod OpenVINO fails after it has written there (2026.4).
+        # On file systems without chmod, OpenVINO fails after it has written the cache (2026.4).
         with contextlib.suppress(RuntimeError):
             return _core().compile_model(model, "CPU", options | {"CACHE_DIR": str(model.parent / "compiled")})
     try:

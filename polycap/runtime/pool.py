@@ -1,8 +1,8 @@
 """Infer requests of a compiled graph, shared by any number of threads.
 
-An infer request serves one call at a time. Each request has a thread of its own, which takes calls from one queue:
-callers wait for their own calls and for nobody else's. A call computes the same alone as beside others, since calls of
-several callers are never put into one batch: the sums of a batch of another size are rounded otherwise.
+An infer request serves one call at a time. Each request has its own thread, and the threads take calls from one queue,
+so a caller waits for its own calls only. Calls of several callers are never put into one batch: sums are rounded
+differently in a batch of another size, so a call would not always give the same result.
 """
 
 import threading
@@ -19,11 +19,11 @@ from polycap.machine.fork import keep_in_forks, require_same_process
 __all__ = ["Outputs", "RequestPool"]
 
 Outputs: TypeAlias = tuple[NDArray[Any], ...]
-"""What a call computes: a copy of each of the graph's outputs."""
+"""Result of a call: a copy of each of the graph's outputs."""
 
 
 class RequestPool:
-    """The infer requests of one graph. It may be called from any thread.
+    """Infer requests of one graph. It may be called from any thread.
 
     Args:
         compile_graph: returns the compiled graph; called once, on first use.
@@ -37,10 +37,10 @@ class RequestPool:
         keep_in_forks(self)
 
     def open(self) -> int:
-        """Compile the graph, if that has not been done, and return the number of its requests.
+        """Compile the graph on the first call, and return the number of its requests.
 
         Raises:
-            CaptionRuntimeError: it can't be compiled, or this process was forked.
+            CaptionRuntimeError: the graph can't be compiled, or this process was forked.
         """
         require_same_process()
         with self._lock:
@@ -53,7 +53,7 @@ class RequestPool:
         return self._size
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> list[Outputs]:
-        """Compute the outputs of each input, as many at once as there are requests.
+        """Compute the outputs of each input, in parallel by all requests.
 
         Raises:
             CaptionRuntimeError: this process was forked from the one that compiled the graph.
@@ -63,7 +63,7 @@ class RequestPool:
         calls: list[Future[Outputs]] = [self._threads.submit(self._infer, array) for array in inputs]
         try:
             wait(calls)
-        finally:  # Ctrl-C: what has not begun does not begin
+        finally:  # on Ctrl-C, cancel the calls that have not begun
             for call in calls:
                 call.cancel()
         return [call.result() for call in calls]
@@ -71,7 +71,7 @@ class RequestPool:
     def _infer(self, array: NDArray[Any]) -> Outputs:
         request = self._free.get()
         try:
-            # Not `infer`, which would compute in this thread, beside those that the graph was compiled for.
+            # Not `infer`, which would compute in this thread in addition to the graph's own threads.
             request.start_async({0: np.ascontiguousarray(array)})
             request.wait()
             return tuple(output.data.copy() for output in request.output_tensors)

@@ -1,4 +1,4 @@
-"""What a runtime offers: encoder, reduction and search, whatever computes them."""
+"""Protocol of runtimes: encoder, reduction and search."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,25 +18,32 @@ if TYPE_CHECKING:
 __all__ = ["CaptionSearch", "Reduction", "Runtime"]
 
 Reduction: TypeAlias = Callable[[NDArray[np.float16]], NDArray[np.float32]]
-"""A PCA: `(photos, cells, channels) float16` → `(photos, cells, components) float32`; further channels are not read."""
+"""PCA: `(photos, cells, channels) float16` → `(photos, cells, components) float32`; further channels are ignored."""
 
 
 class CaptionSearch(Protocol):
-    """A pack's decoder and how it is searched, as `polycap.decoder.search.Search`."""
+    """Protocol of a search over a pack's decoder, such as `polycap.decoder.search.Search`."""
 
     def find(self, features: NDArray[Any]) -> SearchResult:
-        """`(photos, cells, channels) float16 or float32` → the captions of a batch."""
+        """Search for the captions of a batch.
+
+        Args:
+            features: `(photos, cells, channels) float16 or float32`.
+
+        Returns:
+            Hypotheses, best first.
+        """
 
 
 class Runtime(Protocol):
-    """A way to compute all of them."""
+    """Protocol of a runtime."""
 
     @property
     def name(self) -> str:
-        """What it is called, as `open_runtime` has it."""
+        """Name, as for `open_runtime`."""
 
     def encoder(self, weights: Path | None = None) -> PhotoEncoder:
-        """The encoder with weights from `weights`, or from the first source that `find_weights` finds.
+        """Return the encoder with weights from `weights`, or from the first source of `find_weights`.
 
         Raises:
             EncoderError: no usable weights.
@@ -44,16 +51,16 @@ class Runtime(Protocol):
         """
 
     def reduction(self, pca: FeaturePCA) -> Reduction:
-        """A PCA of the encoder's cells.
+        """Return a PCA of the encoder's cells.
 
         Raises:
             CaptionRuntimeError: the runtime is not installed, or can't run.
         """
 
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
-        """The search over a pack's decoder.
+        """Return the search over a pack's decoder.
 
         Raises:
-            PackError: its weights are not those of the decoder in its card.
+            PackError: the pack's weights do not match the decoder settings in its card.
             CaptionRuntimeError: the runtime is not installed, or can't run.
         """

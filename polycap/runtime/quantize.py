@@ -1,4 +1,4 @@
-"""The encoder in int8: NNCF's post-training quantisation of the traced graph, on photos that the user names.
+"""Post-training quantisation of the encoder to int8 by NNCF, on photos of the user.
 
 Reference: Jacob et al. (2018), "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
 Inference", arXiv:1712.05877.
@@ -28,14 +28,20 @@ from polycap.runtime.openvino_runtime import require_openvino
 __all__ = ["FEWEST", "MOST", "Quantized", "quantize_encoder", "quantize_graph"]
 
 FEWEST = 32
-"""Photos that must be readable. A guess: of few, the ranges of what flows through the encoder are not known."""
+"""Minimum number of readable photos. A guess: few photos do not show the ranges of the encoder's activations."""
 MOST = 300
-"""Photos that are used, evenly from all: NNCF's own number."""
+"""Maximum number of photos that are used, evenly spaced among all: NNCF's default."""
 
 
 @dataclass(frozen=True)
 class Quantized:
-    """What was made: the graph's file, from how many photos, and those that could not be read."""
+    """Result of a quantisation.
+
+    Attributes:
+        path: file of the graph.
+        photos: number of photos that were used.
+        faults: errors of the photos that could not be read.
+    """
 
     path: Path
     photos: int
@@ -43,11 +49,11 @@ class Quantized:
 
 
 def quantize_encoder(photos: Sequence[Path], weights: Path | None = None) -> Quantized:
-    """Make the int8 graph of the encoder, in place of one that is there.
+    """Make the int8 graph of the encoder, replacing an existing one.
 
     Args:
-        photos: like those that will be encoded; `MOST` of them are used, evenly from all.
-        weights: the encoder's weights, from the first source that `find_weights` finds without.
+        photos: paths of photos like those to be encoded; at most `MOST` are used, evenly spaced among all.
+        weights: file of the encoder's weights. (default: the first source of `find_weights`)
 
     Raises:
         CaptionRuntimeError: NNCF or OpenVINO is not installed, fewer than `FEWEST` photos can be read, or the graph
@@ -55,14 +61,14 @@ def quantize_encoder(photos: Sequence[Path], weights: Path | None = None) -> Qua
         EncoderError: no usable weights.
     """
     require_openvino()
-    _load_nncf()  # what is missing is told before the work
+    _load_nncf()
     _require_enough(len(photos))
     pixels, faults = _read(photos)
     _require_enough(len(pixels), faults)
     graphs = EncoderGraphs.of(weights)
     traced = graphs.traced()
-    with new_graph(graphs.int8_folder) as made:
-        quantize_graph(traced, pixels, made / GRAPH_FILE)
+    with new_graph(graphs.int8_folder) as staging:
+        quantize_graph(traced, pixels, staging / GRAPH_FILE)
     return Quantized(graphs.int8_folder / GRAPH_FILE, len(pixels), tuple(faults))
 
 
@@ -70,8 +76,9 @@ def quantize_graph(model: Path, batches: Sequence[NDArray[Any]], out: Path) -> N
     """Quantise a graph by `RECIPE` and write it to `out`, with the number of batches in it.
 
     Args:
-        model: a graph in OpenVINO's format, of one input.
-        batches: what it is to be tried on, such as `(1, 299, 299, 3) uint8` each.
+        model: file of a graph in OpenVINO's format, with one input.
+        batches: calibration inputs, such as `(1, 299, 299, 3) uint8` each.
+        out: file to write.
 
     Raises:
         CaptionRuntimeError: NNCF is not installed.
@@ -124,7 +131,7 @@ def _source(node: Any, place: int) -> Any:
 
 
 def _ends(graph: Any) -> list[str]:
-    """The first convolutions and the last ones, which bear rounding worst."""
+    """Return the names of the first and last convolutions, which lose most by rounding."""
     names = [node.get_friendly_name() for node in graph.get_ordered_ops() if node.get_type_name() == "Convolution"]
     count = RECIPE["whole_ends"]
     return [*names[:count], *names[-count:]]
@@ -134,16 +141,16 @@ def _load_nncf() -> Any:
     try:
         nncf = import_nncf()
     except ImportError as error:
-        message = missing_package("polycap quantize", "nncf", "int8", f"not to be had ({error})")
+        message = missing_package("polycap quantize", "nncf", "int8", f"not available ({error})")
         raise CaptionRuntimeError(message) from error
-    logging.getLogger("nncf").setLevel(logging.ERROR)  # its own setter changes others' handlers, too
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # NNCF's own setter also changes handlers of other loggers
     return nncf
 
 
 def _read(photos: Sequence[Path]) -> tuple[list[NDArray[np.uint8]], list[PhotoError]]:
-    """Each as a batch of one, `(1, 299, 299, 3)`, and why others can't be read."""
+    """Decode photos; return each as a batch of one, `(1, 299, 299, 3) uint8`, and the errors of unreadable ones."""
     count = min(len(photos), MOST)
-    chosen = [photos[place * len(photos) // count] for place in range(count)]
+    chosen = [photos[index * len(photos) // count] for index in range(count)]
     decoded = [pixels for batch in decode_batches([(path, path) for path in chosen], SIZE) for _, pixels in batch]
     faults = [fault for fault in decoded if isinstance(fault, PhotoError)]
     return [pixels[None] for pixels in decoded if not isinstance(pixels, PhotoError)], faults

@@ -1,7 +1,7 @@
 """Trace a network into a graph in OpenVINO's format.
 
-Keras' OpenVINO backend does it, from the definitions that training uses: what `keras.ops` would compute becomes nodes
-of a graph. It runs in a process of its own, which `polycap.runtime.graphs` starts with KERAS_BACKEND=openvino.
+Keras' OpenVINO backend traces the definitions that training uses: the operations of `keras.ops` become nodes of a
+graph. This module runs in a child process, which `polycap.runtime.graphs` starts with KERAS_BACKEND=openvino.
 """
 
 import sys
@@ -26,7 +26,7 @@ class _Traced:
 
 
 def run(job: dict[str, Any]) -> None:
-    """Do `main`; polycap's own errors become one line and status 2."""
+    """Run `main`; on a PolycapError print its message and exit with status 2."""
     try:
         main(job)
     except PolycapError as error:
@@ -44,7 +44,7 @@ def _encoder(job: dict[str, Any]) -> _Traced:
     from polycap.encoder.weight_files import read_weights
     from polycap.machine.backend import keras
 
-    keras.config.set_image_data_format("channels_first")  # OpenVINO's own: else each layer would be transposed
+    keras.config.set_image_data_format("channels_first")  # OpenVINO's layout; with another, each layer is transposed
     from polycap.encoder.identity import SIZE
     from polycap.encoder.network import build_xception, cells_of
 

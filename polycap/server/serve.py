@@ -85,9 +85,9 @@ def open_service(
         PolycapError: there is nothing to caption with, or the limits don't go together.
     """
     if limits.queue < limits.photos:
-        raise PolycapError(f"--queue {limits.queue}: is less than --max-photos {limits.photos}, a request's")
+        raise PolycapError(f"`queue` {limits.queue}: is less than `max_photos` {limits.photos}, a request's")
     if limits.memory_mb < limits.photo_mb:
-        raise PolycapError(f"--memory-mb {limits.memory_mb}: is less than --max-photo-mb {limits.photo_mb}, a photo's")
+        raise PolycapError(f"`memory_mb` {limits.memory_mb}: is less than `max_photo_mb` {limits.photo_mb}, a photo's")
     opened = open_runtime(runtime, precision=precision)
     loaded = load_captioners(languages, beam=beam, runtime=opened)
     rows = [entry.to_json() for entry in Registry.discover().entries]
@@ -108,7 +108,7 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family)
     except OSError as error:
         reason = str(error.strerror or error).partition(" (")[0]  # after which the address is repeated
-        raise PolycapError(f"--host {host} --port {port}: can't listen there ({reason}); choose another") from error
+        raise PolycapError(f"`host` {host} `port` {port}: can't listen there ({reason}); choose another") from error
 
 
 def make_server(app: FastAPI) -> uvicorn.Server:

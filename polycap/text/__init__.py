@@ -1,1 +1,1 @@
-"""Letters: normalised, told by script, cut into tokens."""
+"""Text: normalisation, scripts, tokenizer."""

@@ -1,7 +1,7 @@
 """Text normalisation: pure, idempotent, and the same for every script.
 
-What counts as punctuation is decided by Unicode category (P and S), never by a ``\\w`` pattern, which would
-take the vowel signs of Devanagari and Bengali for punctuation and tear words apart.
+Punctuation is defined by Unicode category (P and S), not by a ``\\w`` pattern, which would match the vowel signs of
+Devanagari and Bengali as punctuation and split words.
 """
 
 import unicodedata
@@ -13,31 +13,31 @@ __all__ = ["normalize_text"]
 
 JOINERS = "\u200c\u200d"  # ZWNJ and ZWJ: spelling in Persian, Hindi, Bengali, Sinhala, …
 
-# Signs that part words even where no space stands beside them; brackets and dashes come by category below.
+# Characters that separate words without a space beside them. Brackets and dashes are matched by category.
 _WORD_BREAKS = frozenset("/\\|⁄∕_&+,;!?…،؛؟、，。；！？।॥፡።་།・")
-# Marks that belong to an emoji (its presentation, its keycap) and mean nothing once the emoji is stripped.
+# Marks of an emoji (variation selectors, keycap), which are stripped with the emoji.
 EMOJI_MARKS = frozenset("\ufe0e\ufe0f\u20e3")
 _TO_APOSTROPHE = dict.fromkeys(map(ord, APOSTROPHES), APOSTROPHE)
-_TATWEEL = "\u0640"  # lengthens an Arabic word on the line, and means nothing
-# Canonical combining classes of the points of Hebrew (10–26), Arabic (27–35) and Syriac (36): vowels that are
-# written for learners and for the scriptures. Hamza and maddah (230), which spelling needs, are not among them.
+_TATWEEL = "\u0640"  # lengthens an Arabic word typographically, without a meaning
+# Canonical combining classes of the points of Hebrew (10–26), Arabic (27–35) and Syriac (36): vowels that only texts
+# for learners and scriptures spell. Hamza and maddah (230), which spelling needs, are not among them.
 _VOWEL_POINTS = range(10, 37)
 _BREAK_CATEGORIES = frozenset({"Pd", "Ps", "Pe"})
 
 
 def _is_invisible(code_point: int) -> bool:
-    """Whether a reader can't see it and no spelling needs it, such as soft hyphens and direction marks."""
+    """Return whether a character is invisible and no spelling needs it, such as soft hyphens and direction marks."""
     return (
         code_point in (0xAD, 0x61C, 0x200B, 0x200E, 0x200F, 0xFEFF)
         or 0x202A <= code_point <= 0x202E
         or 0x2060 <= code_point <= 0x206F
-        or 0xD800 <= code_point <= 0xDFFF  # lone surrogates: no text, can't be encoded
+        or 0xD800 <= code_point <= 0xDFFF  # lone surrogates, which can't be encoded
         or 0xE0000 <= code_point <= 0xE007F
     )
 
 
 def _clean(code_point: int) -> str:
-    """What is written for a character in any text: itself, a space for a control, nothing if invisible."""
+    """Return the replacement of a character in any text: a space for a control, nothing if invisible, else itself."""
     if _is_invisible(code_point):
         return ""
     character = chr(code_point)
@@ -45,7 +45,7 @@ def _clean(code_point: int) -> str:
 
 
 def _strip(code_point: int) -> str:
-    """What is written for a character where punctuation is stripped."""
+    """Return the replacement of a character if punctuation is stripped."""
     character = _clean(code_point)
     if character in _WORD_BREAKS:
         return " "
@@ -58,15 +58,15 @@ def _strip(code_point: int) -> str:
 
 
 class _Table(dict[int, str]):
-    """A `str.translate` table that looks each character up once and remembers it."""
+    """Table for `str.translate` that computes the replacement of each character once."""
 
     def __init__(self, *, strip: bool) -> None:
         super().__init__()
-        self._write = _strip if strip else _clean
+        self._replace = _strip if strip else _clean
 
     def __missing__(self, code_point: int) -> str:
-        written = self[code_point] = self._write(code_point)
-        return written
+        replacement = self[code_point] = self._replace(code_point)
+        return replacement
 
 
 _CLEAN_TABLE = _Table(strip=False)
@@ -74,46 +74,46 @@ _STRIP_TABLE = _Table(strip=True)
 
 
 def normalize_text(text: str, settings: TextSettings, *, raw: bool = False) -> str:
-    """Bring `text` into the form that a language is learned and scored in.
+    """Normalise `text` for training and scoring.
 
-    In order: Unicode form; lower case; tatweel, vowel points and digits, where the settings say so; punctuation
-    and symbols (categories P and S); white space collapsed to single spaces. Dashes, slashes, brackets, commas
-    and the like part words, so they become a space (``black-and-white`` → ``black and white``); apostrophes,
-    quotes, full stops and the rest stand inside or at the end of words, so they vanish (``dog's`` → ``dogs``)
-    unless `keep_in_words` names them and they stand between two letters (``l’eau`` → ``l'eau``). Combining vowel
-    signs and joiners are kept. Invisible characters (soft hyphen, zero-width space, direction marks) always
-    vanish.
+    In order: Unicode form; lower case; tatweel, vowel points and digits, if the settings say so; punctuation and
+    symbols (categories P and S); white space collapsed to single spaces. Dashes, slashes, brackets, commas and other
+    separators of words become a space (``black-and-white`` → ``black and white``). Apostrophes, quotes, full stops and
+    other punctuation inside or at the end of words are removed (``dog's`` → ``dogs``), unless `keep_in_words` names
+    them and they are between two letters (``l’eau`` → ``l'eau``). Combining vowel signs and joiners are kept.
+    Invisible characters (soft hyphen, zero-width space, direction marks) are always removed.
 
     Args:
         text: any text.
         settings: the language's `[text]` table.
-        raw: keep case and punctuation; only Unicode form, invisible characters and white space are settled.
+        raw: whether to keep case and punctuation, and normalise only Unicode form, invisible characters and white
+            space. (default: False)
     """
     form = settings.unicode_form
     text = unicodedata.normalize(form, text)
     if settings.lowercase and not raw:
         text = _lower(text, settings.casing)
     if not raw:
-        text = _settle_letters(text, settings)
+        text = _unify_letters(text, settings)
     if settings.strip_punctuation and not raw:
         kept_marks = settings.keep_in_words + (APOSTROPHE if settings.has_apostrophe else "")
         pieces = _split_at_kept(_drop_loose_joiners(text.translate(_CLEAN_TABLE)), kept_marks)
         text = "".join(piece if kept else piece.translate(_STRIP_TABLE) for piece, kept in pieces)
     else:
         text = text.translate(_CLEAN_TABLE)
-    # What stood apart may now stand together and compose, so the form is settled once more.
+    # Characters that are adjacent now may compose, so the Unicode form is applied again.
     return " ".join(unicodedata.normalize(form, text).split())
 
 
 def _lower(text: str, casing: str) -> str:
-    """`text` in lower case; Turkic casing keeps dotted and dotless i apart."""
-    if casing == "turkic":  # composed first: İ may come as I + dot above
+    """Convert `text` to lower case; Turkic casing distinguishes dotted and dotless i."""
+    if casing == "turkic":  # NFC first: İ may be written as I + dot above
         text = unicodedata.normalize("NFC", text).replace("İ", "i").replace("I", "ı")
     return text.lower()
 
 
-def _settle_letters(text: str, settings: TextSettings) -> str:
-    """Apostrophes, marks and digits that a language may write in two ways, written in one."""
+def _unify_letters(text: str, settings: TextSettings) -> str:
+    """Unify apostrophes, marks and digits that a language may write in two ways."""
     if settings.has_apostrophe:
         text = text.translate(_TO_APOSTROPHE)
     if settings.strip_tatweel:
@@ -126,7 +126,7 @@ def _settle_letters(text: str, settings: TextSettings) -> str:
 
 
 def _split_at_kept(text: str, kept: str) -> Iterator[tuple[str, bool]]:
-    """`text` in pieces: those to be stripped, and between them the punctuation that stands in a word and is kept."""
+    """Split `text` into pieces to be stripped, and kept punctuation inside words, with whether a piece is kept."""
     start = 0
     for index, character in enumerate(text):
         if character in kept and _is_inside_word(text, index):
@@ -137,7 +137,7 @@ def _split_at_kept(text: str, kept: str) -> Iterator[tuple[str, bool]]:
 
 
 def _is_inside_word(text: str, index: int) -> bool:
-    """Whether what stands at `index` has a letter or number on either side, of those that are never stripped."""
+    """Return whether the character at `index` is between two letters or numbers that are never stripped."""
     before, after = text[index - 1 : index], text[index + 1 : index + 2]
     return (
         bool(before and after)
@@ -148,7 +148,7 @@ def _is_inside_word(text: str, index: int) -> bool:
 
 
 def _drop_loose_joiners(text: str) -> str:
-    """Keep a joiner only after a letter, mark or number: those inside an emoji go with the emoji."""
+    """Remove joiners that do not follow a letter, mark or number, such as those inside an emoji."""
     if not any(joiner in text for joiner in JOINERS):
         return text
     return "".join(

@@ -1,6 +1,6 @@
-"""Scripts by their ISO 15924 code: which letters are theirs, and which way they run.
+"""Scripts by ISO 15924 code: letters, and direction of writing.
 
-The facts are Unicode's, by way of fontTools, which is loaded when first asked.
+The data are Unicode's, from fontTools, which is imported on first use.
 """
 
 import unicodedata
@@ -10,7 +10,7 @@ from typing import Literal
 
 __all__ = ["direction_of", "has_spaces", "is_letter", "is_script", "letters_of", "outsiders", "share_in_script"]
 
-# ISO 15924 has codes for scripts that are several of Unicode's, or a way to write one of them.
+# ISO 15924 codes of combinations of Unicode's scripts, and of variants of one.
 _COMPOSITE = {
     "Hans": ("Hani",),
     "Hant": ("Hani",),
@@ -28,48 +28,49 @@ _COMPOSITE = {
     "Syrj": ("Syrc",),
     "Syrn": ("Syrc",),
 }
-# Scripts whose words stand side by side: Unicode breaks their lines between any two letters, or by a dictionary.
+# Scripts that write words without spaces: Unicode breaks their lines between any two letters, or by a dictionary.
 _WITHOUT_SPACES = frozenset(
     ("Bopo", "Hani", "Hira", "Kana", "Khmr", "Lana", "Laoo", "Mymr", "Talu", "Tale", "Tavt", "Thai", "Tibt", "Yiii")
 )
-_ANY = frozenset({"Zyyy", "Zinh"})  # of no script alone: common, inherited
-_LETTERLESS = _ANY | {"Zzzz", "Brai"}  # Zzzz: what is not assigned; the patterns of Braille are symbols
-_PLANES = 0x20000  # two: the basic one, and that of Adlam, Chakma, Osage, …
+_ANY = frozenset({"Zyyy", "Zinh"})  # common and inherited: of no script alone
+_LETTERLESS = _ANY | {"Zzzz", "Brai"}  # Zzzz: not assigned; the patterns of Braille are symbols
+_PLANES = 0x20000  # end of the first two planes: the basic one, and that of Adlam, Chakma, Osage, …
 
 
 def is_script(code: str) -> bool:
-    """Whether Unicode has letters of this script."""
+    """Return whether Unicode has letters of this script."""
     from fontTools.unicodedata import script_name
 
     return code not in _LETTERLESS and all(script_name(part, None) is not None for part in _parts(code))
 
 
 def direction_of(code: str) -> Literal["ltr", "rtl"]:
-    """Which way the script runs."""
+    """Return the direction of the script's writing."""
     from fontTools.unicodedata import script_horizontal_direction
 
     return "rtl" if script_horizontal_direction(_parts(code)[0], default="LTR") == "RTL" else "ltr"
 
 
 def has_spaces(code: str) -> bool:
-    """Whether words are written apart."""
+    """Return whether the script writes spaces between words."""
     return _parts(code)[0] not in _WITHOUT_SPACES
 
 
 def is_letter(character: str) -> bool:
-    """Whether it is a letter or a mark, which in many scripts is half of one."""
+    """Return whether a character is a letter or a mark, which is part of a letter in many scripts."""
     return unicodedata.category(character)[0] in "LM"
 
 
 def outsiders(text: str, code: str) -> str:
-    """The letters and marks of `text` that are of another script, each once, in their order."""
-    return "".join(dict.fromkeys(c for c in text if is_letter(c) and not _scripts(c) & _accepted(code)))
+    """Return the letters and marks of `text` that are of another script, each once, in their order."""
+    letters = (character for character in text if is_letter(character))
+    return "".join(dict.fromkeys(letter for letter in letters if not _scripts(letter) & _accepted(code)))
 
 
 def share_in_script(text: str, code: str) -> float:
-    """How much of the letters and marks of `text` is of the script, 0 to 1; 0 where there are none.
+    """Return the share of the letters and marks of `text` that are of the script, 0 to 1; 0 without any.
 
-    Those that every script uses, such as an accent or the mark that makes ❤ an emoji, speak neither for nor against.
+    Characters that every script uses, such as an accent or the variation selector of ❤, do not count.
     """
     letters = [character for character in text if is_letter(character) and not _scripts(character) <= _ANY]
     if not letters:
@@ -78,10 +79,10 @@ def share_in_script(text: str, code: str) -> float:
 
 
 def letters_of(code: str) -> Iterator[str]:
-    """Every letter and mark that is of this script alone, in the order of Unicode; without those of old books.
+    """Yield every letter and mark that is of this script alone, in the order of Unicode.
 
-    Letters that only a compatibility form tells apart are left out, as are those beyond the second plane: a
-    language may fold the former, and of the latter all are rare Han.
+    Compatibility forms of letters are left out, since a language may fold them, and so are letters beyond the second
+    plane, which are all rare Han.
     """
     from fontTools.unicodedata import Scripts
 

@@ -1,4 +1,4 @@
-"""The `[text]` and `[tokenizer]` tables, and the strict base of every table."""
+"""Tables `[text]` and `[tokenizer]` of language.toml, and the base class of every table."""
 
 import unicodedata
 from typing import Literal
@@ -7,17 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 __all__ = ["APOSTROPHE", "APOSTROPHES", "Table", "TextSettings", "TokenizerSettings"]
 
-APOSTROPHE, APOSTROPHES = "'", "’ʼ＇"  # the one that is written, and others that are typed for it
+APOSTROPHE, APOSTROPHES = "'", "’ʼ＇"  # the normalised apostrophe, and variants of it
 
 
 class Table(BaseModel):
-    """One table of `language.toml`: immutable, typed strictly, and without unknown keys."""
+    """A table of `language.toml`: immutable, strictly typed, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class TokenizerSettings(Table):
-    """The `[tokenizer]` table: what SentencePiece is trained with."""
+    """The `[tokenizer]` table: settings of SentencePiece's training."""
 
     model_type: Literal["unigram", "bpe", "char", "word"] = Field(
         default="unigram", description='"unigram", "bpe", "char" or "word"'
@@ -53,9 +53,9 @@ class TextSettings(BaseModel):
     def _only_punctuation(cls, characters: str) -> str:
         if any(unicodedata.category(character)[0] not in "PS" for character in characters):
             raise ValueError("not only punctuation")
-        return unicodedata.normalize("NFC", characters)  # as it stands in texts: there is a second middle dot
+        return unicodedata.normalize("NFC", characters)  # as in normalised text: NFC maps a second middle dot
 
     @property
     def has_apostrophe(self) -> bool:
-        """Whether an apostrophe, whichever, is kept in words. All are then written in one way."""
+        """Whether an apostrophe of any form is kept in words. All forms are then written as `APOSTROPHE`."""
         return bool(set(self.keep_in_words) & {APOSTROPHE, *APOSTROPHES})

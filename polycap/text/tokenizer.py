@@ -1,7 +1,7 @@
-"""The tokenizer of a language: SentencePiece with fixed special ids and no normalisation of its own.
+"""Tokenizer of a language: SentencePiece with fixed special ids and without its own normalisation.
 
-Text is normalised before it comes here (`Language.normalize`). SentencePiece's own default, NFKC, would turn
-`１２３…！` into `123…!` behind our backs and cost BLEU against references that keep the letters as written.
+Text is normalised beforehand (`Language.normalize`). SentencePiece's default, NFKC, would silently change `１２３…！`
+to `123…!`, and cost BLEU against references that keep the characters as written.
 """
 
 import io
@@ -24,11 +24,11 @@ UNK: Final = 1
 BOS: Final = 2
 EOS: Final = 3
 _SPECIALS = 4
-_SILENT = 2  # SentencePiece's log level: errors only; they come as exceptions too
+_SILENT = 2  # SentencePiece's log level for errors only, which are raised as exceptions, too
 
 
 class Tokenizer:
-    """Text to token ids and back. Made by `train`, `from_bytes` or `load`.
+    """Tokenizer, from text to token ids and back. Construct it by `train`, `from_bytes` or `load`.
 
     Reference: Kudo and Richardson, "SentencePiece" (2018), https://arxiv.org/abs/1808.06226
     """
@@ -39,16 +39,16 @@ class Tokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], settings: TokenizerSettings) -> "Tokenizer":
-        """Learn pieces from `texts`; the same texts in the same order give the same pieces and scores.
+        """Train a tokenizer; the same texts in the same order give the same pieces and scores.
 
-        `settings.vocab_size` is an upper limit: texts too few to fill it give a smaller vocabulary.
+        `settings.vocab_size` is an upper limit: a small corpus gives a smaller vocabulary.
 
         Args:
-            texts: already normalised; empty ones are left out.
+            texts: normalised texts; empty ones are left out.
             settings: the language's `[tokenizer]` table.
 
         Raises:
-            TokenizerError: there is no text, or more different characters than `vocab_size` has room for.
+            TokenizerError: there is no text, or `vocab_size` is less than the number of different characters.
         """
         import sentencepiece
 
@@ -63,31 +63,31 @@ class Tokenizer:
         except (RuntimeError, ValueError, OSError) as error:
             raise TokenizerError(_training_message(sentences, settings, error)) from error
         tokenizer = cls.from_bytes(model.getvalue())
-        if settings.model_type in {"char", "word"}:  # the others fail where a character finds no room
-            tokenizer._tell_unknown(sentences)
+        if settings.model_type in {"char", "word"}:  # others fail if vocab_size is too small for the characters
+            tokenizer._warn_of_unknown(sentences)
         return tokenizer
 
     @classmethod
     def from_bytes(cls, model: bytes) -> "Tokenizer":
-        """The tokenizer whose SentencePiece model is `model`.
+        """Load a tokenizer from the bytes of a SentencePiece model.
 
         Raises:
-            TokenizerError: the bytes are no such model, or one with other special ids.
+            TokenizerError: the bytes are no SentencePiece model, or one with other special ids.
         """
         import sentencepiece
 
         sentencepiece.set_min_log_level(_SILENT)
         processor = sentencepiece.SentencePieceProcessor()
         try:
-            if not model:  # SentencePiece would take no bytes for no model and fail later
+            if not model:  # SentencePiece accepts empty bytes, and fails later
                 raise ValueError("it is empty")
             processor.LoadFromSerializedProto(model)
         except (RuntimeError, ValueError, OSError) as error:
             message = f"these {len(model)} bytes are no SentencePiece model ({error})"
             raise TokenizerError(f"{message}; take a whole copy of the file") from error
-        found = [processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id()]
-        if found != [PAD, UNK, BOS, EOS] or processor.get_piece_size() <= _SPECIALS:
-            message = f"a SentencePiece model with pad, unk, bos, eos = {found}; expected {[PAD, UNK, BOS, EOS]}"
+        specials = [processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id()]
+        if specials != [PAD, UNK, BOS, EOS] or processor.get_piece_size() <= _SPECIALS:
+            message = f"a SentencePiece model with pad, unk, bos, eos = {specials}; expected {[PAD, UNK, BOS, EOS]}"
             raise TokenizerError(f"{message} and pieces beside them: train it with polycap")
         return cls(processor, bytes(model))
 
@@ -96,7 +96,7 @@ class Tokenizer:
         """The tokenizer in a file.
 
         Raises:
-            TokenizerError: the file can't be read, or holds no such model.
+            TokenizerError: the file can't be read, or is no SentencePiece model with polycap's special ids.
         """
         try:
             return cls.from_bytes(path.read_bytes())
@@ -105,8 +105,8 @@ class Tokenizer:
         except TokenizerError as error:
             raise TokenizerError(f"{path}: {error}") from error
 
-    def _tell_unknown(self, sentences: Sequence[str]) -> None:
-        """Say how much of the text a vocabulary has no tokens for."""
+    def _warn_of_unknown(self, sentences: Sequence[str]) -> None:
+        """Log the share of unknown tokens in the training text."""
         encoded = self.encode_batch(sentences)
         unknown, tokens = sum(ids.count(UNK) for ids in encoded), sum(map(len, encoded))
         if unknown:
@@ -123,33 +123,33 @@ class Tokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """The number of ids, the four special ones included."""
+        """Number of ids, including the four special ones."""
         return int(self._processor.get_piece_size())
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """Every piece, in the order of its id."""
+        """All pieces, in the order of their ids."""
         return tuple(self._processor.id_to_piece(list(range(self.vocab_size))))
 
     @cached_property
     def identity(self) -> str:
-        """A hash of pieces and scores. The model file itself differs with thread count and paths."""
+        """Hash of pieces and scores. The bytes of the model file differ with thread count and paths."""
         scores = self._processor.get_score(list(range(self.vocab_size)))
         return digest([[piece, float(score).hex()] for piece, score in zip(self.pieces, scores, strict=True)])
 
     def encode(self, text: str) -> list[int]:
-        """The token ids of a normalised text, without begin and end."""
+        """Return the token ids of a normalised text, without `<s>` and `</s>`."""
         return list(self._processor.encode(text, out_type=int))
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """The token ids of each text, without begin and end."""
+        """Return the token ids of each normalised text, without `<s>` and `</s>`."""
         return [list(ids) for ids in self._processor.encode(list(texts), out_type=int, num_threads=1)]
 
     def decode(self, token_ids: Iterable[int]) -> str:
-        """The text of `token_ids`; padding, unknown, begin and end are left out.
+        """Return the text of `token_ids`, without special tokens.
 
         Raises:
-            TokenizerError: an id that this vocabulary does not have.
+            TokenizerError: an id is not in the vocabulary.
         """
         ids = [int(token_id) for token_id in token_ids]
         size = self.vocab_size
@@ -160,7 +160,7 @@ class Tokenizer:
 
 
 def _trainer_options(settings: TokenizerSettings) -> dict[str, Any]:
-    """What SentencePiece is told; whatever is not the folder's to choose is fixed here."""
+    """Return SentencePiece's options; those that are no settings of the language are fixed."""
     return {
         "model_type": settings.model_type,
         "vocab_size": settings.vocab_size,
@@ -168,20 +168,20 @@ def _trainer_options(settings: TokenizerSettings) -> dict[str, Any]:
         "normalization_rule_name": "identity",
         "add_dummy_prefix": True,
         "byte_fallback": False,
-        "hard_vocab_limit": False,  # a small corpus has fewer pieces than were asked for
+        "hard_vocab_limit": False,  # a small corpus gives fewer pieces than vocab_size
         "pad_id": PAD,
         "unk_id": UNK,
         "bos_id": BOS,
         "eos_id": EOS,
-        "num_threads": 1,  # more threads sum in another order: other scores
-        "input_sentence_size": 0,  # every sentence, no sample
-        "max_sentence_length": 1 << 20,  # bytes; longer ones would be left out without a word
+        "num_threads": 1,  # with more threads, the order of summation changes the scores
+        "input_sentence_size": 0,  # all sentences, no sample
+        "max_sentence_length": 1 << 20,  # bytes; SentencePiece silently leaves out longer sentences
         "minloglevel": _SILENT,
     }
 
 
 def _training_message(sentences: list[str], settings: TokenizerSettings, error: Exception) -> str:
-    """Why SentencePiece could not be trained, with the numbers that decide it."""
+    """Return the message of a failed training, with the numbers that decide it."""
     characters = len(set("".join(sentences)))
     reason = " ".join(str(error).split())
     return (

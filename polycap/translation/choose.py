@@ -59,7 +59,7 @@ class EngineChoice:
         found = getattr(load_engine(self.engine), name, None)
         if found is None:
             raise TranslationError(
-                f"translation engine {self.engine!r}: installs no packages; leave out --package and --install"
+                f"translation engine {self.engine!r}: installs no packages; leave out `package` and `install`"
             )
         return found
 
@@ -82,7 +82,7 @@ def choose_engine(
     if engine is None and facts.engine in NO_ENGINES:
         raise TranslationError(
             f'{language.folder / "language.toml"}:translation.engine: received "{facts.engine}", which translates '
-            "nothing; name an engine there, or with --engine NAME --target ITS-CODE"
+            "nothing; name an engine there, or with `engine` NAME and `target` ITS-CODE"
         )
     if engine in (None, facts.engine):
         source, target = source or facts.source, target or facts.target

@@ -104,7 +104,7 @@ class Journal:
             if found.get(key) != value:
                 raise TranslationError(
                     f"{path}:{key}: this translation was begun with {found.get(key)}, not {value}; go on as it was "
-                    f"begun, choose another --out, or delete {self.folder} to begin anew"
+                    f"begun, choose another `out`, or delete {self.folder} to begin anew"
                 )
         kept = found.get("chunk")
         if type(kept) is not int or kept < 1:

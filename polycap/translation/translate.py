@@ -166,7 +166,7 @@ def _fill(journal: Journal, translator: Translator, total: int, *, progress: boo
             if len(translations) != len(texts):
                 raise TranslationError(
                     f"{translator.identity}: returned {len(translations)} translations of {len(texts)} captions; "
-                    "expected as many. What was translated before is kept: try again, or choose another --engine"
+                    "expected as many. What was translated before is kept: try again, or choose another `engine`"
                 )
             journal.append(translations)
             bar.update(len(texts))

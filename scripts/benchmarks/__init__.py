@@ -1,1 +1,1 @@
-"""What `scripts/bench` runs: polycap against baselines, each side in a process of its own, in turns."""
+"""Stages of `scripts/bench`: polycap against baselines, each side in its own process, in turns."""

@@ -21,12 +21,12 @@ from polycap.errors import PolycapError
 __all__ = ["CALLS", "COMPARED", "LEAST", "PHOTOS", "REPEATS", "against_rows", "interval_of_ratio"]
 
 COMPARED = ("features", "caption", "train", "translate", "startup", "threads")
-"""The stages that can be compared with another checkout's."""
+"""Stages that can be compared with another checkout's."""
 LEAST = 0.97
-"""The least ratio that the interval of a stage that passes reaches."""
+"""Default ratio that the upper end of the interval must reach for a stage to pass."""
 RESAMPLES = 10_000
 REPEATS, PHOTOS, CALLS = 11, 64, 10
-"""Turns of each side; photos of a turn, but for `train`, which is quick; calls of a thread in a turn."""
+"""Defaults: turns of each side; photos of a turn (not for `train`, which is fast); calls of a thread in a turn."""
 LONGEST_S = 1800.0
 """Seconds without an answer after which a side is killed: a first call traces, compiles, and may download."""
 _SCRIPT = Path(__file__).with_name("serve_side.py")
@@ -35,14 +35,14 @@ _SCRIPT = Path(__file__).with_name("serve_side.py")
 def against_rows(
     stages: Sequence[str], given: Mapping[str, Any], wanted: str, least: float = LEAST, root: Path = ROOT
 ) -> list[dict[str, Any]]:
-    """All rows of the stages; one that lacks something, or fails to run, has a row with the reason.
+    """Measure stages; return their rows, with the reason for a stage that can't be measured.
 
     Args:
         stages: some of COMPARED.
-        given: fields of `Options` by name, for both sides; others are as `_options` has them.
+        given: fields of `Options` by name, for both sides. (default of a field: as in `_options`)
         wanted: the other checkout: a folder or a git revision.
-        least: a row passes if the interval of its ratio reaches this. (default: 0.97)
-        root: this checkout.
+        least: ratio that the upper end of the interval must reach for a row to pass. (default: 0.97)
+        root: folder of this checkout.
 
     Raises:
         BenchError: there is no such checkout, or no environment can be made for it.
@@ -65,8 +65,8 @@ def interval_of_ratio(ours: ArrayLike, other: ArrayLike) -> tuple[float, float]:
     """Return the 95 % interval of the ratio of medians, by bootstrap.
 
     Pairs of turns are drawn with replacement, RESAMPLES times with a fixed seed, and the ratio of the medians is
-    computed of each draw; the interval lies between the 2.5th and the 97.5th percentile. A pair stays together, since
-    whatever else the machine does then slows both.
+    computed for each draw; the interval lies between the 2.5th and the 97.5th percentile. Pairs are drawn, not turns,
+    since other work of the machine slows both turns of a pair.
     """
     figures = np.stack([ours, other])  # (2, turns)
     turns = figures.shape[1]
@@ -77,13 +77,13 @@ def interval_of_ratio(ours: ArrayLike, other: ArrayLike) -> tuple[float, float]:
 
 
 def _options(stage: str, given: Mapping[str, Any]) -> Options:
-    """Options whose turns take a second or some."""
+    """Return options with which a turn takes seconds."""
     sizes = {"repeats": REPEATS, "calls": CALLS, **({} if stage == "train" else {"photos": PHOTOS})}
     return Options(**{**sizes, **given})
 
 
 def _judged(row: dict[str, Any], checkouts: Sequence[Checkout], least: float) -> dict[str, Any]:
-    """The row with the checkouts' names and whether it passes."""
+    """Add the checkouts' names and whether it passes to a row."""
     row |= {"against": checkouts[1].name, "packages": checkouts[1].packages, "least": least}
     if "interval" in row:
         row["passes"] = row["interval"][1] >= least
@@ -91,7 +91,7 @@ def _judged(row: dict[str, Any], checkouts: Sequence[Checkout], least: float) ->
 
 
 def _stage_rows(stage: str, options: Options, checkouts: Sequence[Checkout]) -> list[dict[str, Any]]:
-    """A row for each of this checkout's comparisons of a stage; each side of each has a process of its own."""
+    """Measure each of this checkout's comparisons of a stage, each side in its own process; return a row for each."""
     rows: list[dict[str, Any]] = []
     while True:
         names = [row["bench"] for row in rows]
@@ -109,7 +109,7 @@ def _stage_rows(stage: str, options: Options, checkouts: Sequence[Checkout]) -> 
 
 
 def _thread_rows(_: str, options: Options, checkouts: Sequence[Checkout]) -> list[dict[str, Any]]:
-    """The row of `threads`: a ratio where the calls of both checkouts succeed, else whether those of this one do."""
+    """Measure `threads`: a ratio if the calls of both checkouts succeed, else whether those of this one do."""
     row, works = threads.compared(options, checkouts)
     return [_with_interval(row, "photos/s", *works) if works else row]
 
@@ -151,7 +151,7 @@ class _Side:
         return Turn(**self._receive())
 
     def work(self, turns: Sequence[Turn]) -> Work:
-        """All that is printed of the side."""
+        """Return the side's figures and its peak memory."""
         self._process.send("memory")
         return Work(f"{self._name}: {self._about}", self._size, self._receive(), turns)
 

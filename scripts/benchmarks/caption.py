@@ -19,11 +19,11 @@ __all__ = ["OurCaptions", "OurSearch", "ready_features", "rows"]
 
 BASELINE_PHOTOS = 10
 BATCH = 32
-"""Photos at a time, as `caption_photos` has them."""
+"""Photos per batch, as in `caption_photos`."""
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
-    """Two rows: captions with the language's own search against greedy ones, with features included and apart."""
+    """Compare captions by the language's search with greedy ones: from photos, and from features. Return two rows."""
     paths, code = photos(options), options.language
     count = options.baseline_photos or BASELINE_PHOTOS
     both = partial(OurCaptions, paths, code), partial(TutorialCaptions, part(paths, count), code)
@@ -36,7 +36,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
 
 
 def ready_features(photos: Sequence[Path], code: str, path: Path) -> None:
-    """Write what a language's decoder reads of each photo, `(photos, cells, channels) float16`; repeated photos once.
+    """Write the decoder's features of each photo, `(photos, cells, channels) float16`; encode a repeated photo once.
 
     Raises:
         PhotoError: a photo can't be read.
@@ -73,11 +73,11 @@ class OurCaptions:
         self.size = f"{len(photos)} photos"
 
     def warm_up(self) -> None:
-        """A whole batch."""
+        """Caption a whole batch."""
         self._caption(self._photos[:BATCH])
 
     def turn(self) -> Turn:
-        """From files to captions."""
+        """Caption the photo files."""
         start = time.perf_counter()
         self._caption(self._photos)
         return Turn(len(self._photos), time.perf_counter() - start)
@@ -94,7 +94,7 @@ class OurSearch:
     """polycap, from ready features, with the language's own search. See `Side`."""
 
     def __init__(self, features: Path, code: str) -> None:
-        """Features: a file of `(photos, cells, channels)`."""
+        """Open `features`, a file of `(photos, cells, channels)`, and load the captioner."""
         from polycap.captioning.captioner import Captioner
 
         self._features = np.load(features, mmap_mode="r")
@@ -104,11 +104,11 @@ class OurSearch:
         self.size = f"{len(self._features)} photos"
 
     def warm_up(self) -> None:
-        """A whole batch."""
+        """Caption a whole batch."""
         self._captioner.decode_reduced(self._features[:BATCH])
 
     def turn(self) -> Turn:
-        """From features to captions."""
+        """Caption the features."""
         start = time.perf_counter()
         for begin in range(0, len(self._features), BATCH):
             self._captioner.decode_reduced(self._features[begin : begin + BATCH])

@@ -1,4 +1,4 @@
-"""Checkouts of polycap, each with an environment of its own, to be compared with each other."""
+"""Checkouts of polycap to compare, each with its own environment."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from benchmarks.options import BenchError
 __all__ = ["ROOT", "Checkout", "in_environments", "other_checkout"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-"""This checkout."""
+"""Folder of this checkout."""
 _REVISIONS = Path(".cache") / "bench"
 """Folder of the revisions that were taken from git's history, inside the checkout that has it."""
 _SITE = "import json, site, sysconfig; print(json.dumps([sysconfig.get_path('purelib'), site.getsitepackages()]))"
@@ -31,7 +31,7 @@ class Checkout:
         name: its name in tables.
         folder: the checkout.
         python: the interpreter of the environment, which imports polycap from `folder`.
-        packages: where the environment's other packages come from, for people.
+        packages: source of the environment's other packages, as text.
     """
 
     name: str
@@ -65,7 +65,7 @@ def other_checkout(wanted: str, root: Path) -> tuple[str, Path]:
 
 
 def _revision(commit: str, root: Path) -> Path:
-    """The files of a commit, taken from git's history once; no worktree is registered."""
+    """Return the files of a commit, taken from git's history once; no worktree is registered."""
     folder = root / _REVISIONS / commit
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -89,11 +89,11 @@ def _git(root: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
 
 @contextmanager
 def in_environments(name: str, other: Path, root: Path) -> Iterator[tuple[Checkout, Checkout]]:
-    """This checkout and the other one, in environments that are made alike, for as long as the context lasts.
+    """Yield this checkout and the other one, in temporary environments that are created in the same way.
 
-    An environment holds no packages, but shows those of another: this one's, where both checkouts need the same, else
-    those that the other checkout's own `scripts/setup.sh` has installed in its `.venv`. So polycap's place is all that
-    differs between two checkouts of the same needs.
+    An environment has no packages of its own, but shows those of another environment: this one if both checkouts have
+    the same requirements, else the `.venv` of the other checkout's `scripts/setup.sh`. So for the same requirements the
+    environments differ only in the path of polycap.
     """
     if not (other / "scripts" / "benchmarks").is_dir():
         raise BenchError(f"--against {name}: {other} has no scripts/benchmarks; give a later revision")
@@ -108,7 +108,7 @@ def in_environments(name: str, other: Path, root: Path) -> Iterator[tuple[Checko
 
 
 def _requirements(checkout: Path) -> Any:
-    """What decides the packages of an environment."""
+    """Return the requirements of a checkout: its lock file, and the dependencies in pyproject.toml."""
     lock, project = checkout / "scripts" / "requirements.lock", checkout / "pyproject.toml"
     about = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}) if project.is_file() else {}
     names = ("requires-python", "dependencies", "optional-dependencies")
@@ -116,7 +116,7 @@ def _requirements(checkout: Path) -> Any:
 
 
 def _set_up(checkout: Path) -> Path:
-    """Run the checkout's own script, which leaves an environment alone that is up to date."""
+    """Run the checkout's setup script, which does nothing if its environment is up to date."""
     script = checkout / "scripts" / "setup.sh"
     print(f"{checkout} needs other packages: {script} …", file=sys.stderr, flush=True)
     if subprocess.run(["bash", str(script)], stdout=sys.stderr, check=False).returncode:

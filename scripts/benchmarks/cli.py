@@ -23,9 +23,9 @@ DESCRIPTION = """Measure polycap on this machine.
 features, caption, train, translate and startup compare polycap with what a tutorial's code does, in the same run:
 medians of turns that alternate, and how many times as fast polycap is. `all` runs these five.
 `threads` makes the same calls from one thread and from several, and counts those that raise, that give other captions,
-and that never end. `flat` draws time and memory over the number of photos. `runtimes` says how alike OpenVINO's and
-Keras' captions are, `killed` what becomes of a translation that is killed, `hostile` what decoding large photos and
-files that ask for too much takes.
+and that never end. `flat` draws time and memory over the number of photos. `runtimes` compares the captions of OpenVINO
+and Keras, `killed` checks that a translation that is killed resumes, `hostile` measures memory and time of decoding
+large photos and malicious files.
 
 With --against those five and threads compare polycap of this checkout with polycap of another one: each side is that
 checkout's own, in an environment and a process of its own, and turns alternate. The ratio of medians has a 95 %
@@ -37,7 +37,7 @@ names it and ends with 0)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; see STATUS. A single stage that lacks something ends with one line."""
+    """Run the command line; for the exit status see STATUS. A single stage that can't be measured prints one line."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
     stages = [name for stage in parsed.stages for name in (COMPARISONS if stage == ALL else (stage,))]
@@ -59,8 +59,8 @@ def _rows(stages: Sequence[str], given: Mapping[str, Any], parsed: argparse.Name
     if parsed.against is not None:
         return against_rows(stages, given, parsed.against, parsed.least)
     if len(stages) == 1:
-        found: list[dict[str, Any]] = import_module(f"benchmarks.{stages[0]}").rows(Options(**given))
-        return found
+        rows: list[dict[str, Any]] = import_module(f"benchmarks.{stages[0]}").rows(Options(**given))
+        return rows
     return every_row(Options(**given), stages)
 
 
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _options() -> list[tuple[str, Any, str]]:
-    """Name, type and help of the fields of `Options`."""
+    """Return name, type and help of the fields of `Options`."""
     standard = Options()
     own, turn = "the stage's own", f"with --against {PHOTOS}, but for train"
     sizes = ",".join(map(str, standard.sizes))

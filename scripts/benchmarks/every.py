@@ -1,4 +1,4 @@
-"""Several stages, such as `scripts/bench all`: each in a process of its own."""
+"""Several stages, as in `scripts/bench all`, each in its own process."""
 
 import json
 import subprocess
@@ -14,12 +14,12 @@ from benchmarks.table import missing
 __all__ = ["COMPARISONS", "every_row", "run_stage"]
 
 COMPARISONS: tuple[str, ...] = ("features", "caption", "train", "translate", "startup")
-"""The stages of `all`."""
+"""Stages of `all`."""
 _SCRIPT = Path(__file__).parent.parent / "bench.py"
 
 
 def every_row(options: Options, stages: Sequence[str] = COMPARISONS) -> list[dict[str, Any]]:
-    """All rows; a stage that lacks something, or fails, has one that says so."""
+    """Run stages; return all rows, with the reason for a stage that can't be measured."""
     rows = []
     for stage in stages:
         print(f"{stage} …", file=sys.stderr, flush=True)
@@ -28,12 +28,12 @@ def every_row(options: Options, stages: Sequence[str] = COMPARISONS) -> list[dic
 
 
 def run_stage(stage: str, options: Options) -> list[dict[str, Any]]:
-    """A stage's rows, measured by a process of its own."""
+    """Run a stage in its own process, and return its rows."""
     command = [sys.executable, "-P", str(_SCRIPT), stage, *_arguments(options), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
-        found: list[dict[str, Any]] = json.loads(done.stdout)
-        return found
+        rows: list[dict[str, Any]] = json.loads(done.stdout)
+        return rows
     name = f"scripts/bench {stage}: "
     lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
     reason = next((line.removeprefix(name) for line in lines if line.startswith(name)), lines[-1])
@@ -41,7 +41,7 @@ def run_stage(stage: str, options: Options) -> list[dict[str, Any]]:
 
 
 def _arguments(options: Options) -> list[str]:
-    """The command line that says the same."""
+    """Return the command-line arguments of options."""
     values = ((field.name, getattr(options, field.name), field.default) for field in fields(options))
     given = {name.replace("_", "-"): value for name, value, standard in values if value != standard}
     texts = {name: ",".join(map(str, value)) if isinstance(value, tuple) else value for name, value in given.items()}

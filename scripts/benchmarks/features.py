@@ -19,7 +19,7 @@ BASELINE_PHOTOS = 24
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
-    """One row: `polycap features`' extraction against a `predict` per photo."""
+    """Compare the extraction of `polycap features` with one `predict` per photo. Return one row."""
     paths = photos(options)
     some = part(paths, options.baseline_photos or BASELINE_PHOTOS)
     sides = partial(OurFeatures, paths), partial(TutorialFeatures, some)
@@ -27,7 +27,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
 
 
 def runtime_of(encoder: PhotoEncoder) -> str:
-    """What computes an encoder and in which numbers, for people."""
+    """Return the runtime and precision of an encoder, as text."""
     from polycap.runtime.openvino_runtime import ExportedEncoder
 
     name = "OpenVINO" if isinstance(encoder, ExportedEncoder) else "Keras"
@@ -35,23 +35,23 @@ def runtime_of(encoder: PhotoEncoder) -> str:
 
 
 class OurFeatures:
-    """polycap, with whatever computes features on this machine. See `Side`."""
+    """polycap, with this machine's runtime. See `Side`."""
 
     def __init__(self, photos: Sequence[Path]) -> None:
         from polycap.runtime.choose import open_runtime
 
-        # a photo that is there several times needs as many names
+        # A repeated photo needs a different name each time.
         self._photos = [(f"{number}-{path.name}", path) for number, path in enumerate(photos)]
         self._encoder = open_runtime().encoder()
         self.about = f"polycap's extract_features, {runtime_of(self._encoder)}"
         self.size = f"{len(photos)} photos"
 
     def warm_up(self) -> None:
-        """A whole batch."""
+        """Extract the features of a whole batch."""
         self._extract(self._photos[:32])
 
     def turn(self) -> Turn:
-        """From file to stored feature."""
+        """Extract and store the features of the photo files."""
         return Turn(len(self._photos), self._extract(self._photos))
 
     def _extract(self, photos: Sequence[tuple[str, Path]]) -> float:

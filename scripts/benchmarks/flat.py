@@ -1,4 +1,4 @@
-"""`scripts/bench flat`: whether time and memory of each stage stay in bounds as photos become many.
+"""`scripts/bench flat`: time and memory of each stage over the number of photos.
 
 Writes into `--out`: `flat.png`, the curves; `flat.md`, the table; `flat.json`, the points.
 """
@@ -33,7 +33,7 @@ NOTES = (
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
-    """A point of each stage for each size; a stage that lacks something is named."""
+    """Measure a point of each stage for each size; return the rows, with the reason for a stage that can't be run."""
     make_folder(options.out)
     found = []
     for stage in STAGES:
@@ -54,7 +54,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
 
 
 def measure(stage: str, options: Options) -> dict[str, Any]:
-    """A point: `options.photos` photos, in this process."""
+    """Measure a point in this process, with `options.photos` photos."""
     side = STAGES[stage](options)
     start = time.perf_counter()
     with OwnMemory() as memory:
@@ -72,7 +72,7 @@ def measure(stage: str, options: Options) -> dict[str, Any]:
 
 
 def as_markdown(points: Sequence[dict[str, Any]]) -> str:
-    """The table, and what its columns mean."""
+    """Return the table with an explanation of its columns."""
     head = ["stage", "photos", "seconds", "photos/s", "memory, MB", "with mapped files, MB"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     notes = [NOTES]
@@ -89,7 +89,7 @@ def as_markdown(points: Sequence[dict[str, Any]]) -> str:
 
 
 def draw(points: Sequence[dict[str, Any]], options: Options) -> None:
-    """The curves of time and of memory, as `flat.png`."""
+    """Draw the curves of time and of memory as `flat.png`."""
 
     def curves(key: str) -> dict[str, list[tuple[float, float]]]:
         found: dict[str, list[tuple[float, float]]] = {}
@@ -115,4 +115,4 @@ STAGES: dict[str, Callable[[Options], Side]] = {
     "train": lambda options: OurTraining(options, {}),
     "translate": _translation,
 }
-"""By name, what makes the side that does the work."""
+"""Functions that make the side of a stage, by name."""

@@ -1,4 +1,4 @@
-"""`scripts/bench hostile`: memory and seconds of large photos, and of small files that ask for much."""
+"""`scripts/bench hostile`: memory and time of decoding large photos, and small malicious files."""
 
 import sys
 import tempfile
@@ -15,11 +15,11 @@ __all__ = ["rows"]
 
 SIDE = 299
 MOST_GB = 12
-"""Address space of a process that decodes, at most: what takes more is an error in the table, not the end of others."""
+"""Maximum address space of a decoding process: a file that takes more is an error in the table, and others go on."""
 
 
 def rows(_: Options) -> list[dict[str, Any]]:
-    """A row per image: megabytes above the start at the peak, seconds, of the clock and the CPU, and the outcome."""
+    """Decode each image; return rows of peak megabytes above the start, seconds of clock and CPU, and the outcome."""
     found = []
     with tempfile.TemporaryDirectory(prefix="polycap-hostile-") as folder:
         for name, make in (PHOTOS | HOSTILE).items():
@@ -34,14 +34,14 @@ def rows(_: Options) -> list[dict[str, Any]]:
 
 
 def decode(path: Path) -> dict[str, Any]:
-    """One photo, in a process that has decoded a small one before."""
+    """Decode one photo in a process that has decoded a small one before."""
     from PIL import Image
 
     from polycap.errors import PolycapError
     from polycap.photos.load import load_photo
 
     _limit()
-    with tempfile.TemporaryDirectory() as folder:  # what a first photo loads is no photo's memory
+    with tempfile.TemporaryDirectory() as folder:  # a first photo loads libraries, which are no part of its memory
         for suffix in ("jpg", "png", "webp", "tiff"):
             small = Path(folder, f"small.{suffix}")
             Image.new("RGB", (8, 8)).save(small)

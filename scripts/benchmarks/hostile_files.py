@@ -19,7 +19,7 @@ SIZES = {12: (4000, 3000), 24: (6000, 4000), 50: (8660, 5773), 58: (9300, 6200),
 
 
 def photo(megapixels: int, kind: str, path: Path, mode: str = "RGB", **options: Any) -> None:
-    """A scene with grain: it compresses as a photo does."""
+    """Draw a scene with grain, which compresses as a photo does."""
     scene = Image.open(Path(__file__).parents[2] / "polycap" / "pictures" / "dog.jpg")
     width, height = SIZES[megapixels]
     pixels = np.asarray(scene.resize((width, height)))
@@ -62,7 +62,7 @@ PHOTOS["24 MP AVIF"] = partial(photo, 24, "AVIF", speed=10)
 
 
 def webp_header(path: Path) -> None:
-    """A lossless WebP of 34 bytes in which no pixel takes a bit."""
+    """Write a lossless WebP of 34 bytes, in which no pixel takes a bit."""
     side = 13_376
     bits, count = 0, 0
     for value, width in [(side - 1, 14), (side - 1, 14), (1, 1), (0, 3), (0, 3), *[(1, 4)] * 5]:
@@ -73,7 +73,7 @@ def webp_header(path: Path) -> None:
 
 
 def png(path: Path, width: int, height: int, depth: int = 8, colours: int = 6, interlaced: int = 0) -> None:
-    """Black, or transparent."""
+    """Return a black or transparent image."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
@@ -92,7 +92,7 @@ def png(path: Path, width: int, height: int, depth: int = 8, colours: int = 6, i
 
 
 def jpeg_scans(path: Path, scans: int, size: tuple[int, int] = (3000, 2000)) -> None:
-    """A progressive JPEG whose last scan is there again and again."""
+    """Write a progressive JPEG whose last scan is repeated many times."""
     buffer = io.BytesIO()
     Image.new("RGB", size, "grey").save(buffer, "JPEG", progressive=True, quality=20)
     data = buffer.getvalue()
@@ -101,7 +101,7 @@ def jpeg_scans(path: Path, scans: int, size: tuple[int, int] = (3000, 2000)) -> 
 
 
 def plain(path: Path, kind: str, size: tuple[int, int], mode: str = "L", **options: Any) -> None:
-    """One colour, which compresses to next to nothing."""
+    """Return an image of one colour, which compresses to almost nothing."""
     if kind == "HEIF":
         from pillow_heif import register_heif_opener
 
@@ -110,7 +110,7 @@ def plain(path: Path, kind: str, size: tuple[int, int], mode: str = "L", **optio
 
 
 def tiff_tile(path: Path, side: int = 20_000) -> None:
-    """8 × 8 pixels in one tile of that side, deflated."""
+    """Write a TIFF of 8 × 8 pixels in one deflated tile of that side."""
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(bytes(side * 100)) for _ in range(side * 4 // 100)) + packer.flush()
     tags = [(256, 4, 8), (257, 4, 8), (258, 3, 8), (259, 3, 8), (262, 3, 2), (277, 3, 4), (338, 3, 2), (322, 4, side)]
@@ -129,25 +129,25 @@ def tiff_tile(path: Path, side: int = 20_000) -> None:
 
 
 def ico(path: Path, side: int = 13_000) -> None:
-    """An icon of 256 × 256 pixels, it says, and a PNG of many more."""
+    """Write an icon that declares 256 × 256 pixels, with a PNG of many more."""
     png(path, side, side)
     data = path.read_bytes()
     path.write_bytes(struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(data), 22) + data)
 
 
 def animation(path: Path, side: int = 7000) -> None:
-    """Two frames, of which the first is taken."""
+    """Write an animation of two frames, of which the first is decoded."""
     frames = [Image.new("RGBA", (side, side), colour) for colour in ("red", "blue")]
     frames[0].save(path, "WEBP", save_all=True, append_images=frames[1:], method=0, lossless=True)
 
 
 def ppm_comments(path: Path) -> None:
-    """A plain PPM of comments."""
+    """Write a plain PPM of comments."""
     path.write_bytes(b"P3 64 64 255\n" + b"#\n" * 200_000)
 
 
 def bmp_runs(path: Path, side: int = 7000) -> None:
-    """A BMP of runs of a pixel."""
+    """Write a BMP of runs of one pixel."""
     body = b"\0\0" * side
     header = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(body), 0, 0, 256, 0)
     palette = b"".join(bytes([255 - i, i, i, 0]) for i in range(256))
@@ -155,7 +155,7 @@ def bmp_runs(path: Path, side: int = 7000) -> None:
 
 
 def tiff_strips(path: Path, count: int = 1_000_000) -> None:
-    """8 × 8 pixels in a million strips."""
+    """Write a TIFF of 8 × 8 pixels in a million strips."""
     offsets = struct.pack("<I", 8) * count
     tags = [(256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
     tags += [(273, 4, count, 72), (278, 4, 1, 1), (279, 4, count, 72)]

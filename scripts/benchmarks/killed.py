@@ -1,4 +1,4 @@
-"""`scripts/bench killed`: whether a translation that is killed again and again ends as one that was left in peace."""
+"""`scripts/bench killed`: comparison of a translation that is killed repeatedly with an undisturbed one."""
 
 import os
 import random
@@ -16,7 +16,7 @@ __all__ = ["rows"]
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
-    """All captions translated twice, once with `kill -9` again and again: are the files the same to the byte?"""
+    """Translate all captions twice, once with repeated `kill -9`, and compare the files byte by byte."""
     if options.package is None or options.data is None:
         raise BenchError("needs --data FOLDER, --package FILE.argosmodel and the --language that it translates to")
     code, chance = options.language, random.Random(0)
@@ -35,7 +35,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
         kills, status = 0, None
         while status is None:
             run = start("killed")
-            try:  # after a kill too many the rest is left in peace
+            try:  # after `kills` kills the rest is not disturbed
                 status = run.wait(chance.uniform(0.4, 1.0) * options.seconds if kills < options.kills else None)
             except subprocess.TimeoutExpired:
                 run.kill()

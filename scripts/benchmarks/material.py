@@ -1,4 +1,4 @@
-"""What the stages measure on: photos and captions, repeated where there are fewer than asked for."""
+"""Photos and captions for the stages, repeated if there are fewer than requested."""
 
 from collections.abc import Sequence
 from itertools import cycle, islice
@@ -16,10 +16,10 @@ Item = TypeVar("Item")
 
 
 def dataset(options: Options) -> "Dataset":
-    """The dataset in `--data`.
+    """Load the dataset of `--data`.
 
     Raises:
-        BenchError: it was not named.
+        BenchError: `--data` was not given.
     """
     from polycap.dataset import load_dataset
 
@@ -29,7 +29,7 @@ def dataset(options: Options) -> "Dataset":
 
 
 def photos(options: Options) -> list[Path]:
-    """`--photos` photos, of `--photos-from` or of the dataset."""
+    """Return `--photos` photos of `--photos-from`, or of the dataset."""
     from polycap.photos.find import find_photos
 
     if options.photos_from is None and options.data is None:
@@ -40,17 +40,17 @@ def photos(options: Options) -> list[Path]:
 
 
 def captions(options: Options) -> list[str]:
-    """`--captions` different captions, evenly from the whole dataset."""
+    """Return `--captions` different captions, evenly spaced in the whole dataset."""
     texts = (" ".join(caption.text.split()) for photo in dataset(options).photos for caption in photo.captions)
     return part(list(dict.fromkeys(texts)), options.captions)
 
 
 def repeated(items: Sequence[Item], count: int) -> list[Item]:
-    """`count` items, from the first one again after the last one; all of them once if `count` is 0."""
+    """Return `count` items, repeated from the first one after the last one; all of them once if `count` is 0."""
     return list(islice(cycle(items), count or len(items)))
 
 
 def part(items: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` items, evenly from all: a baseline's share, drawn as all of them were."""
+    """Return at most `count` items, evenly spaced among all, for a baseline."""
     count = min(count, len(items))
     return [items[place * len(items) // count] for place in range(count)]

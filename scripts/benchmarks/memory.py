@@ -1,4 +1,4 @@
-"""How much memory this process holds."""
+"""Memory of this process."""
 
 import resource
 import sys
@@ -13,7 +13,7 @@ _EVERY_S = 0.05
 
 
 def peak_memory_mb() -> int:
-    """The most that it has held, pages of files that it has mapped included."""
+    """Return the peak memory of this process so far, mapped pages of files included."""
     if _STATUS.is_file():  # `getrusage` would count what the process held before `exec`, too
         return _status("VmHWM")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -21,10 +21,10 @@ def peak_memory_mb() -> int:
 
 
 class OwnMemory:
-    """Watches, inside `with`, what the process holds beside pages of files, which the system takes back as it likes.
+    """Monitor, inside `with`, of the process' memory without pages of files, which the system may reclaim.
 
     Attributes:
-        peak_mb: the most so far; where the system does not tell, `peak_memory_mb`, at the end.
+        peak_mb: peak so far; at the end `peak_memory_mb`, if the system does not report it.
     """
 
     def __init__(self) -> None:

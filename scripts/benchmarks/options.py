@@ -1,4 +1,4 @@
-"""What every stage is told, and what it says when that is not enough."""
+"""Options of the stages, and the error of a stage that can't be measured."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +7,12 @@ __all__ = ["BenchError", "Options"]
 
 
 class BenchError(Exception):
-    """A stage lacks something, or a side failed; the message says which and what helps."""
+    """A stage lacks an input, or a side failed; the message says the reason and the fix."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """The command line. See `benchmarks.cli`, which says what each is for."""
+    """Options of the command line. `benchmarks.cli` describes each."""
 
     data: Path | None = None
     photos_from: Path | None = None

@@ -1,4 +1,4 @@
-"""Curves over the number of photos, drawn with Pillow, which polycap has."""
+"""Curves over the number of photos, drawn with Pillow, a dependency of polycap."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ class Panel:
     """One diagram.
 
     Attributes:
-        title: what its y is, with the unit.
-        curves: by name, points `(photos, y)`; both above 0.
-        logarithmic: whether y's axis is; else it begins with 0. That of x always is.
+        title: quantity of the y axis, with the unit.
+        curves: points `(photos, y)` by the curve's name; both above 0.
+        logarithmic: whether the y axis is logarithmic; else it begins with 0. The x axis is always logarithmic.
     """
 
     title: str
@@ -76,7 +76,7 @@ class _Diagram:
         _write(self._pen, (middle, HEIGHT - 14), "photos", "mm")
 
     def _place(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point lies in the picture, before it is scaled."""
+        """Return the position of a point in the picture, before scaling."""
         across = _share(math.log(x), math.log(self._sizes[0]), math.log(self._sizes[-1]))
         low, high = self._ticks[0], self._ticks[-1]
         up = _share(math.log(y), math.log(low), math.log(high)) if self._panel.logarithmic else _share(y, low, high)
@@ -94,7 +94,7 @@ def _decades(low: float, high: float) -> list[float]:
 
 
 def _steps(high: float) -> list[float]:
-    """About five round numbers from 0 to `high` or a little more."""
+    """Return about five round numbers from 0 to `high` or a little more."""
     rough = high / 5
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)

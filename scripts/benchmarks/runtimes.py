@@ -1,4 +1,4 @@
-"""`scripts/bench runtimes`: how alike the captions of the two runtimes are."""
+"""`scripts/bench runtimes`: comparison of the captions of the two runtimes."""
 
 import os
 import statistics
@@ -12,10 +12,10 @@ __all__ = ["rows"]
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
-    """How alike captions of `--photos` dev photos are to those of OpenVINO in whole float32, and BLEU of each.
+    """Compare captions of `--photos` dev photos with those of OpenVINO in float32, and compute BLEU of each.
 
-    Where `polycap quantize` has been run, of the int8 encoder, too. With POLYCAP_PRECISION=f32 all others are in
-    float32: what then differs is a fault.
+    The int8 encoder is included if `polycap quantize` has been run. With POLYCAP_PRECISION=f32 all others are in
+    float32: a difference is then a fault.
     """
     import numpy as np
 

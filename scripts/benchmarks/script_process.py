@@ -17,7 +17,7 @@ __all__ = ["NoAnswerError", "ProcessEndedError", "ScriptProcess"]
 
 _ENDING_S = 30.0
 
-# What anything prints goes to standard error; the script's answers alone go to standard output.
+# All prints go to standard error; only the script's answers go to standard output.
 _BOOT = """
 import json, os, runpy, sys
 answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -48,7 +48,7 @@ class ScriptProcess:
         python: the interpreter of an environment.
         script: the script; it imports only what that environment has.
         path: folders before all others on the process' `sys.path`.
-        job: what JSON can hold.
+        job: JSON-serialisable value.
     """
 
     def __init__(self, python: Path | str, script: Path, path: Sequence[Path], job: Any) -> None:

@@ -60,7 +60,7 @@ def _serve(bench: str, unit: str, side: Any, requests: TextIO, answer: Answer) -
 
 
 def _options(job: dict[str, Any]) -> Any:
-    """Options as this checkout has them; those that it does not know are left out."""
+    """Return options of this checkout, without those that it does not know."""
     from benchmarks.options import Options
 
     values = {**job["options"], **{name: Path(path) for name, path in job["paths"].items()}}

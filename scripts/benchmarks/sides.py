@@ -1,4 +1,4 @@
-"""Two sides of a comparison, each in a process of its own, which have their turns one after the other."""
+"""Two sides of a comparison, each in its own process, which take turns."""
 
 import os
 import statistics
@@ -14,23 +14,23 @@ from benchmarks.memory import peak_memory_mb
 from benchmarks.options import BenchError
 from polycap.errors import PolycapError
 
-__all__ = ["SECONDS", "Seat", "Side", "Turn", "Work", "apart", "compare", "comparison_row", "in_turns"]
+__all__ = ["SECONDS", "Side", "SideProcess", "Turn", "Work", "apart", "compare", "comparison_row", "in_turns"]
 
 SECONDS = "s"
-"""The unit of what is the better the less there is of it; any other is a rate, such as photos/s."""
+"""Unit of durations, of which less is better; any other unit is a rate, such as photos/s."""
 
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What a side did in one turn.
+    """Result of one turn of a side.
 
     Attributes:
-        amount: how much of it, such as photos.
-        seconds: on the clock.
-        output: what came out, by what went in; only where the sides are expected to agree.
-        more: other figures of the turn, by name; `peak_mb` in place of what the side's own process holds.
+        amount: amount of work, such as the number of photos.
+        seconds: seconds by the clock.
+        output: outputs by input, if the sides are expected to agree.
+        more: other figures of the turn, by name; `peak_mb` replaces the memory of the side's process.
     """
 
     amount: float
@@ -40,28 +40,28 @@ class Turn:
 
 
 class Side(Protocol):
-    """One side. Its making loads what it needs, and is not timed.
+    """One side of a comparison. Its constructor, which is not timed, loads models and data.
 
     Attributes:
-        about: what it is and what computes.
-        size: how much it does in a turn, such as "512 photos".
+        about: description of the side and its runtime.
+        size: amount of work of a turn, such as "512 photos".
     """
 
     about: str
     size: str
 
     def warm_up(self) -> None:
-        """Do what only the first call has to do, such as compiling."""
+        """Do the work of first calls only, such as compiling."""
 
     def turn(self) -> Turn:
         """Do the work, timed."""
 
 
-class Seat:
-    """A side in a process of its own: neither's memory, threads and settings are in the other's way."""
+class SideProcess:
+    """A side in its own process, so that the sides don't share memory, threads and settings."""
 
     def __init__(self, make: Callable[[], Side]) -> None:
-        """Start the process, make the side there and warm it up. `make` is pickled: a function of a module."""
+        """Start the process, make the side there and warm it up. `make` is pickled: it must be a module's function."""
         self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
         try:
             self.about, self.size = self._ask(_sit, make)
@@ -74,7 +74,7 @@ class Seat:
         return self._ask(_take_turn)
 
     def memory_mb(self) -> int:
-        """The most memory that the process has held so far."""
+        """Return the peak memory of the process so far."""
         return self._ask(peak_memory_mb)
 
     def close(self) -> None:
@@ -90,22 +90,22 @@ class Seat:
             raise BenchError("a side's process was killed; is there enough memory?") from error
 
 
-_seated: list[Side] = []  # of a process that sits at the other end of a Seat
+_served_sides: list[Side] = []  # of a process that sits at the other end of a SideProcess
 
 
 def _sit(make: Callable[[], Side]) -> tuple[str, str]:
     side = make()
     side.warm_up()
-    _seated[:] = [side]
+    _served_sides[:] = [side]
     return side.about, side.size
 
 
 def _take_turn() -> Turn:
-    return _seated[0].turn()
+    return _served_sides[0].turn()
 
 
 def apart(function: Callable[..., Found], *arguments: Any) -> Found:
-    """What a function returns that is called in a process of its own."""
+    """Call a function in its own process, and return its result."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
             return pool.submit(function, *arguments).result()
@@ -118,22 +118,22 @@ def apart(function: Callable[..., Found], *arguments: Any) -> Found:
 def compare(
     bench: str, unit: str, ours: Callable[[], Side], baseline: Callable[[], Side], repeats: int
 ) -> dict[str, Any]:
-    """A row: both sides in turns, their medians and spreads.
+    """Measure both sides in turns; return a row of their medians and spreads.
 
-    `ratio` is how many times as fast ours is: of the medians; its spread is that of the pairs of turns.
+    `ratio` is polycap's speed divided by the baseline's, of the medians; its spread is that of the pairs of turns.
 
     Args:
-        bench: the row's name.
-        unit: what a turn's figure is: SECONDS, or a rate.
-        ours: makes polycap's side.
-        baseline: makes the other one.
-        repeats: turns of each.
+        bench: name of the row.
+        unit: unit of a turn's figure: SECONDS, or a rate.
+        ours: function that makes polycap's side.
+        baseline: function that makes the other side.
+        repeats: number of turns of each side.
 
     Raises:
         BenchError: a side failed.
     """
     with ExitStack() as stack:
-        seats = [stack.enter_context(closing(Seat(make))) for make in (ours, baseline)]
+        seats = [stack.enter_context(closing(SideProcess(make))) for make in (ours, baseline)]
         turns = in_turns([seat.turn for seat in seats], repeats)
         works = [Work(seat.about, seat.size, seat.memory_mb(), taken) for seat, taken in zip(seats, turns, strict=True)]
     return comparison_row(bench, unit, works[0], works[1])
@@ -143,19 +143,19 @@ def in_turns(actions: Sequence[Callable[[], Found]], repeats: int) -> list[list[
     """Call both actions in turns, the first of each pair alternating; return what each returned."""
     returned: list[list[Found]] = [[], []]
     for repeat in range(repeats):
-        for index in (0, 1) if repeat % 2 == 0 else (1, 0):  # neither always follows the other
+        for index in (0, 1) if repeat % 2 == 0 else (1, 0):  # the order alternates
             returned[index].append(actions[index]())
     return returned
 
 
 @dataclass(frozen=True)
 class Work:
-    """The turns of a side.
+    """Turns of a side.
 
     Attributes:
-        about: the side, and what computes.
-        size: the amount of a turn, such as "512 photos".
-        memory_mb: the most memory that its process held; None if each turn had another process.
+        about: description of the side and its runtime.
+        size: amount of work of a turn, such as "512 photos".
+        memory_mb: peak memory of the process; None if each turn had another process.
         turns: in order.
     """
 
@@ -165,12 +165,12 @@ class Work:
     turns: Sequence[Turn]
 
     def figures(self, unit: str) -> list[float]:
-        """The figure of each turn, in `unit`."""
+        """Return the figure of each turn, in `unit`."""
         return [turn.seconds / turn.amount if unit == SECONDS else turn.amount / turn.seconds for turn in self.turns]
 
 
 def comparison_row(bench: str, unit: str, ours: Work, baseline: Work) -> dict[str, Any]:
-    """A row: medians and spreads of both sides, and their ratio, as `compare` has them."""
+    """Return a row of medians and spreads of both sides, and their ratio, as for `compare`."""
     figures = [work.figures(unit) for work in (ours, baseline)]
     pairs = [_times(one, other, unit) for one, other in zip(*figures, strict=True)]
     medians = [statistics.median(each) for each in figures]
@@ -195,7 +195,7 @@ def _spread(values: Sequence[float]) -> list[float]:
 
 
 def _short(value: float) -> float:
-    """Three significant digits."""
+    """Round to three significant digits."""
     return float(f"{value:.3g}")
 
 
@@ -204,6 +204,6 @@ def _more(turns: Sequence[Turn]) -> dict[str, float]:
 
 
 def _agreement(ours: dict[str, str], baseline: dict[str, str]) -> dict[str, str]:
-    """How many of the outputs that both sides have are the same."""
+    """Return the number of equal outputs among the inputs of both sides."""
     both = ours.keys() & baseline.keys()
     return {"same_output": f"{sum(ours[key] == baseline[key] for key in both)} of {len(both)}"} if both else {}

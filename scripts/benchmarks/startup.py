@@ -22,7 +22,7 @@ POLYCAP = ("-m", "polycap")
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
-    """Two rows: a photo's caption, against the same by TensorFlow; and the languages of 50 folders, against Python."""
+    """Compare a photo's caption with that by TensorFlow, and `languages` of 50 folders with Python. Return two rows."""
     from polycap.runtime.precision import AUTO, INT8, PRECISION_VARIABLE, choose_precision
 
     caption = [*POLYCAP, "caption", "--language", options.language, str(_photo(options))]
@@ -49,11 +49,11 @@ class Command:
         self._environment.pop("POLYCAP_RUNTIME", None)  # it is compared with that of --runtime
 
     def warm_up(self) -> None:
-        """Whatever is made once and cached, such as graphs, is made now."""
+        """Fill the caches, such as graphs."""
         self.turn()
 
     def turn(self) -> Turn:
-        """One process, its processor time and its memory beside the time on the clock.
+        """Run one process; measure its processor time and memory beside the time by the clock.
 
         Raises:
             BenchError: it failed.
@@ -80,7 +80,7 @@ def _photo(options: Options) -> Path:
 
 
 def _fill(place: Path) -> None:
-    """Folders of languages, the built-in ones included, up to FOLDERS; the rest have private-use codes: qaa, qab, …"""
+    """Make up to FOLDERS folders of languages, the built-in ones included; others have private-use codes: qaa, …"""
     from polycap.language import available_languages
 
     built_in = [entry.folder for entry in available_languages()]

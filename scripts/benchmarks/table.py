@@ -1,4 +1,4 @@
-"""Rows for machines, and for people."""
+"""Rows as JSON, and as text."""
 
 import json
 import platform
@@ -12,27 +12,27 @@ __all__ = ["KEYS", "as_json", "as_text", "missing", "with_machine"]
 Row = Mapping[str, Any]
 
 KEYS = ("bench", "ours", "baseline", "ratio", "unit", "repeats")
-"""What every row of a comparison has; the figures are null where it could not be made, and `missing` says why."""
+"""Keys of every row of a comparison. The figures are null if it can't be measured; `missing` has the reason."""
 
 
 def missing(bench: str, reason: str) -> dict[str, Any]:
-    """A row in place of one that could not be measured."""
+    """Return a row for a comparison that can't be measured."""
     return {**dict.fromkeys(KEYS), "bench": bench, "repeats": 0, "missing": reason}
 
 
 def with_machine(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows that say what they were measured on. Each side may use all threads."""
+    """Add a description of the machine to rows. Each side may use all threads."""
     machine = f"{processor()}, {platform.system()} {platform.machine()}"
     return [{**row, "threads": cores(), "machine": machine} for row in rows]
 
 
 def as_json(rows: Sequence[Row]) -> str:
-    """A list of objects."""
+    """Return the rows as a JSON list of objects."""
     return json.dumps(rows, indent=2, ensure_ascii=False)
 
 
 def as_text(rows: Sequence[Row]) -> str:
-    """A table of the comparisons, what their sides are, and the rest line by line."""
+    """Return a table of the comparisons, a description of their sides, and other rows line by line."""
     compared = [row for row in rows if row.get("ratio") is not None]
     parts = [_table(compared), *map(_sides, compared)] if compared else []
     for row in rows:

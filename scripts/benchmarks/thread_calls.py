@@ -1,6 +1,6 @@
-"""Calls of captioners from several threads: the process that `benchmarks.threads` starts, and may have to kill.
+"""Calls of captioners from several threads: the process that `benchmarks.threads` starts and, if it hangs, kills.
 
-It imports polycap's public names alone, so that any checkout's polycap can be measured.
+It imports only public names of polycap, so that any checkout can be measured.
 """
 
 import threading
@@ -51,6 +51,6 @@ def _load(job: dict[str, Any]) -> list[Any]:
     first = Captioner.load(job["languages"][0])
     captioners = [first, Captioner.load(job["languages"][1], encoder=first.encoder)]
     for captioner in captioners:
-        captioner.caption(job["warm_up"][:1])  # one photo alone has a graph of its own
+        captioner.caption(job["warm_up"][:1])  # a single photo has another graph
         captioner.caption(job["warm_up"])
     return captioners

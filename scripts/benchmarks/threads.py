@@ -1,4 +1,4 @@
-"""`scripts/bench threads`: whether calls from several threads give the captions of one thread, and how fast."""
+"""`scripts/bench threads`: comparison of calls from several threads with calls from one, in captions and speed."""
 
 import os
 import random
@@ -19,15 +19,15 @@ from benchmarks.sides import Turn, Work, comparison_row
 __all__ = ["Calls", "Outcome", "compared", "measure", "rows"]
 
 MOST_PHOTOS = 6
-"""Photos of a call: from 1 to this many."""
+"""Maximum number of photos of a call; the minimum is 1."""
 LOADING_S = 1800.0
-"""Seconds to load and to caption for the first time, which may download, trace and compile."""
+"""Maximum seconds to load and to caption for the first time, which may download, trace and compile."""
 _OF_BOTH = ("bench", "callers", "calls", "photos", "load")
 _SCRIPT = Path(__file__).with_name("thread_calls.py")
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
-    """One row, of this checkout."""
+    """Measure this checkout. Return one row."""
     here = Checkout("this checkout", ROOT, Path(sys.executable), "")
     calls = Calls.drawn(options)
     alone = measure(here, calls.of_one_thread(), options.limit)
@@ -100,7 +100,7 @@ class Calls:
         )
 
     def of_one_thread(self) -> "Calls":
-        """The same calls, one after the other."""
+        """Return the same calls, one after the other."""
         return Calls(self.codes, self.languages, self.photos, (range(self.count),))
 
     @property
@@ -114,7 +114,7 @@ class Calls:
         return sum(map(len, self.photos))
 
     def job(self) -> dict[str, Any]:
-        """The job of `thread_calls`."""
+        """Return the job of `thread_calls`."""
         calls = [[(number, self.languages[number], self.photos[number]) for number in each] for each in self.threads]
         longest = max(self.photos, key=len)
         return {"languages": self.codes, "warm_up": longest, "calls": calls}
@@ -155,12 +155,12 @@ class Outcome:
         return sum(captions != alone.captions[call] for call, captions in self.captions.items())
 
     def has_failed(self, alone: "Outcome") -> bool:
-        """Return whether anything but the captions of one thread came of it."""
+        """Return whether a call failed, hung, or gave other captions than one thread."""
         return bool(self.errors or self.hung or self.died or self.different(alone))
 
 
 def measure(checkout: Checkout, calls: Calls, limit_s: float) -> Outcome:
-    """Make the calls in a process of its own, which is killed if no call ends for `limit_s` seconds.
+    """Make the calls in a process, which is killed if no call ends for `limit_s` seconds.
 
     Raises:
         BenchError: the captioners can't be loaded, or one thread alone fails.

@@ -1,4 +1,4 @@
-"""`scripts/bench train`: caption tokens learned per second."""
+"""`scripts/bench train`: caption tokens trained per second."""
 
 import logging
 import queue
@@ -23,12 +23,12 @@ __all__ = ["OurTraining", "rows", "tutorial_training"]
 BASELINE_PHOTOS = 32
 RECIPES = Path(__file__).parent.parent / "recipes.toml"
 EVER = 1000
-"""Epochs that a run is set up for; it ends with its process."""
+"""Number of epochs of a run; the run ends earlier, with its process."""
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
-    """Two rows: the language's own recipe, and polycap's merge decoder, against the tutorials' merge model."""
-    dataset(options)  # a missing one is known at once
+    """Compare the language's recipe, and polycap's merge decoder, with the tutorials' merge model. Return two rows."""
+    dataset(options)  # fails before the work if it is missing
     merge = tomllib.loads(RECIPES.read_text(encoding="utf-8"))["merge"]["settings"]
     recipes = {"train": {}, "train, merge decoder": merge}
     baseline = partial(tutorial_training, options)
@@ -39,7 +39,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
 
 
 class Material:
-    """The captions of train photos as token ids, and the stores of their features."""
+    """Captions of train photos as token ids, and the stores of their features."""
 
     def __init__(self, options: Options, max_tokens: int) -> None:
         from polycap.features.prepare import open_features
@@ -59,7 +59,7 @@ class Material:
 
 
 def tutorial_training(options: Options) -> Side:
-    """The baseline's side: its share of the photos, pooled; the same tokens."""
+    """Make the baseline's side, with its share of the photos, pooled features and the same tokens."""
     from benchmarks.tutorial import plain_keras
 
     plain_keras()
@@ -75,10 +75,10 @@ def tutorial_training(options: Options) -> Side:
 
 
 class OurTraining:
-    """polycap's teacher forcing, an epoch a turn. See `Side`."""
+    """polycap's teacher forcing, one epoch per turn. See `Side`."""
 
     def __init__(self, options: Options, recipe: dict[str, Any]) -> None:
-        """`recipe`: settings other than the language's own."""
+        """Prepare the run; `recipe` has settings that replace the language's."""
         from polycap.decoder.kinds import build_decoder
         from polycap.decoder.settings import DecoderSettings
         from polycap.language import get_language
@@ -112,11 +112,11 @@ class OurTraining:
         threading.Thread(target=self._run, daemon=True).start()
 
     def warm_up(self) -> None:
-        """An epoch, which compiles for each shape that it meets."""
+        """Train an epoch, which compiles a graph for each shape of batches."""
         self.turn()
 
     def turn(self) -> Turn:
-        """An epoch, the averaging of weights included, the scoring of captions not."""
+        """Train an epoch, with the averaging of weights, without the scoring of captions."""
         return self._epochs.turn()
 
     def _run(self) -> None:
@@ -143,7 +143,7 @@ class OurTraining:
 
 
 class EpochsInTurns:
-    """A phase's batches, each epoch of which begins when it is its turn."""
+    """Batches of a phase. Each epoch waits for its turn."""
 
     def __init__(self, batches: Any) -> None:
         self._batches = batches
@@ -152,7 +152,7 @@ class EpochsInTurns:
         self._done: Turn | None = None
 
     def turn(self) -> Turn:
-        """Let the next epoch run."""
+        """Start the next epoch."""
         self._begin.put(None)
         turn = self._ended.get()
         if isinstance(turn, BaseException):
@@ -160,16 +160,16 @@ class EpochsInTurns:
         return turn
 
     def finish(self) -> float:
-        """In place of the dev score, at an epoch's end. What the run writes then is not timed, but still our turn."""
+        """Replace the dev score, at an epoch's end. Writing files then is part of the turn, but not timed."""
         self._done = Turn(self._batches.target_tokens(), time.perf_counter() - self._start)
         return 0.0
 
     def fail(self, error: BaseException) -> None:
-        """Hand on what ended the run."""
+        """Pass on the error that ended the run."""
         self._ended.put(error)
 
     def start(self, epoch: int) -> None:
-        """End the turn of the epoch before, wait, then draw the epoch's batches."""
+        """End the turn of the previous epoch, wait for the next turn, then draw the batches."""
         if self._done is not None:
             self._ended.put(self._done)
         self._begin.get()
@@ -177,7 +177,7 @@ class EpochsInTurns:
         self._batches.start(epoch)
 
     def target_tokens(self) -> int:
-        """Tokens of this epoch."""
+        """Return the number of tokens of this epoch."""
         return int(self._batches.target_tokens())
 
     def __len__(self) -> int:

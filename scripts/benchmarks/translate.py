@@ -19,7 +19,7 @@ __all__ = ["ArgosTranslation", "DatasetTranslation", "OurTranslation", "rows"]
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
-    """One row; both sides search alike, so that texts should be the same."""
+    """Compare both sides, with the same search, so that their texts should be the same. Return one row."""
     if options.package is None:
         raise BenchError("needs --package FILE.argosmodel")
     texts = captions(options)
@@ -29,7 +29,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
 
 
 class _Installed:
-    """A package in a place of its own: nobody's packages and settings; Argos reads them when it is imported."""
+    """Install a package in a temporary place, without the user's packages and settings, which Argos reads on import."""
 
     def __init__(self, file: Path) -> None:
         self._place = tempfile.TemporaryDirectory()
@@ -42,7 +42,7 @@ class _Installed:
 
 
 class OurTranslation(_Installed):
-    """polycap's engine, all captions at once. See `Side`."""
+    """polycap's engine, with all captions in one call. See `Side`."""
 
     def __init__(self, file: Path, texts: Sequence[str]) -> None:
         super().__init__(file)
@@ -54,11 +54,11 @@ class OurTranslation(_Installed):
         self.size = f"{len(texts)} captions"
 
     def warm_up(self) -> None:
-        """A few."""
+        """Translate a few captions."""
         self._translator.translate(self._texts[:5])
 
     def turn(self) -> Turn:
-        """All captions."""
+        """Translate all captions."""
         start = time.perf_counter()
         found = self._translator.translate(self._texts)
         seconds = time.perf_counter() - start
@@ -67,7 +67,7 @@ class OurTranslation(_Installed):
 
 
 class ArgosTranslation(_Installed):
-    """Mirrors what one writes who finds Argos Translate: `translate(text, from, to)` for each caption. See `Side`."""
+    """Argos Translate's plain use: `translate(text, from, to)` for each caption. See `Side`."""
 
     def __init__(self, file: Path, texts: Sequence[str]) -> None:
         super().__init__(file)
@@ -79,12 +79,12 @@ class ArgosTranslation(_Installed):
         self.size = f"{len(texts)} captions"
 
     def warm_up(self) -> None:
-        """The first call loads the models."""
+        """Load the models by a first call."""
         for text in self._texts[:5]:
             self._translate(text, *self._package.pair)
 
     def turn(self) -> Turn:
-        """All captions."""
+        """Translate all captions."""
         start = time.perf_counter()
         found = {text: self._translate(text, *self._package.pair) for text in self._texts}
         return Turn(len(self._texts), time.perf_counter() - start, found)
@@ -94,7 +94,7 @@ class DatasetTranslation(_Installed):
     """`polycap translate`: all captions of a dataset, kept as they come, then checked and written. See `Side`."""
 
     def __init__(self, file: Path, dataset: "Dataset", code: str) -> None:
-        """`code` names the language whose gates check the captions."""
+        """Prepare the translation; the gates of the language `code` check the captions."""
         super().__init__(file)
         from polycap.language import get_language
         from polycap.translation.argos.engine import ArgosEngine
@@ -105,10 +105,10 @@ class DatasetTranslation(_Installed):
         self.size = f"{sum(len(photo.captions) for photo in dataset.photos)} captions"
 
     def warm_up(self) -> None:
-        """Nothing: the models are loaded."""
+        """Do nothing: the models are loaded."""
 
     def turn(self) -> Turn:
-        """The whole dataset, from nothing."""
+        """Translate the whole dataset from the beginning."""
         from polycap.translation.translate import translate_captions
 
         with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
-"""What the baselines share: Keras as the tutorials have it.
+"""Shared code of the baselines: Keras as in the tutorials.
 
-The baselines are our own plain writing of what "Image Caption Generator with CNN & LSTM" tutorials do. Nothing in
-them is slowed down on purpose; where today's Keras would make the tutorials' code slower than it was in their day, it
-is kept from doing so.
+The baselines are polycap's own implementation of the "Image Caption Generator with CNN & LSTM" tutorials. Nothing in
+them is slowed down on purpose. Defaults of today's Keras that would make the tutorials' code slower than at their time
+are turned off.
 """
 
 import os
@@ -14,8 +14,8 @@ __all__ = ["plain_keras", "without_xla"]
 
 
 def plain_keras() -> Any:
-    """Keras with TensorFlow as it comes: in float32. To be called before anything else imports Keras."""
-    # oneDNN's own default, in place of the bfloat16 that `polycap.machine.backend` asks for when it is imported later
+    """Import Keras with TensorFlow's defaults, in float32. Must be called before other code imports Keras."""
+    # oneDNN's default, instead of the bfloat16 that `polycap.machine.backend` sets when it is imported later
     os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "STRICT"
     os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     with quiet():
@@ -25,6 +25,6 @@ def plain_keras() -> Any:
 
 
 def without_xla(model: Any) -> Any:
-    """The model, ready for `predict`. Keras 3 would compile it by XLA, with which Xception is ten times slower."""
+    """Prepare the model for `predict`, without XLA, which Keras 3 would use: with it, Xception is ten times slower."""
     model.compile(jit_compile=False)
     return model

@@ -1,4 +1,4 @@
-"""The baseline of `caption`: one `model.predict` per word, greedily, by the decoder that polycap has."""
+"""Baseline of `caption`: greedy search by one `model.predict` per word, with polycap's decoder."""
 
 import time
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ __all__ = ["TutorialCaptions", "TutorialSearch", "WordByWord"]
 
 
 def next_word_model(decoder: "Decoder") -> Any:
-    """`[features (1, cells, channels), prefix (1, length)]` → the next word's distribution, `(1, vocab_size)`.
+    """Build the model: `[features (1, cells, channels), prefix (1, length)]` → next word's `(1, vocab_size)`.
 
-    As a tutorial's model it reads the prefix, which is padded behind, from its beginning, and computes the output
-    layer for its last word alone.
+    As a tutorial's model it reads the whole prefix, which is padded at its end, and computes the output layer for its
+    last word alone.
     """
     keras: Any = plain_keras()
     from polycap.decoder.packed import pack_equal_lengths
@@ -59,14 +59,14 @@ class WordByWord:
         self._words, self._length = tokenizer.pieces, length
 
     def caption(self, features: NDArray[Any]) -> str:
-        """Features `(cells, channels)` → a caption of at most `length` tokens."""
+        """Caption features `(cells, channels)` in at most `length` tokens."""
         keras = plain_keras()
         token_ids, words = [BOS], []
         photo = np.asarray(features, dtype=np.float32)[None]
         for _ in range(self._length):
             prefix = keras.utils.pad_sequences([token_ids], maxlen=self._length, padding="post", value=PAD)
             chances = self._model.predict((photo, prefix), verbose=0)[0]
-            token = int(np.argmax(chances[EOS:])) + EOS  # what comes before the end's number are no words
+            token = int(np.argmax(chances[EOS:])) + EOS  # lower ids are special tokens, not words
             if token == EOS:
                 break
             token_ids.append(token)
@@ -78,7 +78,7 @@ class TutorialSearch:
     """A caption of each ready grid of features. See `Side`."""
 
     def __init__(self, features: Path, count: int, code: str) -> None:
-        """`count` of the features in a file of `(photos, cells, channels)`, evenly from all."""
+        """Open `count` of the features in a file of `(photos, cells, channels)`, evenly spaced among all."""
         from benchmarks.material import part
 
         self._features = part(np.load(features, mmap_mode="r"), count)
@@ -87,11 +87,11 @@ class TutorialSearch:
         self.size = f"{len(self._features)} photos"
 
     def warm_up(self) -> None:
-        """The first call traces the network."""
+        """Trace the graphs by a first call."""
         self._loop.caption(self._features[0])
 
     def turn(self) -> Turn:
-        """From features to captions."""
+        """Caption the features."""
         start = time.perf_counter()
         for features in self._features:
             self._loop.caption(features)
@@ -109,11 +109,11 @@ class TutorialCaptions:
         self.size = f"{len(photos)} photos"
 
     def warm_up(self) -> None:
-        """The first calls trace the networks."""
+        """Trace the graphs by a first call."""
         self._caption(self._photos[0])
 
     def turn(self) -> Turn:
-        """From files to captions."""
+        """Caption the photo files."""
         start = time.perf_counter()
         for photo in self._photos:
             self._caption(photo)
@@ -125,7 +125,7 @@ class TutorialCaptions:
 
 
 def _word_by_word(code: str) -> tuple[WordByWord, Any]:
-    """The loop over the decoder of a language's pack, as long as its search, and how the pack reduces cells."""
+    """Return the loop over the decoder of a language's pack, as long as its search, and how the pack reduces cells."""
     plain_keras()
     from polycap.language import get_language
     from polycap.pack.pack import load_pack

@@ -1,4 +1,4 @@
-"""The baseline of `features`: one `model.predict` per photo."""
+"""Baseline of `features`: one `model.predict` per photo."""
 
 import pickle
 import tempfile
@@ -17,7 +17,7 @@ __all__ = ["TutorialFeatures", "encoder_network", "read_photo"]
 
 
 def encoder_network(pooled: bool) -> Any:
-    """Xception without its top and with the published weights, pooled, or the cells that polycap's decoders read."""
+    """Build Xception without its top, with the published weights: pooled, or the cells of polycap's decoders."""
     keras = plain_keras()
     from polycap.encoder.network import cells_of
     from polycap.encoder.weights import find_weights
@@ -32,7 +32,7 @@ def encoder_network(pooled: bool) -> Any:
 
 
 def read_photo(path: Path) -> NDArray[np.float32]:
-    """Load, resize, scale to [−1, 1], and add the axis of the batch: `(1, 299, 299, 3) float32`."""
+    """Load a photo, resize it, scale it to [−1, 1], and add the axis of the batch: `(1, 299, 299, 3) float32`."""
     keras = plain_keras()
     image = keras.utils.load_img(path, target_size=(299, 299))
     batch = np.expand_dims(keras.utils.img_to_array(image), axis=0)
@@ -54,15 +54,15 @@ class TutorialFeatures:
         self._model = encoder_network(pooled=True)
 
     def warm_up(self) -> None:
-        """The first call traces the network."""
+        """Trace the graphs by a first call."""
         self.extract(self._photos[:1])
 
     def extract(self, photos: Sequence[Path]) -> dict[str, NDArray[np.float32]]:
-        """Each photo's vector, `(1, 2048) float32`, by its path."""
+        """Return each photo's vector, `(1, 2048) float32`, by its path."""
         return {str(photo): self._model.predict(read_photo(photo), verbose=0) for photo in photos}
 
     def turn(self) -> Turn:
-        """From file to stored feature."""
+        """Extract and store the features of the photo files."""
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
             features = self.extract(self._photos)

@@ -1,4 +1,4 @@
-"""The baseline of `train`: a generator of prefixes, one photo's at a time, and the merge model."""
+"""Baseline of `train`: a generator of prefixes, one photo at a time, and the merge model."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ Sequences = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 def create_sequences(
     captions: Sequence[Sequence[int]], vector: NDArray[np.float32], length: int, vocab_size: int
 ) -> Sequences:
-    """Each prefix of each caption with the word after it, as the tutorials' function of this name.
+    """Return each prefix of each caption with the word after it, as the tutorials' function of this name.
 
     Returns:
         The photo's vector, once per prefix, `(prefixes, channels) float32`; the prefixes, padded before,
@@ -39,7 +39,7 @@ def create_sequences(
 def data_generator(
     captions: Captions, vectors: Mapping[str, NDArray[np.float32]], length: int, vocab_size: int
 ) -> Iterator[tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any]]]:
-    """One photo's sequences after another's, for ever, as the tutorials' function of this name."""
+    """Yield the sequences of one photo after another, for ever, as the tutorials' function of this name."""
     while True:
         for photo, its_captions in captions.items():
             vector, prefixes, words = create_sequences(its_captions, vectors[photo], length, vocab_size)
@@ -47,7 +47,7 @@ def data_generator(
 
 
 def define_model(channels: int, length: int, vocab_size: int) -> Any:
-    """The merge model, as the tutorials' function of this name."""
+    """Build the merge model, as the tutorials' function of this name."""
     keras = plain_keras()
     layers = keras.layers
     photo = keras.Input((channels,))
@@ -76,11 +76,11 @@ class TutorialTraining:
         self._model = define_model(channels, self._length, vocab_size)
 
     def warm_up(self) -> None:
-        """The first steps trace the network."""
+        """Trace the graph by a few steps."""
         self._fit(min(2, len(self._captions)))
 
     def turn(self) -> Turn:
-        """An epoch."""
+        """Train an epoch."""
         start = time.perf_counter()
         self._fit(len(self._captions))
         return Turn(self._tokens, time.perf_counter() - start)

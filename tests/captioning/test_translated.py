@@ -103,7 +103,7 @@ def test_translations_are_scored(mirrored: World, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--language", OTHER_CODE), "or, if it names a translation engine, `--via` a language that has one"),
+        (("--language", OTHER_CODE), "or, if it names a translation engine, give --via, a language that has one"),
         (("--language", OTHER_CODE, "--via", OTHER_CODE), "no trained pack yet"),
         (("--language", OTHER_CODE, "--via", "qax"), "unknown language 'qax'"),
     ],

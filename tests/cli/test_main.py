@@ -13,6 +13,7 @@ from typer.main import get_command
 
 import polycap
 from command_line import HEAVY, ROOT, RUN, python
+from polycap.cli import name_options
 from polycap.cli.app import app
 from tiny import CODE, OTHER_CODE, Finished, World, change_json, run_polycap
 
@@ -320,3 +321,15 @@ def test_output_that_nobody_reads(world: World) -> None:
     with process.stderr as stream:
         assert stream.read() == ""
     assert process.wait() == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("`encoder_weights` x.h5: no such file", "--encoder-weights x.h5: no such file"),
+        ("choose `runtime` keras", "choose --runtime keras"),
+        ("train one with `polycap train qaa`, see `[probes]`", "train one with `polycap train qaa`, see `[probes]`"),
+    ],
+)
+def test_errors_name_options(message: str, expected: str) -> None:
+    assert name_options(message) == expected

@@ -1,4 +1,4 @@
-"""What every language must pass, and that the checks notice what they are for.
+"""Checks of the built-in languages, and of folders with each fault.
 
 `pytest tests/contract/test_check.py --language de --language fr` checks these two languages' folders alone.
 """

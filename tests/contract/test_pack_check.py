@@ -48,7 +48,7 @@ def trained(trained_folder: Path, tmp_path: Path) -> Path:
 def test_a_good_pack(trained: Path) -> None:
     assert outcomes(check_language(trained))["pack"] == "ok"
     report = check_language(trained, pack=False)
-    assert "  skipped  pack: not asked for" in report.lines()
+    assert "  skipped  pack: not requested" in report.lines()
 
 
 def test_a_pack_of_another_language(trained: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_truncated_pack(trained: Path, name: str) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     (fault,) = faults_of(trained, "pack", pack=True)
     assert name in fault
-    assert faults_of(trained) == []  # not asked for
+    assert faults_of(trained) == []  # not requested
 
 
 def test_a_pack_whose_captions_are_not_normal(trained: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_pack_whose_captions_are_not_normal(trained: Path) -> None:
 
 @pytest.mark.parametrize("mark", ["’", "Q", "7"])
 def test_a_pack_with_a_piece_that_is_not_normal(trained: Path, mark: str) -> None:
-    """Which two captions need not show."""
+    """A vocabulary of other normalisation is a fault that two captions need not show."""
     with (trained / "language.toml").open("a") as stream:
         stream.write('\n[text]\nstrip_tatweel = true\nkeep_in_words = "\'"')
     normal = [load_language(trained).normalize(sample) for sample in ENGLISH]

@@ -39,4 +39,4 @@ def test_check_refuses_decompression_bombs(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("POLYCAP_MAX_MEGAPIXELS", "0.00004")  # the photos have 48 pixels
     faults = [fault for fault in check_dataset(folder).faults if fault.where.startswith("Images/")]
     assert len(faults) == 4
-    assert "is above the limit of 4e-05 megapixels; make it smaller, or raise --max-megapixels" in faults[0].message
+    assert "is above the limit of 4e-05 megapixels; make it smaller, or raise `max_megapixels`" in faults[0].message

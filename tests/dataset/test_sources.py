@@ -110,7 +110,7 @@ def test_a_score_is_against_one_origin() -> None:
     assert select_references(dataset, "train", TRANSLATED).split("dev") == ()
     machines = mixed({"mt:y": 1, TRANSLATED: 3}, {})
     with pytest.raises(
-        DatasetError, match=rf"train split has captions of several origins .*1 mt:y\).*--origin {TRANSLATED}"
+        DatasetError, match=rf"train split has captions of several origins .*1 mt:y\).*`origin` {TRANSLATED}"
     ):
         select_references(machines, "train")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from decoding import ops
-from polycap.decoder.lstm import lstm_gates, run_lstm
+from polycap.decoder.lstm import lstm_step, run_lstm
 
 
 @pytest.mark.parametrize("steps", [(4, 4, 4), (5, 3, 1)])
@@ -28,7 +28,7 @@ def test_the_slope_of_the_lstm(steps: tuple[int, ...]) -> None:
         outputs, last, state = [], output, cell
         for part in tf.split(inputs, steps):
             count = part.shape[0]
-            last, state = lstm_gates(part + share[:count] + last[:count] @ kernel, state[:count])
+            last, state = lstm_step(part + share[:count] + last[:count] @ kernel, state[:count])
             outputs.append(last)
         return ops.concatenate(outputs)
 
@@ -55,6 +55,6 @@ def test_the_cell_is_an_lstm() -> None:
         return 1 / (1 + np.exp(-x))
 
     expected = sigmoid(forget + 1) * cell + sigmoid(entry) * np.tanh(candidate)
-    output, after = lstm_gates(ops.convert_to_tensor(gates), ops.convert_to_tensor(cell))
+    output, after = lstm_step(ops.convert_to_tensor(gates), ops.convert_to_tensor(cell))
     np.testing.assert_allclose(np.asarray(after), expected, rtol=1e-5)
     np.testing.assert_allclose(np.asarray(output), sigmoid(leave) * np.tanh(expected), rtol=1e-5)

@@ -19,7 +19,7 @@ DOGS = [[5, 6, 7, 8], [5, 6, 7, 8, 9], [5, 6, 7, 8, 9, 10, 11]]
 
 
 def found(captions: list[list[int]], scores: list[float], length: int = 8) -> SearchResult:
-    """What search found for one photo; the log-probabilities are ten times the scores."""
+    """Return hypotheses of one photo; the log-probabilities are ten times the scores."""
     token_ids = np.full((1, len(captions), length), PAD, dtype=np.int32)
     for row, caption in zip(token_ids[0], captions, strict=True):
         row[: len(caption)] = caption

@@ -63,7 +63,7 @@ def search(decoder: Decoder, features: Any = None, **values: Any) -> SearchResul
 
 
 def captions(found: SearchResult, photo: int = 0) -> list[Caption]:
-    """What was found for a photo, without what is not there."""
+    """Return the hypotheses of a photo, without empty places."""
     rows = zip(found.token_ids[photo], found.log_probs[photo], found.scores[photo], strict=True)
     return [(tuple(i for i in ids.tolist() if i != PAD), float(p), float(s)) for ids, p, s in rows if s > LOG_ZERO / 2]
 

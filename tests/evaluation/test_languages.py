@@ -62,7 +62,7 @@ def test_all_languages(two: World, tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert "BLEU-4" in alone.out
     report = json.loads((tmp_path / "alone" / "report.json").read_text(encoding="utf-8"))
     assert [row["language"] for row in report["languages"]] == [CODE]
-    assert "give --references" in report["left_out"][OTHER_CODE]
+    assert "give `references`" in report["left_out"][OTHER_CODE]
     assert f"{OTHER_CODE}: left out: " in caplog.text
 
 
@@ -70,7 +70,7 @@ def test_all_languages(two: World, tmp_path: Path, caplog: pytest.LogCaptureFixt
     ("arguments", "message"),
     [
         (("--origin", "human"), "--all takes no --origin"),
-        (("--references", "x.txt"), "say whose: CODE=FILE"),
+        (("--references", "x.txt"), "name the language: CODE=FILE"),
         (("--references", "xx=x.txt"), "'xx' is not trained"),
         (("--split", "all"), "choose one of train, dev, test"),
     ],

@@ -26,7 +26,7 @@ def test_references_on_the_command_line() -> None:
         "qab": ["b.txt"],
     }
     assert found["qab"][0].origin == "mt:x"
-    with pytest.raises(EvaluationError, match=r"with --all, say whose: CODE=FILE"):
+    with pytest.raises(EvaluationError, match=r"name the language: CODE=FILE"):
         parse_references(["a.txt"], ["qaa"])
     with pytest.raises(EvaluationError, match="'qac' is not trained; there are qaa"):
         parse_references(["qac=a.txt"], ["qaa"])
@@ -41,7 +41,7 @@ def test_where_references_come_from(world: World, tiny_dataset: Dataset, tmp_pat
     change_json(fitting / "pack" / "card.json", data={**card.data, "fingerprint": tiny_dataset.fingerprint()})
     own = load_language(fitting)
     assert choose_references(own, tiny_dataset, "dev", {}) == tiny_dataset
-    with pytest.raises(EvaluationError, match=f"other captions than those in .*: give --references {CODE}=FILE"):
+    with pytest.raises(EvaluationError, match=f"other captions than those in .*: give `references` {CODE}=FILE"):
         choose_references(language, tiny_dataset.with_captions({name: (ReferenceCaption(0, "x"),)}), "dev", {})
     (tmp_path / CODE).mkdir()
     row = {"image": name, "index": 0, "caption": "built", "origin": "mt:x"}

@@ -15,7 +15,7 @@ UNEQUAL = [REFERENCES[0], REFERENCES[1][:1], ["...", *REFERENCES[2][:2]], ["a gi
 
 
 def command_line(folder: Path, *options: str) -> list[float]:
-    """What `sacrebleu` prints for the files of `write_score_files`."""
+    """Return the scores that `sacrebleu` prints for the files of `write_score_files`."""
     references = map(str, sorted(folder.glob("references.*.txt")))
     files = [*references, "-i", str(folder / "predictions.txt")]
     command = [sys.executable, "-m", "sacrebleu", *files, *options, "-b", "-w", "4"]

@@ -53,7 +53,7 @@ def test_a_second_time_nothing_happens(pack_file: Path) -> None:
 def test_another_pack_needs_force(pack_file: Path, other_file: Path) -> None:
     folder = install_pack(pack_file).folder
     before = tree(folder)
-    with pytest.raises(PackError, match="another pack of qaa is installed; give --force"):
+    with pytest.raises(PackError, match="another pack of qaa is installed; give `force`"):
         install_pack(other_file)
     assert tree(folder) == before
     assert install_pack(other_file, force=True).changed

@@ -128,10 +128,10 @@ INSIDE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "a card that is none": (lambda files: {**files, "pack/card.json": b"[]"}, "expected a JSON object"),
     "a card without end": (lambda files: {**files, "pack/card.json": DEEP}, "is not JSON"),
     "a card that names a path": (set_key("pack/card.json", files={"../x": {"size": 0, "sha256": "0" * 64}}), "files"),
-    "scores that are none": (set_key("pack/card.json", scores=[SCORES | {"bleu1": "high"}]), "scores that are none"),
+    "scores that are none": (set_key("pack/card.json", scores=[SCORES | {"bleu1": "high"}]), "broken scores"),
     "a score beyond all numbers": (
         set_key("pack/card.json", scores=[SCORES | {"bleu1": 10**400}]),
-        "scores that are none",
+        "broken scores",
     ),
     "data without end": (set_key("pack/card.json", data=NESTED), "card.json"),
     "scores of nothing": (set_key("pack/card.json", scores=[{}]), "card.json:scores: "),
@@ -152,9 +152,12 @@ INSIDE: dict[str, tuple[Callable[[Files], Files], str]] = {
         "pack/decoder.safetensors: ",
     ),
     "a PCA of such numbers": (replace("pca.safetensors", lie("BF16", [32], 64)), "is no PCA"),
-    "a tensor of whole numbers": (replace("decoder.safetensors", lie("I16", [32], 64)), "holds what is no number"),
+    "a tensor of whole numbers": (
+        replace("decoder.safetensors", lie("I16", [32], 64)),
+        "has values that are no finite floats",
+    ),
     "other tensors": (replace("decoder.safetensors", lie("F16", [32], 64)), "are not those of the decoder"),
-    "a tensor that is not a number": (with_decoder(spoil), "holds what is no number"),
+    "a tensor that is not a number": (with_decoder(spoil), "has values that are no finite floats"),
     "a tensor for terminals": (
         with_decoder(lambda tensors: tensors.update({"\x1b[2J\n": np.zeros(2)})),
         r"(first: '\x1b[2J\n')",

@@ -23,7 +23,7 @@ pytest_plugins = ["tiny_fixtures", "pack_fixtures"]
 
 @pytest.fixture
 def url(server: Server, pack_file: Path) -> str:
-    """Where a server has the pack file."""
+    """URL of the pack file on a server."""
     server.files["/packs/tiny.polycap"] = pack_file.read_bytes()
     return f"{server.url}/packs/tiny.polycap"
 

@@ -124,7 +124,7 @@ def test_animation_gives_its_first_frame(tmp_path: Path, suffix: str) -> None:
 
 
 def as_stored(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """What a camera stores: EXIF's table says which side of the scene the first row and the first column are."""
+    """Return the pixels that a camera stores. EXIF defines the sides of the scene of first row and first column."""
     across = upright.transpose(1, 0, 2)
     return {
         1: upright,

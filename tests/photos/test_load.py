@@ -90,7 +90,7 @@ def test_decompression_bomb(tmp_path: Path, side: int) -> None:
     (tmp_path / "bomb.png").write_bytes(png_header(side, side))
     assert error_of(tmp_path / "bomb.png") == (
         f"{tmp_path / 'bomb.png'}: {side}×{side} pixels is above the limit of 50 megapixels; make it smaller, or raise "
-        "--max-megapixels (POLYCAP_MAX_MEGAPIXELS) above 50"
+        "`max_megapixels` (POLYCAP_MAX_MEGAPIXELS) above 50"
     )
 
 

@@ -21,15 +21,15 @@ pytest_plugins = ["tiny_fixtures"]
 @pytest.mark.usefixtures("world", "cache")
 def test_without_openvino(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(CaptionRuntimeError, match=r'pip install "polycap\[fast\]", or --runtime keras'):
+    with pytest.raises(CaptionRuntimeError, match=r'pip install "polycap\[fast\]", or choose `runtime` keras'):
         Captioner.load(CODE, runtime="openvino")
     assert caplog.messages == []
     runtime = open_runtime()
     captioners = [Captioner.load(CODE, runtime=runtime) for _ in range(2)]
     assert all(isinstance(captioner._search, Search) for captioner in captioners)
     [notice] = caplog.messages  # and no more for the second
-    assert "runtime openvino needs OpenVINO, which is not to be had (" in notice
-    assert notice.endswith("going on with keras")
+    assert "runtime openvino needs OpenVINO, which is not available (" in notice
+    assert notice.endswith("continuing with keras")
 
 
 @pytest.mark.usefixtures("world", "cache")
@@ -39,13 +39,13 @@ def test_where_keras_can_not_be_traced(monkeypatch: pytest.MonkeyPatch, caplog: 
     caplog.set_level(logging.WARNING, "polycap")
     assert isinstance(Captioner.load(CODE)._search, Search)
     [notice] = caplog.messages
-    assert "the encoder can't be traced (status 1); going on with keras" in notice
+    assert "the encoder can't be traced (status 1); continuing with keras" in notice
 
 
 def test_which_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(open_runtime(), KerasRuntime)  # as conftest's POLYCAP_RUNTIME says
     assert isinstance(open_runtime("openvino"), OpenVINORuntime)
-    with pytest.raises(CaptionRuntimeError, match="--runtime fast: no such runtime; there are auto, openvino, keras"):
+    with pytest.raises(CaptionRuntimeError, match="`runtime` fast: no such runtime; there are auto, openvino, keras"):
         open_runtime("fast")
     monkeypatch.setenv("POLYCAP_RUNTIME", "torch")
     with pytest.raises(CaptionRuntimeError, match="POLYCAP_RUNTIME torch: no such runtime"):
@@ -55,7 +55,7 @@ def test_which_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_which_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FPMATH, "BF16")
     assert (choose_precision(), choose_precision("f32")) == ("auto", "f32")
-    with pytest.raises(CaptionRuntimeError, match="--precision f16: no such precision; there are auto, f32, bf16, i"):
+    with pytest.raises(CaptionRuntimeError, match="`precision` f16: no such precision; there are auto, f32, bf16, i"):
         open_runtime(precision="f16")
     monkeypatch.setenv(FPMATH, "STRICT")
     assert (choose_precision(), choose_precision("bf16")) == ("f32", "bf16")

@@ -196,7 +196,7 @@ def test_a_cpu_without_bfloat16(encoder_weights: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32"])
     monkeypatch.setattr("polycap.runtime.openvino_runtime.RequestPool.open", lambda _: 1)
     assert OpenVINORuntime().encoder(encoder_weights).precision == "f32"
-    with pytest.raises(CaptionRuntimeError, match="this CPU has no bf16; give --precision f32, or none"):
+    with pytest.raises(CaptionRuntimeError, match="this CPU has no bf16; give `precision` f32, or none"):
         OpenVINORuntime("bf16").encoder(encoder_weights)
 
 

@@ -55,13 +55,13 @@ def seated_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def call(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
-    monkeypatch.setattr(sides, "Seat", Here)
+    monkeypatch.setattr(sides, "SideProcess", Here)
     monkeypatch.setattr(caption, "apart", call)
     monkeypatch.setattr(flat, "apart", call)
 
 
 def bench(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """What a stage prints."""
+    """Return the output of a stage."""
     cli.main([str(argument) for argument in arguments])
     return capsys.readouterr().out
 
@@ -138,7 +138,7 @@ def test_the_training_loop_learns_and_counts_its_tokens() -> None:
 
 
 def check(row: dict[str, Any]) -> None:
-    """What is true of every measured row."""
+    """Check a measured row."""
     assert row.keys() >= {*table.KEYS, "load", "ours_is", "baseline_is", "ours_size", "baseline_size"}
     for name in ("ours", "baseline", "ratio"):
         low, high = row[f"{name}_spread"]

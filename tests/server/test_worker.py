@@ -249,7 +249,7 @@ def test_the_limit_is_lower_in_the_service(client: httpx.Client, service: Servic
     with Worker(service.worker._captioners) as worker:
         [row] = worker.submit([PhotoBytes("a.png", bomb)], [CODE], 1).result(60)
     assert row["error"] == (
-        "a.png: 6000×5000 pixels is above the limit of 25 megapixels; make it smaller, or raise --max-megapixels "
+        "a.png: 6000×5000 pixels is above the limit of 25 megapixels; make it smaller, or raise `max_megapixels` "
         "(POLYCAP_MAX_MEGAPIXELS) above 25"
     )
     assert "is truncated" in client.post(URL, files=[("photos", ("a.png", bomb))]).json()[0]["error"]

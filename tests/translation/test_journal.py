@@ -139,7 +139,7 @@ def test_chunks_stay_as_they_were_begun(language: Language, tmp_path: Path) -> N
     [
         ({"engine": "other/1"}, "manifest.json:engine: this translation was begun with other/1, not fake/en_xx@1.0"),
         ({"captions": 3}, "manifest.json:captions: this translation was begun with 3, not 4; go on as it was begun"),
-        ({"sha256": "0"}, "manifest.json:sha256: .*; go on as it was begun, choose another --out, or delete"),
+        ({"sha256": "0"}, "manifest.json:sha256: .*; go on as it was begun, choose another `out`, or delete"),
         ({"chunk": 0}, "manifest.json:chunk: 0; expected a number above 0"),
     ],
 )

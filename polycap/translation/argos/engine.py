@@ -60,7 +60,7 @@ class ArgosEngine:
         if not route:
             raise TranslationError(
                 f"no Argos package {source}→{target} is installed; `polycap translate CODE --install` downloads it, "
-                "and `--package FILE.argosmodel` installs a file"
+                "and `package` FILE.argosmodel installs a file"
             )
         return ArgosTranslator([packages[pair] for pair in route])
 

@@ -110,7 +110,7 @@ def read_package_index() -> list[ArgosPackage]:
         packages = read_index()
     except PolycapError as error:
         raise DownloadError(
-            f"{error}; check the connection, or ARGOS_PACKAGE_INDEX; `--package FILE.argosmodel` installs a file"
+            f"{error}; check the connection, or ARGOS_PACKAGE_INDEX; `package` FILE.argosmodel installs a file"
         ) from error
     return [package for package in packages if _is_sound(package)]
 
@@ -160,7 +160,7 @@ def _find(source: str, target: str) -> ArgosPackage:
         targets = sorted({package.to_code for package in index if package.from_code == source})
         raise TranslationError(
             f"{index_source()}: has no Argos package {source}→{target}; from {source} it has "
-            f"{', '.join(targets) or 'none'}; install a file with `--package FILE.argosmodel`"
+            f"{', '.join(targets) or 'none'}; install a file with `package` FILE.argosmodel"
         )
     return max(found, key=lambda package: version_key(package.version))
 
@@ -178,7 +178,7 @@ def _download(package: ArgosPackage, archive: Path, progress: bool) -> str:
                 return link
     raise DownloadError(
         "; ".join(reasons or [f"{index_source()}: has no link to {package.from_code}→{package.to_code}"])
-        + "; or install a file with `--package FILE.argosmodel`"
+        + "; or install a file with `package` FILE.argosmodel"
     )
 
 

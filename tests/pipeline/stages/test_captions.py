@@ -137,9 +137,9 @@ def test_captions_mixed_as_the_folder_says(
     # the command line comes before the folder, and an empty --captions leads back
     assert place.plan("--captions", place.captions)["captions"].startswith("changed: captions")
     change_json(place.work / CODE / "build.json", captions=[str(place.captions)])
-    assert "--captions of the last build" not in caplog.text
+    assert "`captions` of the last build" not in caplog.text
     assert place.plan()["captions"].startswith("changed: captions")
-    assert f"{place.work / CODE}: --captions of the last build, not [[captions]] of {place.language()}" in caplog.text
+    assert f"{place.work / CODE}: `captions` of the last build, not [[captions]] of {place.language()}" in caplog.text
     assert place.plan("--captions", "")["captions"].startswith("changed: captions of files")
 
 

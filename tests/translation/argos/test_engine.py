@@ -283,7 +283,7 @@ def test_pairs_and_identities(tiny: Path, use: Callable[[Path], Path]) -> None:
 
 def test_a_pair_that_is_not_installed(tmp_path: Path, use: Callable[[Path], Path]) -> None:
     use(tmp_path / "none")
-    with pytest.raises(TranslationError, match=r"no Argos package xa→xz is installed; .*--install.*--package FILE"):
+    with pytest.raises(TranslationError, match=r"no Argos package xa→xz is installed; .*--install.*`package` FILE"):
         open_translator("argos", "xa", "xz")
 
 

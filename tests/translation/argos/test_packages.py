@@ -287,7 +287,7 @@ def test_links_are_tried_in_turn(server: Server) -> None:
 
 def test_no_link_that_works(server: Server) -> None:
     server.offer("xa", "xb", b"", links=[f"{server.url}/none"])
-    with pytest.raises(DownloadError, match=r"404 Not Found.*; or install a file with `--package FILE\.argosmodel`"):
+    with pytest.raises(DownloadError, match=r"404 Not Found.*; or install a file with `package` FILE\.argosmodel"):
         install_pair("xa", "xb", progress=False)
     server.offer("xa", "xc", b"", links=["ipfs://QmX"])
     with pytest.raises(DownloadError, match="has no link to xa→xc"):
@@ -319,7 +319,7 @@ def test_an_index_that_does_not_answer(server: Server, monkeypatch: pytest.Monke
     for url in (f"{server.url}/nowhere/", "http://127.0.0.1:9/", "http://127.0.0.1:99999/", "http://[x/"):
         monkeypatch.setenv("ARGOS_PACKAGE_INDEX", url)
         with pytest.raises(
-            DownloadError, match=rf"^{re.escape(url)}index\.json: .*check the connection.*--package FILE"
+            DownloadError, match=rf"^{re.escape(url)}index\.json: .*check the connection.*`package` FILE"
         ) as caught:
             install_pair("xa", "xb")
         assert "\n" not in str(caught.value)
