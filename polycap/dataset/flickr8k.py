@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from polycap.dataset.dataset import Dataset
 from polycap.dataset.load import load_dataset
+from polycap.dataset.terms import FLICKR8K_TERMS, write_terms
 from polycap.errors import DatasetError
 from polycap.files import make_folder, write_json
 from polycap.files.download import download
@@ -70,6 +71,7 @@ def fetch_flickr8k(
         _record(folder, name, md5, _unpack(archive, folder, progress))
         if not keep:
             archive.unlink()
+    write_terms(folder, FLICKR8K_TERMS)
     return load_dataset(folder)
 
 
