@@ -59,7 +59,6 @@ STILL: dict[tuple[str, str], str] = {
     ("evaluation", "runtime"): "load_captioners opens the runtime, from CaptionerOptions",
     ("evaluation", "text"): "failures.py asks language.words(text)",
     ("features", "dataset"): "prepare_features takes (name, path) pairs and the train names",
-    ("pipeline", "captioning"): "the evaluate stage calls evaluation/evaluate.py: evaluate_pack",
     ("pipeline", "text"): "TrainingInputs.tokenizer may be a path",
     ("server", "runtime"): "load_captioners opens the runtime",
     ("translation", "text"): "gates.py asks language.words(text) and language.share_in_script(text)",
