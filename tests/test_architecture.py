@@ -53,7 +53,6 @@ STILL: dict[tuple[str, str], str] = {
     ("cli", "files"): "pipeline/steps.py, and a page's folder is made by captioning",
     ("cli", "training"): "pipeline/steps.py: train_language",
     ("cli", "translation"): "pipeline/steps.py: translate_language",
-    ("dataset", "language"): "Language.caption_files(folder) gives paths, origins and weights",
     ("decoder", "errors"): "a weight's name used twice is a ValueError",
     ("evaluation", "pipeline"): "references.py takes one constant; the caller gives the built captions' path",
     ("evaluation", "runtime"): "load_captioners opens the runtime, from CaptionerOptions",

@@ -8,10 +8,10 @@ from polycap.dataset import (
     CaptionSource,
     Dataset,
     count_origins,
-    language_sources,
     main_origin,
     read_captions,
-    read_sources,
+    sources_of,
+    with_sources,
 )
 from polycap.errors import DatasetError, EvaluationError
 from polycap.language import Language
@@ -70,8 +70,7 @@ def choose_references(
 
 def _choose(language: Language, dataset: Dataset, given: Sequence[CaptionSource], work: Path | None) -> Dataset:
     if given:
-        captions, faults = read_sources(given)
-        chosen = dataset.with_captions(captions)
+        chosen, faults = with_sources(dataset, given)
         if not chosen.photos:
             first = f"; the first fault in the file: {faults[0]}" if faults else ""
             names = ", ".join(str(source.path) for source in given)
@@ -81,8 +80,8 @@ def _choose(language: Language, dataset: Dataset, given: Sequence[CaptionSource]
     if built is not None and built.is_file():
         captions, _ = read_captions(built)
         return dataset.with_captions(captions)
-    if sources := language_sources(language, dataset.folder):
-        return dataset.with_captions(read_sources(sources)[0])
+    if files := language.caption_files(dataset.folder):
+        return with_sources(dataset, sources_of(files))[0]
     if read_card(language.pack_folder).data.get("fingerprint") == dataset.fingerprint():
         return dataset
     raise EvaluationError(

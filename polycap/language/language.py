@@ -1,11 +1,12 @@
 """A language: the facts of one folder, each with what it allows, and the normalisation of its text."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from polycap.errors import DatasetError
 from polycap.language.hooks import cached_hook
 from polycap.language.settings import (
     CaptionSettings,
@@ -18,7 +19,7 @@ from polycap.language.settings import (
 from polycap.text.normalize import normalize_text
 from polycap.text.settings import Table, TextSettings, TokenizerSettings
 
-__all__ = ["TRUSTED", "Language"]
+__all__ = ["TRUSTED", "CaptionFile", "Language"]
 
 _ONE_LINE = r"^[^\s\p{Cc}][^\p{Cc}\p{Zl}\p{Zp}]*$"
 
@@ -50,6 +51,20 @@ def _registered_script(script: str, info: ValidationInfo) -> str:
     if not script.isascii() or not langcodes.tag_is_valid(f"und-{script}"):
         raise PydanticCustomError("script", "not a script of ISO 15924")
     return script
+
+
+class CaptionFile(NamedTuple):
+    """A file of captions that a language's folder names.
+
+    Attributes:
+        path: the file.
+        origin: who wrote the captions of which the file does not say; None if the folder does not say either.
+        weight: how often they are learned from, compared with others.
+    """
+
+    path: Path
+    origin: str | None
+    weight: float
 
 
 class Language(Table):
@@ -108,6 +123,29 @@ class Language(Table):
     def status(self) -> Literal["trained", "untrained"]:
         """Whether there is a trained pack."""
         return "trained" if (self.pack_folder / "card.json").is_file() else "untrained"
+
+    def caption_files(self, data: Path) -> list[CaptionFile]:
+        """Return the caption files that the folder names in its `[[captions]]`, in their order.
+
+        Args:
+            data: the dataset's folder, which is looked in after the language's own.
+
+        Raises:
+            DatasetError: a file is in neither.
+        """
+        files = []
+        for index, source in enumerate(self.captions):
+            if source.file is None:
+                continue
+            paths = [folder / source.file for folder in (self._folder, data)]
+            path = next((path for path in paths if path.is_file()), None)
+            if path is None:
+                raise DatasetError(
+                    f"{self._folder / 'language.toml'}:captions[{index}].file: no file {source.file!r} in "
+                    f"{self._folder} nor in {data}; put it there, or remove the table"
+                )
+            files.append(CaptionFile(path, source.origin, source.weight))
+        return files
 
     def normalize(self, text: str, *, raw: bool = False) -> str:
         """`text` as this language is learned and scored: its `[text]` settings, then its `hooks.py`, if any.

@@ -1,6 +1,6 @@
 """What the stages of one language's build share: its parts, each read once and only when it is asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from polycap.dataset import CaptionSource, Dataset, language_sources, load_dataset, read_captions, read_sources
+from polycap.dataset import CaptionSource, Dataset, load_dataset, read_captions, sources_of, with_sources
 from polycap.errors import BuildError, DatasetError
 from polycap.files import sha256_file
 from polycap.files.hashes import HashCache
@@ -83,7 +83,7 @@ class Job:
         """
         if self.arguments.captions:
             return [CaptionSource.parse(source, self.arguments.origin) for source in self.arguments.captions]
-        return language_sources(self.language, self.arguments.data)
+        return sources_of(self.language.caption_files(self.arguments.data))
 
     @cached_property
     def translator(self) -> Translator:
@@ -123,11 +123,10 @@ class Job:
         """
         return self.mix(self.files)
 
-    def mix(self, sources: Iterable[CaptionSource]) -> Dataset:
-        """The dataset with the captions of several files; what is wrong in these comes first among its faults."""
-        table, faults = read_sources(sources)
-        dataset = self.dataset.with_captions(table)
-        return replace(dataset, faults=(*faults, *dataset.faults))
+    def mix(self, sources: Sequence[CaptionSource]) -> Dataset:
+        """The dataset with the captions of several files, and their faults."""
+        dataset, faults = with_sources(self.dataset, sources)
+        return replace(dataset, faults=faults)
 
     @cached_property
     def captioned(self) -> Dataset:
