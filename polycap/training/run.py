@@ -78,8 +78,9 @@ def train_decoder(
 
 def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
     path = folder / "tokenizer.model"
-    if inputs.tokenizer is not None:
-        inputs.tokenizer.save(path)
+    given = inputs.tokenizer
+    if given is not None:
+        (Tokenizer.load(given) if isinstance(given, Path) else given).save(path)
     elif not path.is_file() or not (folder / "config.json").is_file():  # without a config it may be of other captions
         train_tokenizer(inputs.language, inputs.dataset).save(path)
     return Tokenizer.load(path)

@@ -6,6 +6,7 @@ from polycap.pack.card import card_hash, read_pack
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage, judged_by
+from polycap.pipeline.steps import train_language
 
 __all__ = ["TRAIN_LOG", "TrainStage"]
 
@@ -38,14 +39,17 @@ class TrainStage(JobStage):
 
     def run(self, place: Path, inputs: Values) -> StageResult:
         """Train, or go on."""
-        from polycap.text.tokenizer import Tokenizer
-        from polycap.training.inputs import TrainingInputs
-        from polycap.training.run import train_decoder
-
-        job, features = self.job, self.open_features(inputs)
-        tokenizer = Tokenizer.load(job.folder / "tokenizer.model")
-        parts = TrainingInputs(job.language, job.captioned, features.stores, features.pca, tokenizer, job.start)
-        pack = train_decoder(parts, place, job.settings, progress=job.progress)
+        job = self.job
+        pack = train_language(
+            job.language,
+            job.captioned,
+            self.open_features(inputs),
+            place,
+            job.settings,
+            tokenizer=job.folder / "tokenizer.model",
+            start=job.start,
+            progress=job.progress,
+        )
         card = read_pack(pack)
         changeable = [pack / "card.json", pack / "CARD.md"]  # scores are entered there
         return StageResult(
