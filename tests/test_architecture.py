@@ -49,11 +49,8 @@ ROOMS = {line.split()[0]: set(line.split()[1:]) - {"—"} for line in TABLE.stri
 STILL: dict[tuple[str, str], str] = {
     ("captioning", "decoder"): "search returns ranked results; SearchResult.valid(row) instead of NEVER",
     ("cli", "files"): "pipeline/steps.py, and a page's folder is made by captioning",
-    ("decoder", "errors"): "a weight's name used twice is a ValueError",
-    ("evaluation", "pipeline"): "references.py takes one constant; the caller gives the built captions' path",
     ("evaluation", "runtime"): "load_captioners opens the runtime, from CaptionerOptions",
     ("evaluation", "text"): "failures.py asks language.words(text)",
-    ("features", "dataset"): "prepare_features takes (name, path) pairs and the train names",
     ("server", "runtime"): "load_captioners opens the runtime",
     ("translation", "text"): "gates.py asks language.words(text) and language.share_in_script(text)",
 }

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.errors import PackError
-
 if TYPE_CHECKING:
     from polycap.decoder.base import Decoder
 
@@ -18,7 +16,7 @@ def named_weights(decoder: "Decoder") -> dict[str, Any]:
     """The decoder's variables by name, such as `state_gates/kernel`; without the random states of dropout."""
     named = {"/".join(v.path.split("/")[1:]) or v.path: v for v in decoder.trainable_variables}
     if len(named) != len(decoder.trainable_variables):
-        raise PackError(f"decoder {decoder.name}: two weights share a name; name every layer")
+        raise ValueError(f"decoder {decoder.name}: two weights share a name; name every layer")
     return named
 
 

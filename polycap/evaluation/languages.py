@@ -1,7 +1,7 @@
 """What `polycap evaluate` does between parsing and printing."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,7 @@ def evaluate_languages(
     references: Sequence[str],
     split: str,
     *,
-    work: Path | None,
+    built: Callable[[str], Path] | None,
     beam: int | None,
     raw: bool,
     features: Path | None,
@@ -84,6 +84,8 @@ def evaluate_languages(
     precision: str | None,
 ) -> Compared:
     """Score every trained language's captions and write one report.
+
+    `built` gives, by code, the file of the captions that a language's build has learned from: references, too.
 
     Raises:
         PolycapError: one of its kinds, where nothing could be scored; what concerns one language is in the report.
@@ -102,7 +104,7 @@ def evaluate_languages(
     left_out: dict[str, str] = {}
     for language in trained:
         try:
-            chosen[language.code] = choose_references(language, dataset, split, given, work)
+            chosen[language.code] = choose_references(language, dataset, split, given, built and built(language.code))
         except PolycapError as error:
             logger.warning("%s: left out: %s", language.code, error)
             left_out[language.code] = str(error)

@@ -22,7 +22,7 @@ from polycap.translation.engine import Translator
 if TYPE_CHECKING:
     from polycap.encoder.protocol import PhotoEncoder
 
-__all__ = ["CAPTIONS", "Job", "table"]
+__all__ = ["CAPTIONS", "Job", "built_captions", "table"]
 
 CAPTIONS = "captions.jsonl"
 
@@ -173,6 +173,11 @@ def _require_splits(dataset: Dataset, message: str, more: str = "") -> None:
     for split in ("train", "dev"):
         if not dataset.split(split):
             raise DatasetError(f"{message} a photo in the {split} split{more}")
+
+
+def built_captions(work: Path, code: str) -> Path:
+    """Return the file of the captions that a language's build in `work` learns from; it may not be there yet."""
+    return work / code / CAPTIONS
 
 
 def table(name: str, settings: BaseModel) -> dict[str, str]:

@@ -69,7 +69,8 @@ def make_features(
         if clear:
             clear_broken(folder)
         return prepare_features(
-            dataset,
+            [(photo.name, photo.path) for photo in dataset.photos],
+            [photo.name for photo in dataset.split("train")],
             encoder(),
             folder,
             components=components,
