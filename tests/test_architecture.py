@@ -50,9 +50,7 @@ STILL: dict[tuple[str, str], str] = {
     ("captioning", "decoder"): "search returns ranked results; SearchResult.valid(row) instead of NEVER",
     ("cli", "files"): "pipeline/steps.py, and a page's folder is made by captioning",
     ("evaluation", "runtime"): "load_captioners opens the runtime, from CaptionerOptions",
-    ("evaluation", "text"): "failures.py asks language.words(text)",
     ("server", "runtime"): "load_captioners opens the runtime",
-    ("translation", "text"): "gates.py asks language.words(text) and language.share_in_script(text)",
 }
 """Imports that go with a change of code, and how; each must still be there, or its line goes."""
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from polycap.errors import EvaluationError
 from polycap.language import Language
-from polycap.text.script import has_spaces, is_letter
 
 __all__ = ["FREQUENT", "count_failures"]
 
@@ -70,7 +69,7 @@ def count_failures(
 
 def _finder(notions: ConceptForms, language: Language) -> Find:
     """A function that tells which notions a normalised text has: as whole words where words are written apart."""
-    edge = " " if has_spaces(language.script) else ""
+    edge = " " if language.has_spaces else ""
     forms = [(f"{edge}{form}{edge}", number) for number, forms in enumerate(notions) for form in forms if form]
 
     def find(text: str) -> set[int]:
@@ -115,10 +114,7 @@ def _mistaken(words: dict[str, Find], captions: list[str], references: list[list
 
 
 def _never_said(language: Language, captions: list[str], references: list[list[str]]) -> dict[str, Any]:
-    def words(text: str) -> list[str]:
-        return text.split() if has_spaces(language.script) else [letter for letter in text if is_letter(letter)]
-
-    counts = Counter(word for texts in references for text in texts for word in words(text))
+    counts = Counter(word for texts in references for text in texts for word in language.words(text))
     frequent = [word for word, _ in counts.most_common(FREQUENT)]
-    known = {word for caption in captions for word in words(caption)}
+    known = {word for caption in captions for word in language.words(caption)}
     return {"of": len(frequent), "words": [word for word in frequent if word not in known]}

@@ -17,6 +17,7 @@ from polycap.language.settings import (
     TranslationSettings,
 )
 from polycap.text.normalize import normalize_text
+from polycap.text.script import has_spaces, share_in_script, words
 from polycap.text.settings import Table, TextSettings, TokenizerSettings
 
 __all__ = ["TRUSTED", "CaptionFile", "Language"]
@@ -123,6 +124,19 @@ class Language(Table):
     def status(self) -> Literal["trained", "untrained"]:
         """Whether there is a trained pack."""
         return "trained" if (self.pack_folder / "card.json").is_file() else "untrained"
+
+    @property
+    def has_spaces(self) -> bool:
+        """Whether words are written apart."""
+        return has_spaces(self.script)
+
+    def words(self, text: str) -> list[str]:
+        """Return the words of a text; its letters, where the script puts no space between words."""
+        return words(text, self.script)
+
+    def share_in_script(self, text: str) -> float:
+        """Return the share of the letters and marks of a text that are of the language's script, 0 to 1."""
+        return share_in_script(text, self.script)
 
     def caption_files(self, data: Path) -> list[CaptionFile]:
         """Return the caption files that the folder names in its `[[captions]]`, in their order.

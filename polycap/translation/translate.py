@@ -178,13 +178,12 @@ def _fill(journal: Journal, translator: Translator, total: int, *, progress: boo
 
 def _refuse(found: Mapping[str, Translation], language: Language) -> tuple[float, dict[str, tuple[Refusal, ...]]]:
     """The usual ratio of lengths, and by source caption what is wrong with its translation."""
-    gates = language.translation.gates
     ratio = usual_ratio((source, translation.text) for source, translation in found.items())
     refused: dict[str, tuple[Refusal, ...]] = {}
     for source, translation in found.items():
-        if wrong := check_translation(source, translation, script=language.script, ratio=ratio, gates=gates):
+        if wrong := check_translation(source, translation, language, ratio=ratio):
             refused[source] = wrong
-    for source, refusal in lowest_scored(found, gates.drop_lowest).items():
+    for source, refusal in lowest_scored(found, language.translation.gates.drop_lowest).items():
         refused[source] = (*refused.get(source, ()), refusal)
     return ratio, refused
 
