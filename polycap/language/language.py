@@ -1,7 +1,7 @@
 """A language: the facts of one folder, each with what it allows, and the normalisation of its text."""
 
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -20,7 +20,10 @@ from polycap.text.normalize import normalize_text
 from polycap.text.script import has_spaces, share_in_script, words
 from polycap.text.settings import Table, TextSettings, TokenizerSettings
 
-__all__ = ["TRUSTED", "CaptionFile", "Language"]
+__all__ = ["PACK_CARD", "CaptionFile", "Language"]
+
+PACK_CARD = "card.json"
+"""The file that a pack's folder has and no other folder."""
 
 _ONE_LINE = r"^[^\s\p{Cc}][^\p{Cc}\p{Zl}\p{Zp}]*$"
 
@@ -95,6 +98,31 @@ class Language(Table):
     _samples: tuple[str, ...] = PrivateAttr(default=())
     _installed_pack: Path | None = PrivateAttr(default=None)
 
+    @classmethod
+    def from_facts(
+        cls, facts: Any, folder: Path, samples: tuple[str, ...] = (), *, trusted: bool = False
+    ) -> "Language":
+        """Return the language of a folder's `language.toml`.
+
+        Args:
+            facts: the file's tables.
+            folder: the language's.
+            samples: captions in the language.
+            trusted: take the word of a built-in folder that its code and script are registered ones.
+
+        Raises:
+            ValidationError: the facts have faults.
+        """
+        language = cls.model_validate(facts, context=TRUSTED if trusted else None)
+        language._folder, language._samples = folder, samples
+        return language
+
+    def with_pack(self, folder: Path | None) -> "Language":
+        """Return the same language with an installed pack, or without one."""
+        language = self.model_copy()
+        language._installed_pack = folder
+        return language
+
     @property
     def folder(self) -> Path:
         """The folder that was read."""
@@ -123,7 +151,7 @@ class Language(Table):
     @property
     def status(self) -> Literal["trained", "untrained"]:
         """Whether there is a trained pack."""
-        return "trained" if (self.pack_folder / "card.json").is_file() else "untrained"
+        return "trained" if (self.pack_folder / PACK_CARD).is_file() else "untrained"
 
     @property
     def has_spaces(self) -> bool:
