@@ -37,6 +37,7 @@ __all__ = [
     "TrainingError",
     "TranslationError",
     "one_line",
+    "reason_of",
 ]
 
 _CONTROLS = {number: repr(chr(number))[1:-1] for number in (*range(32), *range(127, 160))}
@@ -101,3 +102,14 @@ class BuildError(PolycapError):
 def one_line(text: object) -> str:
     """`text` with control characters spelled out: a file's name may hold a line's end, or speak to the terminal."""
     return str(text).translate(_CONTROLS)
+
+
+def reason_of(error: BaseException, *, named: bool = False) -> str:
+    """Return an error's message on one line, for a message of polycap's: another library's may have several.
+
+    Args:
+        error: whichever.
+        named: put the type's name before the message; it stands alone where there is no message.
+    """
+    text, name = " ".join(str(error).split()), type(error).__name__
+    return f"{name}: {text}" if named and text else text or name

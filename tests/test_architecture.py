@@ -24,7 +24,7 @@ machine      errors
 photos       errors machine
 text         errors files
 metrics      errors files machine
-dataset      errors files photos
+dataset      errors files machine photos
 encoder      errors files machine
 pages        files
 language     errors files text

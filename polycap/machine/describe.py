@@ -1,6 +1,6 @@
 """What a run was computed on and how long it took, for its pack's card."""
 
-from polycap.machine.processor import cores, processor
+from polycap.machine.processor import core_count, processor
 
 __all__ = ["describe_machine"]
 
@@ -13,7 +13,7 @@ def describe_machine(*, bfloat16: bool) -> dict[str, str | int]:
     """
     from polycap.machine.backend import keras  # here: who asks for the processor alone should not wait for it
 
-    found: dict[str, str | int] = {"processor": processor(), "cores": cores()}
+    found: dict[str, str | int] = {"processor": processor(), "cores": core_count()}
     accelerators = _accelerators()
     if accelerators:
         found["accelerators"] = accelerators
