@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from polycap.errors import TokenizerError
+from polycap.errors import TokenizerError, reason_of
 from polycap.files import atomic_path, digest
 from polycap.text.settings import TokenizerSettings
 
@@ -32,8 +32,6 @@ class Tokenizer:
 
     Reference: Kudo and Richardson, "SentencePiece" (2018), https://arxiv.org/abs/1808.06226
     """
-
-    PAD, UNK, BOS, EOS = PAD, UNK, BOS, EOS
 
     def __init__(self, processor: Any, model: bytes) -> None:
         self._processor = processor
@@ -120,10 +118,6 @@ class Tokenizer:
                 *(self.vocab_size, f"{unknown:,}", f"{tokens:,}", 100 * unknown / tokens),
             )
 
-    def to_bytes(self) -> bytes:
-        """The SentencePiece model, as `from_bytes` takes it."""
-        return self._model
-
     def save(self, path: Path) -> None:
         """Write the SentencePiece model to `path`, atomically."""
         with atomic_path(path) as temporary:
@@ -191,7 +185,7 @@ def _trainer_options(settings: TokenizerSettings) -> dict[str, Any]:
 def _training_message(sentences: list[str], settings: TokenizerSettings, error: Exception) -> str:
     """Why SentencePiece could not be trained, with the numbers that decide it."""
     characters = len(set("".join(sentences)))
-    reason = " ".join(str(error).split())
+    reason = reason_of(error)
     return (
         f"can't train a {settings.model_type} tokenizer with vocab_size {settings.vocab_size} "
         f"on {len(sentences)} sentences with {characters} different characters: {reason}; "
