@@ -5,6 +5,7 @@ from pathlib import Path
 from polycap.dataset import main_origin
 from polycap.evaluation.references import select_references
 from polycap.files import sha256_file
+from polycap.pack.card import CARD
 from polycap.pipeline.job import table
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
@@ -49,5 +50,5 @@ class EvaluateStage(JobStage):
             folder=self.scores,
             progress=job.progress,
         )
-        card = pack / "card.json"
+        card = pack / CARD
         return StageResult({"card": sha256_file(card)}, [*sorted(self.scores.glob("*.*")), card])

@@ -9,7 +9,7 @@ from polycap.errors import FeatureStoreError
 from polycap.features.prepare import pca_identity
 from polycap.features.store import FeatureStore
 from polycap.files import digest
-from polycap.pack.card import read_pack
+from polycap.pack.card import read_card
 from polycap.pipeline.job import Job
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
@@ -52,7 +52,7 @@ class FeaturesStage(JobStage):
             "components": str(job.arguments.components),
             "mirrored": str(job.arguments.mirrored),
         }
-        given = job.start and read_pack(job.start).get("pca")
+        given = job.start and read_card(job.start).pca
         if not given or self._fitted(facts) == given:  # the pack may have been built from these very features
             return facts
         return facts | {"PCA": given}
