@@ -38,6 +38,7 @@ __all__ = [
     "TrainingError",
     "TranslationError",
     "one_line",
+    "reason_of",
 ]
 
 _CONTROLS = {number: repr(chr(number))[1:-1] for number in (*range(32), *range(127, 160))}
@@ -102,3 +103,14 @@ class BuildError(PolycapError):
 def one_line(text: object) -> str:
     """Escape control characters in `text`: a file's name may contain line ends or escape sequences of terminals."""
     return str(text).translate(_CONTROLS)
+
+
+def reason_of(error: BaseException, *, named: bool = False) -> str:
+    """Return an error's message on one line, for a message of polycap's: another library's may have several.
+
+    Args:
+        error: whichever.
+        named: put the type's name before the message; it stands alone where there is no message.
+    """
+    text, name = " ".join(str(error).split()), type(error).__name__
+    return f"{name}: {text}" if named and text else text or name

@@ -24,7 +24,7 @@ machine      errors
 photos       errors machine
 text         errors files
 metrics      errors files machine
-dataset      errors files photos
+dataset      errors files machine photos
 encoder      errors files machine
 pages        files
 language     errors files text
@@ -48,21 +48,9 @@ ROOMS = {line.split()[0]: set(line.split()[1:]) - {"—"} for line in TABLE.stri
 
 STILL: dict[tuple[str, str], str] = {
     ("captioning", "decoder"): "search returns ranked results; SearchResult.valid(row) instead of NEVER",
-    ("cli", "encoder"): "pipeline/steps.py: make_features",
-    ("cli", "features"): "pipeline/steps.py: make_features, train_language",
     ("cli", "files"): "pipeline/steps.py, and a page's folder is made by captioning",
-    ("cli", "training"): "pipeline/steps.py: train_language",
-    ("cli", "translation"): "pipeline/steps.py: translate_language",
-    ("dataset", "language"): "Language.caption_files(folder) gives paths, origins and weights",
-    ("decoder", "errors"): "a weight's name used twice is a ValueError",
-    ("evaluation", "pipeline"): "references.py takes one constant; the caller gives the built captions' path",
     ("evaluation", "runtime"): "load_captioners opens the runtime, from CaptionerOptions",
-    ("evaluation", "text"): "failures.py asks language.words(text)",
-    ("features", "dataset"): "prepare_features takes (name, path) pairs and the train names",
-    ("pipeline", "captioning"): "the evaluate stage calls evaluation/evaluate.py: evaluate_pack",
-    ("pipeline", "text"): "TrainingInputs.tokenizer may be a path",
     ("server", "runtime"): "load_captioners opens the runtime",
-    ("translation", "text"): "gates.py asks language.words(text) and language.share_in_script(text)",
 }
 """Imports that go with a change of code, and how; each must still be there, or its line goes."""
 

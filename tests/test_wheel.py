@@ -112,6 +112,7 @@ def test_wheel_holds_every_module_and_language_file(installed: Installed) -> Non
     data = [path for folder in ("pages/templates", "photos/pictures") for path in (ROOT / "polycap" / folder).iterdir()]
     assert {"polycap/py.typed", *(path.relative_to(ROOT).as_posix() for path in data)} <= packed
     assert "polycap/pages/templates/captions.html" in packed
+    assert "polycap/dataset/flickr8k_names.bin" in packed
 
 
 def test_sdist_holds_the_languages(installed: Installed) -> None:

@@ -1,5 +1,6 @@
 """`polycap evaluate`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,7 @@ def evaluate(
     """Score a language's captions, beside what people score. By BLEU-1 to BLEU-4, chrF++, CIDEr-D and ROUGE-L."""
     from polycap.evaluation import languages
     from polycap.language import get_language
+    from polycap.pipeline.job import built_captions
 
     limit_photos(max_megapixels)
     if every:
@@ -67,7 +69,7 @@ def evaluate(
             read_dataset(data, [], None),
             references or [],
             split,
-            work=work,
+            built=partial(built_captions, work) if work else None,
             beam=beam,
             raw=raw,
             features=features,

@@ -28,24 +28,21 @@ def make_features(
 ) -> None:
     """Encode a dataset's photos, once for all languages. Resumes where it was stopped."""
     from polycap.dataset import load_dataset
-    from polycap.encoder.pca import load_pca
-    from polycap.features.prepare import prepare_features
-    from polycap.files.locks import lock_folder
+    from polycap.pipeline import steps
     from polycap.runtime.choose import open_runtime
 
     limit_photos(max_megapixels)
     opened = open_runtime(runtime, precision=precision)
     dataset = load_dataset(data)
-    with lock_folder(out, "features", wait=True):
-        features = prepare_features(
-            dataset,
-            opened.encoder(encoder_weights),
-            out,
-            components=components,
-            pca=load_pca(pca) if pca else None,
-            mirrored=mirrored,
-            keep_full=keep_full,
-        )
+    features = steps.make_features(
+        dataset,
+        lambda: opened.encoder(encoder_weights),
+        out,
+        components=components,
+        pca=pca,
+        mirrored=mirrored,
+        keep_full=keep_full,
+    )
     print_notes(f"{name}: {reason}" for name, reason in features.stores[0].faults.items())
     kept = f"{features.pca.blocks[0][1]} components of the last cells keep {features.pca.variance:.1%} of the variance"
     typer.echo(f"{out}: {len(dataset.photos)} photos, {len(features.stores)} views; {kept}")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from polycap.cli.output import print_note, print_notes
+from polycap.cli.output import print_note
 
 __all__ = [
     "AsJson",
@@ -77,20 +77,14 @@ def limit_photos(megapixels: float | None) -> None:
 
 def read_dataset(data: Path, captions: list[str], origin: str | None, language: Any = None) -> Any:
     """The dataset, with the captions given, or else those of the language's `[[captions]]` files."""
-    from polycap.dataset import CaptionSource, language_sources, load_dataset, read_sources
+    from polycap.dataset import CaptionSource, load_with_captions, sources_of
 
-    dataset = load_dataset(data)
-    faults = list(dataset.faults)
     sources = [CaptionSource.parse(source, origin) for source in captions]
     if language and not sources:
-        sources = language_sources(language, data)
-    if sources:
-        others, faults = read_sources(sources)
-        chosen = dataset.with_captions(others)
-        print_notes(chosen.faults[len(dataset.faults) :])  # photos that are not there
-        dataset = chosen
+        sources = sources_of(language.caption_files(data))
+    dataset, faults = load_with_captions(data, sources)
     if faults:
-        print_note(
-            f"{len(faults)} faults in {', '.join(str(source.path) for source in sources) or data}, first: {faults[0]}"
-        )
+        last = f"; last: {faults[-1]}" if len(faults) > 1 else ""
+        names = ", ".join(str(source.path) for source in sources) or data
+        print_note(f"{len(faults)} faults in {names}, first: {faults[0]}{last}")
     return dataset

@@ -32,7 +32,7 @@ def train(
 ) -> None:
     """Train a language's decoder and write its pack. Resumes where it was stopped."""
     from polycap.language import get_language
-    from polycap.training.settings import parse_settings
+    from polycap.pipeline.steps import parse_settings, train_language
 
     require_keras("polycap train")
     language = get_language(code, mine=True)
@@ -43,13 +43,5 @@ def train(
             "does; or name all of them with --captions"
         )
     dataset = read_dataset(data, captions or [], origin, language)
-    # mistakes are told before TensorFlow is loaded
-    from polycap.features.prepare import open_features
-    from polycap.files.locks import lock_folder
-    from polycap.training.inputs import TrainingInputs
-    from polycap.training.run import train_decoder
-
-    opened = open_features(features)
-    inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, start=start, terms=tuple(terms or ()))
-    with lock_folder(out, code):
-        typer.echo(train_decoder(inputs, out, settings))
+    pack = train_language(language, dataset, features, out, settings, start=start, terms=terms or ())
+    typer.echo(pack)

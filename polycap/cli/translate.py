@@ -29,28 +29,18 @@ def translate(
 ) -> None:
     """Translate a dataset's captions into a language. Drops what is no good; resumes where it was stopped."""
     from polycap.language import get_language
-    from polycap.translation.choose import choose_engine
-    from polycap.translation.page import write_report
-    from polycap.translation.sample import aligned_lines, sample_of
-    from polycap.translation.translate import translate_captions
+    from polycap.pipeline.steps import prepare_engine, translate_language
 
     language = get_language(code)
-    choice = choose_engine(language, engine, source, target)
     if data is None and not (package or install):
         raise PolycapError("name the dataset with --data, or a package to install with --package or --install")
-    choice.require()
-    if package:
-        choice.install_file(package)
-    if install:
-        choice.install_pair()
+    choice = prepare_engine(language, engine, source, target, package=package, install=install)
     if data is None:
         return
     dataset = read_dataset(data, [], None)
-    done = translate_captions(dataset, language, choice.open(), out or Path("translations") / f"{language.code}.jsonl")
-    pairs = sample_of(done, sample)
-    if html:
-        write_report(html, language, done, pairs or sample_of(done))
+    path = out or Path("translations") / f"{language.code}.jsonl"
+    done = translate_language(language, dataset, choice.open(), path, sample=sample, page=html)
     if as_json:
-        print_json({**done.to_json(), **({"sample": [pair.to_json() for pair in pairs]} if sample else {})})
+        print_json(done.to_json())
     else:
-        typer.echo("\n".join([*aligned_lines(pairs), *done.lines()]))
+        typer.echo("\n".join(done.lines()))

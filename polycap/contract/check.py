@@ -74,7 +74,7 @@ def _check_folder(folder: Path, code: str, *, pack: bool, installed: Path | None
     language, faults = read_language(folder, code=code)
     checks = [Check("schema", faults)]
     if language is not None:
-        language._installed_pack = installed
+        language = language.with_pack(installed)
         checks += [_run(name, check, language) for name, check in _CHECKS.items()]
         if language.status == "trained":
             checks.append(_run("pack", check_pack, language) if pack else Check("pack", skipped="not requested"))

@@ -14,7 +14,7 @@ from polycap.errors import DownloadError, LanguageError
 from polycap.files import make_folder, write_text
 from polycap.language import Registry, read_language
 from polycap.language.registry import BUILT_IN, LANGUAGES_VARIABLE
-from polycap.text.script import direction_of, is_script
+from polycap.text.script import direction_of, has_spaces, is_script
 from polycap.translation.argos.index import find_target, read_index
 
 __all__ = ["new_language"]
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 # sacreBLEU's tokenizers of scripts without spaces between words; `char` if there is no better one.
 _TOKENIZERS = {"Hans": "zh", "Hant": "zh", "Hani": "zh", "Jpan": "ja-mecab", "Kore": "ko-mecab"}
-_WITHOUT_SPACES = frozenset({"Thai", "Laoo", "Khmr", "Mymr", "Tibt"})
 _DEFAULT_TOKENIZER = "13a"
 
 _LANGUAGE = """\
@@ -166,7 +165,7 @@ def _translation(facts: _Facts, argos_index: str | Path | None) -> str:
 
 
 def _language_text(facts: _Facts, translation: str) -> str:
-    tokenizer = _TOKENIZERS.get(facts.script, "char" if facts.script in _WITHOUT_SPACES else _DEFAULT_TOKENIZER)
+    tokenizer = _TOKENIZERS.get(facts.script, _DEFAULT_TOKENIZER if has_spaces(facts.script) else "char")
     return _LANGUAGE.format(
         code=_toml(facts.code),
         plain_code=facts.code,

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     )
     from polycap.dataset.load import load_dataset
     from polycap.dataset.readers import read_captions
-    from polycap.dataset.sources import CaptionSource, language_sources, main_origin, read_sources
+    from polycap.dataset.sources import (
+        CaptionSource,
+        load_with_captions,
+        main_origin,
+        read_sources,
+        sources_of,
+        with_sources,
+    )
 
 __all__ = [
     "HUMAN",
@@ -31,11 +38,13 @@ __all__ = [
     "check_dataset",
     "count_origins",
     "join_origins",
-    "language_sources",
     "load_dataset",
+    "load_with_captions",
     "main_origin",
     "read_captions",
     "read_sources",
+    "sources_of",
+    "with_sources",
 ]
 
 _HOMES = {
@@ -50,11 +59,13 @@ _HOMES = {
     "check_dataset": "polycap.dataset.check",
     "count_origins": "polycap.dataset.dataset",
     "join_origins": "polycap.dataset.dataset",
-    "language_sources": "polycap.dataset.sources",
     "load_dataset": "polycap.dataset.load",
+    "load_with_captions": "polycap.dataset.sources",
     "main_origin": "polycap.dataset.sources",
     "read_captions": "polycap.dataset.readers",
     "read_sources": "polycap.dataset.sources",
+    "sources_of": "polycap.dataset.sources",
+    "with_sources": "polycap.dataset.sources",
 }
 
 

@@ -1,7 +1,5 @@
 """`check_dataset`: everything that is in a dataset folder, and everything that is wrong with it, at once."""
 
-import os
-import sys
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from polycap.dataset.dataset import SPLITS, Dataset, DatasetFault, Photo
 from polycap.dataset.load import load_dataset
-from polycap.errors import PhotoError
+from polycap.errors import PhotoError, reason_of
+from polycap.files.progress import progress_bar
+from polycap.machine.processor import core_count
 from polycap.photos.formats import open_photo
 from polycap.photos.limits import PhotoLimits
 
@@ -119,16 +117,11 @@ def check_dataset(
 def _undecodable(dataset: Dataset, progress: bool) -> list[DatasetFault]:
     """One fault for each photo that can't be decoded; all cores decode, Pillow letting go of the lock."""
     limits = PhotoLimits.of_environment()
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(core_count()) as pool:
         warnings.simplefilter("ignore")  # odd metadata is no fault
-        bar = tqdm(
-            pool.map(partial(_decode, limits=limits), dataset.photos),
-            desc="opening photos",
-            total=len(dataset.photos),
-            unit=" photos",
-            file=sys.stderr,
-            disable=None if progress else True,  # None: off where stderr is no terminal
-        )
+        decoded = pool.map(partial(_decode, limits=limits), dataset.photos)
+        total = len(dataset.photos)
+        bar = progress_bar(decoded, show=progress, total=total, unit=" photos", description="opening photos")
         return [fault for fault in bar if fault]
 
 
@@ -141,6 +134,6 @@ def _decode(photo: Photo, limits: PhotoLimits) -> DatasetFault | None:
         return DatasetFault(where, str(error))
     # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on broken bytes
     except Exception as error:
-        reason = " ".join(str(error).replace(repr(str(photo.path)), "the file").split())
-        return DatasetFault(where, f"can't be decoded ({reason or type(error).__name__})")
+        reason = reason_of(error).replace(repr(str(photo.path)), "the file")
+        return DatasetFault(where, f"can't be decoded ({reason})")
     return None

@@ -71,6 +71,7 @@ class Dataset:
         faults: everything wrong in the files; the photos and captions concerned are left out.
         split_source: where the splits come from: "official files …", "karpathy", "csv column",
             "jsonl field" or "hash of the photo's name".
+        terms: of photos and captions, as far as they are known; a pack that is trained on them carries these.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Dataset:
     photos: tuple[Photo, ...]
     faults: tuple[DatasetFault, ...]
     split_source: str
+    terms: tuple[str, ...] = ()
 
     @property
     def caption_origin(self) -> str:

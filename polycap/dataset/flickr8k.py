@@ -8,19 +8,18 @@ import json
 import os
 import shutil
 import stat
-import sys
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
 from polycap.dataset.dataset import Dataset
 from polycap.dataset.load import load_dataset
+from polycap.dataset.terms import FLICKR8K_TERMS, write_terms
 from polycap.errors import DatasetError
 from polycap.files import make_folder, write_json
 from polycap.files.download import download
+from polycap.files.progress import progress_bar
 
 __all__ = ["FLICKR8K_MD5", "FLICKR8K_URL", "fetch_flickr8k"]
 
@@ -70,6 +69,7 @@ def fetch_flickr8k(
         _record(folder, name, md5, _unpack(archive, folder, progress))
         if not keep:
             archive.unlink()
+    write_terms(folder, FLICKR8K_TERMS)
     return load_dataset(folder)
 
 
@@ -101,14 +101,8 @@ def _unpack(archive: Path, folder: Path, progress: bool) -> list[str]:
     try:
         with zipfile.ZipFile(archive) as source:
             members = _safe_members(archive, source)
-            bar = tqdm(
-                members,
-                desc=f"unpacking {archive.name}",
-                unit=" files",
-                file=sys.stderr,
-                disable=None if progress else True,  # None: off where stderr is no terminal
-            )
-            for member in bar:
+            words = f"unpacking {archive.name}"
+            for member in progress_bar(members, show=progress, unit=" files", description=words):
                 _unpack_member(source, member, folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(f"{archive}: can't be unpacked ({error}); delete it and fetch it again") from error

@@ -7,6 +7,7 @@ from polycap.dataset import find
 from polycap.dataset.dataset import Dataset, DatasetFault, Photo
 from polycap.dataset.readers import CaptionTable, read_table
 from polycap.dataset.splits import HASH_SOURCE, hash_split, read_official, resolve
+from polycap.dataset.terms import find_terms
 from polycap.errors import DatasetError
 
 __all__ = ["load_dataset"]
@@ -25,7 +26,8 @@ def load_dataset(
     `dataset_flickr8k.json`, another `dataset_*.json`, the only `*.csv` and the only `*.jsonl`, in the
     folder or one level down. Splits come from the official `Flickr_8k.{train,dev,test}Images.txt`, else
     from the caption file, else from a Karpathy JSON beside it, else from a hash of each photo's name (80%
-    train, 10% dev, 10% test); `split_source` says which.
+    train, 10% dev, 10% test); `split_source` says which. Terms come from `TERMS.txt`; Flickr8k's are known
+    by its photos' names and its files.
 
     Photos are listed, not opened: `check_dataset` opens them.
 
@@ -51,7 +53,8 @@ def load_dataset(
         if name in table.captions
     )
     faults = (*table.faults, *_unmatched(table, place, files), *split_faults)
-    return Dataset(folder.resolve().name, folder, kept, faults, source)
+    terms = find_terms([*folders, table.path.parent], files)
+    return Dataset(folder.resolve().name, folder, kept, faults, source, terms)
 
 
 def _require_match(table: CaptionTable, place: Path, files: dict[str, Path]) -> None:

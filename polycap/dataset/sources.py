@@ -1,15 +1,16 @@
 """Captions of the same photos from several files: where each comes from, how much it weighs, and all put together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 
-from polycap.dataset.dataset import HUMAN, DatasetFault, Photo, ReferenceCaption, count_origins
+from polycap.dataset.dataset import HUMAN, Dataset, DatasetFault, Photo, ReferenceCaption, count_origins
+from polycap.dataset.load import load_dataset
 from polycap.dataset.readers import is_origin, is_weight, read_captions
 from polycap.errors import DatasetError
-from polycap.language import Language
 
-__all__ = ["CaptionSource", "language_sources", "main_origin", "read_sources"]
+__all__ = ["CaptionSource", "load_with_captions", "main_origin", "read_sources", "sources_of", "with_sources"]
 
 _FORM = "FILE[,origin=ORIGIN][,weight=NUMBER]"
 
@@ -63,29 +64,40 @@ def _weight(text: str, value: str) -> float:
     return weight
 
 
-def language_sources(language: Language, data: Path) -> list[CaptionSource]:
-    """The caption files that a language's folder names in its `[[captions]]`, in their order.
+def sources_of(files: Iterable[tuple[Path, str | None, float]]) -> list[CaptionSource]:
+    """Return sources from paths, origins and weights, as `Language.caption_files` gives them; no origin: human."""
+    return [CaptionSource(path, origin or HUMAN, weight) for path, origin, weight in files]
 
-    Args:
-        language: each file is looked for in its folder first.
-        data: the dataset's folder, which is looked in next.
+
+def load_with_captions(
+    folder: str | PathLike[str], sources: Sequence[CaptionSource] = ()
+) -> tuple[Dataset, tuple[DatasetFault, ...]]:
+    """Read a dataset, with the captions of `sources` in place of its own where there are sources.
+
+    Returns:
+        the dataset, and the faults of those captions, as for `with_sources`.
 
     Raises:
-        DatasetError: a file is in neither.
+        DatasetError: the folder or a source can't be read.
     """
-    found = []
-    for index, source in enumerate(language.captions):
-        if source.file is None:
-            continue
-        paths = [folder / source.file for folder in (language.folder, data)]
-        path = next((path for path in paths if path.is_file()), None)
-        if path is None:
-            raise DatasetError(
-                f"{language.folder / 'language.toml'}:captions[{index}].file: no file {source.file!r} in "
-                f"{language.folder} nor in {data}; put it there, or remove the table"
-            )
-        found.append(CaptionSource(path, source.origin or HUMAN, source.weight))
-    return found
+    return with_sources(load_dataset(folder), sources)
+
+
+def with_sources(dataset: Dataset, sources: Sequence[CaptionSource]) -> tuple[Dataset, tuple[DatasetFault, ...]]:
+    """Put the captions of `sources` in place of a dataset's own; without sources it stays as it is.
+
+    Returns:
+        the dataset, and the faults of its captions: rows that were left out, then photos that it lacks. Its own
+        faults if there are no sources.
+
+    Raises:
+        DatasetError: a source can't be read.
+    """
+    if not sources:
+        return dataset, dataset.faults
+    captions, faults = read_sources(sources)
+    chosen = dataset.with_captions(captions)
+    return chosen, (*faults, *chosen.faults[len(dataset.faults) :])
 
 
 def read_sources(

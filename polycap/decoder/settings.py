@@ -4,19 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["DecoderSettings"]
+__all__ = ["DecoderSettings", "DecoderSizes"]
 
 DropoutRate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class DecoderSettings(BaseModel):
-    """Settings of a decoder, stored in a pack's card; enough to build the decoder again.
+class DecoderSizes(BaseModel):
+    """Sizes of a decoder that a recipe chooses; the others follow from tokenizer and features.
 
     Attributes:
         kind: decoder kind, attention or merge. (default: attention)
-        vocab_size: number of tokens.
-        cells: number of image cells. (default: 100)
-        channels: channels of each image cell. (default: 512)
         units: LSTM units. (default: 512)
         embedding: channels of a token embedding. (default: 256)
         feature_dropout: dropout rate of the image features, 0 to 1. (default: 0.3)
@@ -27,11 +24,22 @@ class DecoderSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["attention", "merge"] = "attention"
-    vocab_size: int = Field(ge=5)
-    cells: int = Field(default=100, ge=1, le=1 << 12)
-    channels: int = Field(default=512, ge=1, le=1 << 13)
     units: int = Field(default=512, ge=1)
     embedding: int = Field(default=256, ge=1)
     feature_dropout: DropoutRate = 0.3
     embedding_dropout: DropoutRate = 0.3
     output_dropout: DropoutRate = 0.5
+
+
+class DecoderSettings(DecoderSizes):
+    """Settings of a decoder, stored in a pack's card; enough to build the decoder again.
+
+    Attributes:
+        vocab_size: number of tokens.
+        cells: number of image cells. (default: 100)
+        channels: channels of each image cell. (default: 512)
+    """
+
+    vocab_size: int = Field(ge=5)
+    cells: int = Field(default=100, ge=1, le=1 << 12)
+    channels: int = Field(default=512, ge=1, le=1 << 13)

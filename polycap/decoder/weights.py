@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.decoder.shapes import weight_shapes
-from polycap.errors import PackError
 
 if TYPE_CHECKING:
     from polycap.decoder.base import Decoder
@@ -23,12 +22,12 @@ def named_weights(decoder: "Decoder") -> dict[str, Any]:
     `decoder.state_gates.kernel`. The random states of dropout have none.
 
     Raises:
-        PackError: a weight has no name.
+        ValueError: a weight has no name.
     """
     named = {name: attrgetter(name.replace("/", "."))(decoder) for name in weight_shapes(decoder.settings)}
     nameless = {id(v) for v in decoder.trainable_variables} - {id(v) for v in named.values()}
     if nameless:
-        raise PackError(
+        raise ValueError(
             f"decoder {decoder.settings.kind}: {len(nameless)} of its weights have no name in polycap.decoder.shapes; "
             "add them there"
         )

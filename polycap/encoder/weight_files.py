@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from polycap.encoder.layers import LAYERS, PARAMETERS, SHAPES
-from polycap.errors import EncoderError
+from polycap.errors import EncoderError, reason_of
 from polycap.files import atomic_path
 
 __all__ = ["Tensors", "read_weights", "save_weights", "tensors_hash"]
@@ -44,7 +44,7 @@ def read_weights(path: Path) -> Tensors:
     try:
         tensors = readers[path.suffix](path)
     except Exception as error:  # three libraries raise many types of errors on broken files
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = reason_of(error)
         raise EncoderError(f"{path}: can't be read as Xception's weights ({reason}); fetch the file again") from error
     if tuple(tensor.shape for tensor in tensors) != SHAPES:
         count = sum(tensor.size for tensor in tensors)

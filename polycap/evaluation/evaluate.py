@@ -1,6 +1,7 @@
 """How good a language's captions are, on a split of a dataset."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -8,18 +9,21 @@ from typing import Any
 from polycap.captioning.captioner import Captioner
 from polycap.dataset import Dataset, Photo, join_origins
 from polycap.errors import EvaluationError
+from polycap.evaluation.failures import count_failures
 from polycap.evaluation.predict import predict
 from polycap.features.store import FeatureStore
 from polycap.files import make_folder
 from polycap.language import Language
 from polycap.metrics import Scores, score_captions, write_score_files
+from polycap.pack.pack import load_pack
+from polycap.pack.record import record_scores
 
-__all__ = ["Evaluation", "evaluate_captioner", "score_predictions"]
+__all__ = ["Evaluation", "evaluate_captioner", "evaluate_pack", "score_predictions"]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What became of a language's captions on a split.
+    """A language's captions of a split, with their references and scores.
 
     Attributes:
         language: the language.
@@ -27,6 +31,7 @@ class Evaluation:
         photos: those that could be read.
         captions: one per photo, in the form that was scored; `references` likewise.
         scores: the figures.
+        raw: whether that form has case and punctuation.
     """
 
     language: Language
@@ -35,6 +40,12 @@ class Evaluation:
     captions: list[str]
     references: list[list[str]]
     scores: Scores
+    raw: bool = False
+
+    @cached_property
+    def failures(self) -> dict[str, Any]:
+        """Known failures of the captions, as `count_failures` gives them."""
+        return count_failures(self.language, self.captions, self.references, normalized=not self.raw)
 
     def to_json(self) -> dict[str, Any]:
         """The object that `polycap evaluate --json` prints."""
@@ -50,6 +61,14 @@ class Evaluation:
         code = self.language.code
         write_score_files(folder, names, self.captions, self.references, self.scores, language=code, split=self.split)
 
+    def record(self, pack: Path) -> None:
+        """Enter scores and failures in the card of the pack in `pack`.
+
+        Raises:
+            PackError: there is no pack.
+        """
+        record_scores(pack, self.to_json() | {"failures": self.failures})
+
 
 def evaluate_captioner(
     captioner: Captioner,
@@ -60,7 +79,7 @@ def evaluate_captioner(
     raw: bool = False,
     folder: str | PathLike[str] | None = None,
     progress: bool = True,
-) -> Scores:
+) -> Evaluation:
     """Caption a split freely and score the captions against the dataset's.
 
     Args:
@@ -85,7 +104,38 @@ def evaluate_captioner(
     found = score_predictions(captioner.language, dataset, split, predicted[captioner.language.code], raw=raw)
     if folder is not None:
         found.write(Path(folder))
-    return found.scores
+    return found
+
+
+def evaluate_pack(
+    language: Language,
+    pack: Path,
+    dataset: Dataset,
+    split: str,
+    *,
+    encoder: Any,
+    runtime: Any,
+    store: FeatureStore | None = None,
+    folder: Path | None = None,
+    progress: bool = True,
+) -> Evaluation:
+    """Score a pack that is not the language's own yet, such as a run's, and enter the scores in its card.
+
+    Args:
+        language: whose captions.
+        pack: the pack's folder.
+        dataset, split, store, folder, progress: as for `evaluate_captioner`.
+        encoder: the one that the pack was trained with.
+        runtime: an open runtime.
+
+    Raises:
+        PackError: there is no pack, or it is broken or of another encoder.
+        EvaluationError, FeatureStoreError: as for `evaluate_captioner`.
+    """
+    captioner = Captioner(language, load_pack(pack), encoder, runtime=runtime)
+    found = evaluate_captioner(captioner, dataset, split, store=store, folder=folder, progress=progress)
+    found.record(pack)
+    return found
 
 
 def score_predictions(
@@ -109,4 +159,4 @@ def score_predictions(
         references_origin=join_origins(kept),
         normalized=not raw,
     )
-    return Evaluation(language, split, kept, captions, references, scores)
+    return Evaluation(language, split, kept, captions, references, scores, raw)

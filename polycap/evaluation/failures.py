@@ -6,14 +6,12 @@ The words come from the language's folder (`[probes]`); what needs no words is m
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from polycap.errors import EvaluationError
 from polycap.language import Language
-from polycap.text.script import has_spaces, is_letter
 
-__all__ = ["FREQUENT", "count_failures", "look_in_files"]
+__all__ = ["FREQUENT", "count_failures"]
 
 FREQUENT = 100
 """Of so many most frequent words of the references it is asked whether they are ever said."""
@@ -22,13 +20,16 @@ ConceptForms = list[list[str]]
 Find = Callable[[str], set[int]]
 
 
-def count_failures(language: Language, captions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, Any]:
+def count_failures(
+    language: Language, captions: Sequence[str], references: Sequence[Sequence[str]], *, normalized: bool = False
+) -> dict[str, Any]:
     """What is wrong with captions in the ways that captions are known to be.
 
     Args:
         language: its `[probes]` table has the words; both sides are normalised as it does.
         captions: one per photo.
         references: per photo, at least one.
+        normalized: whether both sides are normalised already.
 
     Returns:
         JSON-able values. Under `words`, for counts, colours, men, women and dogs as far as the folder has words: how
@@ -44,8 +45,10 @@ def count_failures(language: Language, captions: Sequence[str], references: Sequ
     """
     if not captions or len(captions) != len(references):
         raise EvaluationError(f"{len(captions)} captions for the references of {len(references)} photos")
-    said = [language.normalize(caption) for caption in captions]
-    wanted = [[language.normalize(text) for text in texts] for texts in references]
+    said, wanted = list(captions), [list(texts) for texts in references]
+    if not normalized:
+        said = list(map(language.normalize, said))
+        wanted = [list(map(language.normalize, texts)) for texts in wanted]
     table: dict[str, tuple[str, ...]] = language.probes.model_dump()
     words = {}
     for category, entries in table.items():
@@ -64,21 +67,9 @@ def count_failures(language: Language, captions: Sequence[str], references: Sequ
     }
 
 
-def look_in_files(language: Language, folder: Path) -> dict[str, Any]:
-    """`count_failures` in what `write_score_files` wrote."""
-    captions = _lines(folder / "predictions.txt")
-    columns = [_lines(path) for path in sorted(folder.glob("references.*.txt"))]
-    # a photo with fewer references than others has its first one repeated there: once is enough
-    return count_failures(language, captions, [list(dict.fromkeys(texts)) for texts in zip(*columns, strict=True)])
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").split("\n")[:-1]
-
-
 def _finder(notions: ConceptForms, language: Language) -> Find:
     """A function that tells which notions a normalised text has: as whole words where words are written apart."""
-    edge = " " if has_spaces(language.script) else ""
+    edge = " " if language.has_spaces else ""
     forms = [(f"{edge}{form}{edge}", number) for number, forms in enumerate(notions) for form in forms if form]
 
     def find(text: str) -> set[int]:
@@ -123,10 +114,7 @@ def _mistaken(words: dict[str, Find], captions: list[str], references: list[list
 
 
 def _never_said(language: Language, captions: list[str], references: list[list[str]]) -> dict[str, Any]:
-    def words(text: str) -> list[str]:
-        return text.split() if has_spaces(language.script) else [letter for letter in text if is_letter(letter)]
-
-    counts = Counter(word for texts in references for text in texts for word in words(text))
+    counts = Counter(word for texts in references for text in texts for word in language.words(text))
     frequent = [word for word, _ in counts.most_common(FREQUENT)]
-    known = {word for caption in captions for word in words(caption)}
+    known = {word for caption in captions for word in language.words(caption)}
     return {"of": len(frequent), "words": [word for word in frequent if word not in known]}

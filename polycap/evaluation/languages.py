@@ -1,7 +1,7 @@
 """What `polycap evaluate` does between parsing and printing."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,6 @@ from polycap.captioning.load import load_captioners
 from polycap.captioning.rows import translated_by
 from polycap.dataset import Dataset
 from polycap.errors import EvaluationError, LanguageError, PolycapError
-from polycap.evaluation.failures import count_failures, look_in_files
 from polycap.evaluation.references import select_references
 from polycap.files import make_folder
 from polycap.language import Language, Registry, get_language
@@ -62,13 +61,11 @@ def evaluate_language(
         language.code, beam=beam, pack=pack, weights=weights, via=via, always_via=True, runtime=opened
     )
     from polycap.evaluation.evaluate import evaluate_captioner
-    from polycap.pack.record import record_scores
 
-    scores = evaluate_captioner(captioner, references, split, store=_store(features), raw=raw, folder=folder)
-    row = scores.to_json(language=code, split=split) | ({"via": translated_by(captioner)} if via else {})
+    found = evaluate_captioner(captioner, references, split, store=_store(features), raw=raw, folder=folder)
     if record:
-        record_scores(captioner.pack.folder, row | {"failures": look_in_files(language, folder)})
-    return row
+        found.record(captioner.pack.folder)
+    return found.to_json() | ({"via": translated_by(captioner)} if via else {})
 
 
 def evaluate_languages(
@@ -76,7 +73,7 @@ def evaluate_languages(
     references: Sequence[str],
     split: str,
     *,
-    work: Path | None,
+    built: Callable[[str], Path] | None,
     beam: int | None,
     raw: bool,
     features: Path | None,
@@ -87,6 +84,8 @@ def evaluate_languages(
     precision: str | None,
 ) -> Compared:
     """Score every trained language's captions and write one report.
+
+    `built` gives, by code, the file of the captions that a language's build has learned from: references, too.
 
     Raises:
         PolycapError: one of its kinds, where nothing could be scored; what concerns one language is in the report.
@@ -105,7 +104,7 @@ def evaluate_languages(
     left_out: dict[str, str] = {}
     for language in trained:
         try:
-            chosen[language.code] = choose_references(language, dataset, split, given, work)
+            chosen[language.code] = choose_references(language, dataset, split, given, built and built(language.code))
         except PolycapError as error:
             logger.warning("%s: left out: %s", language.code, error)
             left_out[language.code] = str(error)
@@ -115,13 +114,9 @@ def evaluate_languages(
     captioners = load_captioners(",".join(chosen), beam=beam, weights=weights, broken=left_out, runtime=opened)
     found = compare_languages(captioners, chosen, split, store=_store(features), raw=raw, folder=folder)
     found.left_out |= left_out
-    if record:
-        from polycap.pack.record import record_scores
-
-        for captioner in captioners:
-            if evaluation := found.evaluations.get(captioner.language.code):
-                failures = count_failures(evaluation.language, evaluation.captions, evaluation.references)
-                record_scores(captioner.pack.folder, evaluation.to_json() | {"failures": failures})
+    for captioner in captioners if record else ():
+        if evaluation := found.evaluations.get(captioner.language.code):
+            evaluation.record(captioner.pack.folder)
     return Compared(found, write_comparison(folder, found))
 
 

@@ -11,6 +11,7 @@ from polycap.captioning.captioner import Captioner, caption_photos
 from polycap.dataset import Photo
 from polycap.errors import PhotoError
 from polycap.features.store import FeatureStore
+from polycap.files.progress import progress_bar
 from polycap.photos.batches import decode_batches
 
 __all__ = ["predict", "reduced_features"]
@@ -79,7 +80,7 @@ def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progr
     captions: dict[str, dict[str, str]] = {captioner.language.code: {} for captioner in captioners}
     results = caption_photos(list(names), captioners)
     for (_, name), result in zip(
-        names.items(), tqdm(results, total=len(names), unit="photo", disable=None if progress else True), strict=True
+        names.items(), progress_bar(results, show=progress, total=len(names), unit="photo"), strict=True
     ):
         for code, candidates in result.candidates.items():
             captions[code][name] = candidates[0].caption

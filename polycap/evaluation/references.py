@@ -8,15 +8,14 @@ from polycap.dataset import (
     CaptionSource,
     Dataset,
     count_origins,
-    language_sources,
     main_origin,
     read_captions,
-    read_sources,
+    sources_of,
+    with_sources,
 )
 from polycap.errors import DatasetError, EvaluationError
 from polycap.language import Language
 from polycap.pack.card import read_card
-from polycap.pipeline.job import CAPTIONS
 
 __all__ = ["choose_references", "parse_references", "select_references"]
 
@@ -51,40 +50,38 @@ def choose_references(
     dataset: Dataset,
     split: str,
     given: Mapping[str, Sequence[CaptionSource]],
-    work: Path | None = None,
+    built: Path | None = None,
 ) -> Dataset:
     """The dataset with the captions that a language is scored against, all of one origin.
 
-    They are those that are given; else those that its build in `work` has learned from; else those of the files that
-    its folder names; else the dataset's own, if they are what its pack has learned from. Of several origins, what
-    people wrote goes first.
+    They are those that are given; else those in `built`, the file of its build, if it is there; else those of the
+    files that its folder names; else the dataset's own, if they are what its pack has learned from. Of several
+    origins, what people wrote goes first.
 
     Raises:
         EvaluationError: there are none, or none of the split.
         DatasetError, PackError: a file of captions, or the pack's card, can't be read.
     """
-    chosen = _choose(language, dataset, given.get(language.code, ()), work)
+    chosen = _choose(language, dataset, given.get(language.code, ()), built)
     photos = chosen.split(split)
     if not photos:
         raise EvaluationError(f"its references are of no photo of the {split} split of {dataset.folder}")
     return select_references(chosen, split, main_origin(photos))
 
 
-def _choose(language: Language, dataset: Dataset, given: Sequence[CaptionSource], work: Path | None) -> Dataset:
+def _choose(language: Language, dataset: Dataset, given: Sequence[CaptionSource], built: Path | None) -> Dataset:
     if given:
-        captions, faults = read_sources(given)
-        chosen = dataset.with_captions(captions)
+        chosen, faults = with_sources(dataset, given)
         if not chosen.photos:
             first = f"; the first fault in the file: {faults[0]}" if faults else ""
             names = ", ".join(str(source.path) for source in given)
             raise EvaluationError(f"{names}: no caption of a photo of {dataset.folder}{first}")
         return chosen
-    built = work / language.code / CAPTIONS if work else None
     if built is not None and built.is_file():
         captions, _ = read_captions(built)
         return dataset.with_captions(captions)
-    if sources := language_sources(language, dataset.folder):
-        return dataset.with_captions(read_sources(sources)[0])
+    if files := language.caption_files(dataset.folder):
+        return with_sources(dataset, sources_of(files))[0]
     if read_card(language.pack_folder).data.get("fingerprint") == dataset.fingerprint():
         return dataset
     raise EvaluationError(

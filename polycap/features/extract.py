@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from polycap.encoder.pca import FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder, maker_of
@@ -14,6 +13,7 @@ from polycap.errors import FeatureStoreError, PhotoError
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.files import sha256_file
 from polycap.files.hashes import HashCache
+from polycap.files.progress import progress_bar
 from polycap.photos.batches import decode_batches
 
 __all__ = ["extract_features"]
@@ -58,13 +58,8 @@ def extract_features(
         contents=[hashes.get(path) for _, path in photos] if hashes else (),
     )
     todo = [(row, photos[row][1]) for row in writer.todo]
-    bar = tqdm(
-        total=len(photos),
-        initial=len(photos) - len(todo),
-        unit="photo",
-        desc=folder.name,
-        disable=None if progress else True,  # None: off where stderr is no terminal
-    )
+    done = len(photos) - len(todo)
+    bar = progress_bar(show=progress, total=len(photos), done=done, unit="photo", description=folder.name)
     away: list[str] = []
     with bar:
         for batch in decode_batches(todo, encoder.size):

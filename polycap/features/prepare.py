@@ -11,12 +11,11 @@
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from polycap.dataset import Dataset
 from polycap.encoder.pca import PCA_FILE, FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder, maker_of
 from polycap.errors import FeatureStoreError
@@ -43,7 +42,8 @@ class Features:
 
 
 def prepare_features(
-    dataset: Dataset,
+    photos: Sequence[tuple[str, Path]],
+    train: Collection[str],
     encoder: PhotoEncoder,
     folder: Path,
     *,
@@ -60,7 +60,8 @@ def prepare_features(
     whose files are other ones by now are encoded again; the PCA stays.
 
     Args:
-        dataset: its photos of all splits are encoded; the PCA sees the train split only.
+        photos: names and files of the photos of all splits; the names are the stores' keys.
+        train: names of the train photos, the only ones that the PCA is fitted on.
         encoder: the shared encoder.
         folder: where the stores go.
         components: channels of Xception's last cells after the PCA; 512 of 2048 keep about 85% of the variance. Of
@@ -75,7 +76,6 @@ def prepare_features(
         FeatureStoreError: the folder holds features of other photos, of another encoder, precision or PCA; or photos'
             files are not there or may not be read.
     """
-    photos = [(photo.name, photo.path) for photo in dataset.photos]
     views = (PLAIN, MIRRORED) if mirrored else (PLAIN,)
     # before the first photo: what doesn't fit should not be found out hours later
     begun = {view: _open_reduced(folder / view, encoder, [name for name, _ in photos]) for view in views}
@@ -96,7 +96,7 @@ def prepare_features(
             extract(folder / view, pca=_load_pca(folder, components))
             continue
         store = extract(full)
-        fitted = _pca(folder, dataset, store, components, encoder.blocks)
+        fitted = _pca(folder, train, store, components, encoder.blocks)
         maker = maker_of(fitted.channels, encoder)
         reduce_store(store, fitted, folder / view, encoder=maker, progress=progress)
         if not keep_full:
@@ -138,9 +138,11 @@ def _is_complete(store: FeatureStore | None) -> bool:
     return store is not None and all(name in store or name in store.faults for name in store.names)
 
 
-def _pca(folder: Path, dataset: Dataset, full: FeatureStore, components: int, blocks: Sequence[int]) -> FeaturePCA:
+def _pca(
+    folder: Path, train: Collection[str], full: FeatureStore, components: int, blocks: Sequence[int]
+) -> FeaturePCA:
     if not (folder / PCA_FILE).is_file():
-        names = [photo.name for photo in dataset.split("train") if photo.name in full]
+        names = [name for name in train if name in full]
         kept = [max(1, min(size, int(components * share))) for size, share in zip(blocks, SHARES, strict=False)]
         fit_pca(full, names, kept, blocks=blocks).save(folder / PCA_FILE)
     return _load_pca(folder, components)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from polycap.encoder.pca import FeaturePCA, _principal_axes, block_places, join_blocks
 from polycap.errors import FeatureStoreError
 from polycap.features.store import FeatureStore, StoreWriter
+from polycap.files.progress import progress_bar
 
 __all__ = ["fit_pca", "reduce_store"]
 
@@ -86,13 +86,8 @@ def reduce_store(
         contents=[store.contents.get(row) for row in range(len(store.names))],
     )
     total = len(store.names)
-    with tqdm(
-        total=total,
-        initial=total - len(writer.todo),
-        unit="photo",
-        desc=folder.name,
-        disable=None if progress else True,  # None: off where stderr is no terminal
-    ) as bar:
+    done = total - len(writer.todo)
+    with progress_bar(show=progress, total=total, done=done, unit="photo", description=folder.name) as bar:
         for start in range(0, len(writer.todo), 64):
             rows = writer.todo[start : start + 64]
             good = [row for row in rows if store.names[row] in store]

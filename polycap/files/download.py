@@ -5,18 +5,17 @@ import hashlib
 import json
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from tqdm import tqdm
 
 from polycap.errors import DownloadError
 from polycap.files.folders import make_folder
 from polycap.files.locks import waiting
+from polycap.files.progress import progress_bar
 
 __all__ = ["download"]
 
@@ -226,14 +225,13 @@ def _save(response: httpx.Response, job: _Job, offset: int) -> None:
         validator = response.headers.get("Last-Modified", "") if not tag or tag.startswith("W/") else tag
         job.info.write_text(json.dumps({"url": job.url, "validator": validator}), encoding="utf-8")
     length = response.headers.get("Content-Length", "")
-    bar = tqdm(
-        desc=job.description or job.path.name,
+    bar = progress_bar(
+        show=job.progress,
+        description=job.description or job.path.name,
         total=offset + int(length) if length.isdigit() else None,
-        initial=offset,
+        done=offset,
         unit="B",
-        unit_scale=True,
-        file=sys.stderr,
-        disable=None if job.progress else True,  # None: no bar if stderr is no terminal
+        scale=True,
     )
     with bar, job.part.open("ab" if offset else "wb") as stream:
         for chunk in response.iter_raw():  # with a chunk size, httpx would buffer bytes and lose them on a break

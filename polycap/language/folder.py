@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from polycap.errors import LanguageError
-from polycap.language.language import TRUSTED, Language
+from polycap.language.language import Language
 from polycap.language.settings import NO_ENGINES
 
 __all__ = ["LanguageFault", "folder_name", "load_language", "read_language"]
@@ -62,13 +62,12 @@ def read_language(
     language = None
     if facts is not None:
         try:
-            language = Language.model_validate(facts, context=TRUSTED if trusted else None)
+            language = Language.from_facts(facts, folder, samples, trusted=trusted)
         except ValidationError as error:
             faults += [_explain(path, fault) for fault in error.errors(include_url=False)]
         faults += _check_relations(path, facts, language, code or folder_name(folder))
     if language is None or faults:
         return None, tuple(faults)
-    language._folder, language._samples = folder, samples
     return language, ()
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
-from polycap.errors import LanguageError
+from polycap.errors import LanguageError, reason_of
 
 __all__ = ["cached_hook", "forget_hooks", "load_hook"]
 
@@ -34,7 +34,7 @@ def load_hook(folder: Path) -> Callable[[str], str] | None:
     try:  # run from source rather than imported: leaves no __pycache__ in a folder that is not ours
         exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:  # whatever the folder's author wrote
-        raise LanguageError(f"{path}: can't be loaded ({_on_one_line(error)})") from error
+        raise LanguageError(f"{path}: can't be loaded ({reason_of(error, named=True)})") from error
     hook = getattr(module, "normalize", None)
     if not callable(hook):
         raise LanguageError(f"{path}: has no function normalize(text); write one, or remove the file")
@@ -43,13 +43,9 @@ def load_hook(folder: Path) -> Callable[[str], str] | None:
         try:
             result = hook(text)
         except (Exception, SystemExit) as error:
-            raise LanguageError(f"{path}: normalize({text!r}) failed ({_on_one_line(error)})") from error
+            raise LanguageError(f"{path}: normalize({text!r}) failed ({reason_of(error, named=True)})") from error
         if not isinstance(result, str):
             raise LanguageError(f"{path}: normalize(text) returned a {type(result).__name__}; it must return a str")
         return result
 
     return normalize
-
-
-def _on_one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

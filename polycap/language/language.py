@@ -1,11 +1,12 @@
 """A language: the facts of one folder, each with what it allows, and the normalisation of its text."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from polycap.errors import DatasetError
 from polycap.language.hooks import cached_hook
 from polycap.language.settings import (
     CaptionSettings,
@@ -16,9 +17,13 @@ from polycap.language.settings import (
     TranslationSettings,
 )
 from polycap.text.normalize import normalize_text
+from polycap.text.script import has_spaces, share_in_script, words
 from polycap.text.settings import Table, TextSettings, TokenizerSettings
 
-__all__ = ["TRUSTED", "Language"]
+__all__ = ["PACK_CARD", "CaptionFile", "Language"]
+
+PACK_CARD = "card.json"
+"""The file that a pack's folder has and no other folder."""
 
 _ONE_LINE = r"^[^\s\p{Cc}][^\p{Cc}\p{Zl}\p{Zp}]*$"
 
@@ -52,6 +57,20 @@ def _registered_script(script: str, info: ValidationInfo) -> str:
     return script
 
 
+class CaptionFile(NamedTuple):
+    """A file of captions that a language's folder names.
+
+    Attributes:
+        path: the file.
+        origin: who wrote the captions of which the file does not say; None if the folder does not say either.
+        weight: how often they are learned from, compared with others.
+    """
+
+    path: Path
+    origin: str | None
+    weight: float
+
+
 class Language(Table):
     """One language, as its folder describes it. Made by `polycap.language.folder.load_language`."""
 
@@ -78,6 +97,31 @@ class Language(Table):
     _folder: Path = PrivateAttr(default=Path())
     _samples: tuple[str, ...] = PrivateAttr(default=())
     _installed_pack: Path | None = PrivateAttr(default=None)
+
+    @classmethod
+    def from_facts(
+        cls, facts: Any, folder: Path, samples: tuple[str, ...] = (), *, trusted: bool = False
+    ) -> "Language":
+        """Return the language of a folder's `language.toml`.
+
+        Args:
+            facts: the file's tables.
+            folder: the language's.
+            samples: captions in the language.
+            trusted: take the word of a built-in folder that its code and script are registered ones.
+
+        Raises:
+            ValidationError: the facts have faults.
+        """
+        language = cls.model_validate(facts, context=TRUSTED if trusted else None)
+        language._folder, language._samples = folder, samples
+        return language
+
+    def with_pack(self, folder: Path | None) -> "Language":
+        """Return the same language with an installed pack, or without one."""
+        language = self.model_copy()
+        language._installed_pack = folder
+        return language
 
     @property
     def folder(self) -> Path:
@@ -107,7 +151,43 @@ class Language(Table):
     @property
     def status(self) -> Literal["trained", "untrained"]:
         """Whether there is a trained pack."""
-        return "trained" if (self.pack_folder / "card.json").is_file() else "untrained"
+        return "trained" if (self.pack_folder / PACK_CARD).is_file() else "untrained"
+
+    @property
+    def has_spaces(self) -> bool:
+        """Whether words are written apart."""
+        return has_spaces(self.script)
+
+    def words(self, text: str) -> list[str]:
+        """Return the words of a text; its letters, where the script puts no space between words."""
+        return words(text, self.script)
+
+    def share_in_script(self, text: str) -> float:
+        """Return the share of the letters and marks of a text that are of the language's script, 0 to 1."""
+        return share_in_script(text, self.script)
+
+    def caption_files(self, data: Path) -> list[CaptionFile]:
+        """Return the caption files that the folder names in its `[[captions]]`, in their order.
+
+        Args:
+            data: the dataset's folder, which is looked in after the language's own.
+
+        Raises:
+            DatasetError: a file is in neither.
+        """
+        files = []
+        for index, source in enumerate(self.captions):
+            if source.file is None:
+                continue
+            paths = [folder / source.file for folder in (self._folder, data)]
+            path = next((path for path in paths if path.is_file()), None)
+            if path is None:
+                raise DatasetError(
+                    f"{self._folder / 'language.toml'}:captions[{index}].file: no file {source.file!r} in "
+                    f"{self._folder} nor in {data}; put it there, or remove the table"
+                )
+            files.append(CaptionFile(path, source.origin, source.weight))
+        return files
 
     def normalize(self, text: str, *, raw: bool = False) -> str:
         """`text` as this language is learned and scored: its `[text]` settings, then its `hooks.py`, if any.

@@ -234,14 +234,14 @@ def _is_folder(path: Path) -> bool:
 def _lend_packs(entries: list[LanguageEntry]) -> list[LanguageEntry]:
     """Give installed packs to the languages that are there without them; those entries are then left out."""
     packs = {entry.code: entry.language for entry in entries if entry.origin == INSTALLED and entry.language}
-    lent = set()
-    for entry in entries:
-        if entry.language and entry.origin != INSTALLED and entry.code in packs:
-            entry.language._installed_pack = packs[entry.code].own_pack_folder
-            lent.add(entry.code)
-    for code in packs.keys() - lent:
-        packs[code]._installed_pack = packs[code].own_pack_folder
-    return [entry for entry in entries if not (entry.origin == INSTALLED and entry.code in lent)]
+    lent = {entry.code for entry in entries if entry.language and entry.origin != INSTALLED} & packs.keys()
+    kept = [entry for entry in entries if not (entry.origin == INSTALLED and entry.code in lent)]
+    return [
+        replace(entry, language=entry.language.with_pack(packs[entry.code].own_pack_folder))
+        if entry.language and entry.code in packs
+        else entry
+        for entry in kept
+    ]
 
 
 def _read_place(place: Path, origin: str) -> Iterator[LanguageEntry]:

@@ -1,6 +1,6 @@
 """Description of the machine of a training run, for the pack's card."""
 
-from polycap.machine.processor import cores, processor
+from polycap.machine.processor import core_count, processor
 
 __all__ = ["describe_machine"]
 
@@ -13,7 +13,7 @@ def describe_machine(*, bfloat16: bool) -> dict[str, str | int]:
     """
     from polycap.machine.backend import keras
 
-    description: dict[str, str | int] = {"processor": processor(), "cores": cores()}
+    description: dict[str, str | int] = {"processor": processor(), "cores": core_count()}
     accelerators = _accelerators()
     if accelerators:
         description["accelerators"] = accelerators

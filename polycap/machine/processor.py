@@ -5,7 +5,7 @@ import platform
 from functools import cache
 from pathlib import Path
 
-__all__ = ["cores", "has_amx", "has_avx2", "has_bfloat16_products", "has_fast_bfloat16", "processor", "worker_count"]
+__all__ = ["core_count", "has_amx", "has_avx2", "has_bfloat16_products", "has_fast_bfloat16", "processor"]
 
 
 def has_fast_bfloat16() -> bool:
@@ -49,13 +49,8 @@ def processor() -> str:
     return next(filter(None, (*models, platform.processor(), platform.machine())), "unknown")
 
 
-def cores() -> int:
+def core_count() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def worker_count() -> int:
-    """Return the number of batches to translate in parallel: one for each core that this process may use."""
-    return cores()

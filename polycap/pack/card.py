@@ -1,14 +1,14 @@
 """`card.json`: description of a pack. Does not import Keras."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from polycap.decoder.settings import DecoderSettings
-from polycap.errors import BuildError, PackError
+from polycap.errors import PackError
 from polycap.files import digest, read_json
+from polycap.language.language import PACK_CARD
 
 __all__ = [
     "CARD",
@@ -20,14 +20,13 @@ __all__ = [
     "FileEntry",
     "card_hash",
     "read_card",
-    "read_pack",
 ]
 
 DECODER, PCA, TOKENIZER, CARD, CARD_TEXT = (
     "decoder.safetensors",
     "pca.safetensors",
     "tokenizer.model",
-    "card.json",
+    PACK_CARD,
     "CARD.md",
 )
 
@@ -117,11 +116,6 @@ def read_card(folder: Path) -> Card:
     return card
 
 
-def card_hash(card: Mapping[str, Any]) -> str:
-    """Return a hash of a card's files, the same for a pack and its copy, also after scores were recorded."""
-    return digest(card.get("files"))
-
-
-def read_pack(folder: Path) -> dict[str, Any]:
-    """Read a pack's card as JSON, without checking it."""
-    return read_json(folder / "card.json", BuildError)
+def card_hash(card: Card) -> str:
+    """Return the hash of a card's files: the same for a pack and its copy, whatever scores were entered since."""
+    return digest({name: entry.model_dump() for name, entry in card.files.items()})

@@ -19,7 +19,7 @@ from polycap.files.locks import waiting
 from polycap.files.staging import replace_folder, staging_folder
 from polycap.language import Language, Registry, read_language
 from polycap.language.registry import INSTALLED
-from polycap.pack.card import read_card
+from polycap.pack.card import CARD, read_card
 from polycap.pack.card_text import card_text
 from polycap.pack.pack_file import MANIFEST_JSON, Manifest, hooks_hash, read_manifest, unpack_file
 from polycap.pack.source import open_source, redacted
@@ -221,5 +221,5 @@ def _log_differences(local: Language, packed: Language, manifest: Manifest) -> N
             "%s: the pack was trained on text that was normalised in another way than in %s; expect lower scores",
             *(local.code, local.folder),
         )
-    if (local.own_pack_folder / "card.json").is_file():
+    if (local.own_pack_folder / CARD).is_file():
         logger.info("%s: is now captioned with the installed pack, not the one in %s", local.code, local.folder)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from polycap.errors import PhotoError
+from polycap.errors import PhotoError, reason_of
 from polycap.photos.formats import open_photo, pixels_of
 from polycap.photos.limits import PhotoLimits
 
@@ -74,8 +74,7 @@ def load_photo(photo: Photograph, size: int, limits: PhotoLimits | None = None) 
     except MemoryError as error:
         raise PhotoError(f"{name}: decoding it takes more memory than there is; make it smaller") from error
     except Exception as error:  # decoders raise errors of many types on broken files
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise PhotoError(f"{name}: can't be decoded ({reason})") from error
+        raise PhotoError(f"{name}: can't be decoded ({reason_of(error)})") from error
 
 
 def _from_array(array: NDArray[np.uint8]) -> Image.Image:

@@ -8,13 +8,11 @@ from pathlib import Path
 from polycap.errors import BuildError, PackError
 from polycap.files import atomic_path
 from polycap.language import Language
-from polycap.pack.card import card_hash, read_pack
+from polycap.pack.card import CARD, CARD_TEXT, card_hash, read_card
 
 __all__ = ["copy_pack", "is_installed", "require_writable"]
 
 logger = logging.getLogger(__name__)
-
-CARD, CARD_TEXT = "card.json", "CARD.md"
 
 
 def copy_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]:
@@ -28,7 +26,6 @@ def copy_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]
     Raises:
         BuildError: the folder can't be written.
     """
-    from polycap.pack.card import read_card
     from polycap.pack.record import record_scores, write_card
 
     require_writable(language)
@@ -80,6 +77,6 @@ def require_writable(language: Language) -> None:
 def is_installed(source: Path, language: Language) -> bool:
     """Whether the pack that the language is captioned with is the one in `source`, by their cards' files."""
     try:
-        return card_hash(read_pack(source)) == card_hash(read_pack(language.pack_folder))
-    except BuildError:
+        return card_hash(read_card(source)) == card_hash(read_card(language.pack_folder))
+    except PackError:
         return False

@@ -1,6 +1,6 @@
 """What the stages of one language's build share: its parts, each read once and only when it is asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from polycap.dataset import CaptionSource, Dataset, language_sources, load_dataset, read_captions, read_sources
+from polycap.dataset import CaptionSource, Dataset, load_dataset, read_captions, sources_of, with_sources
 from polycap.errors import BuildError, DatasetError
 from polycap.files import sha256_file
 from polycap.files.hashes import HashCache
 from polycap.language import Language, get_language
 from polycap.language.settings import NO_ENGINES
+from polycap.pack.card import CARD
 from polycap.pipeline.arguments import BuildArguments
 from polycap.training.settings import TrainingSettings, parse_settings
 from polycap.translation.choose import choose_engine
@@ -22,7 +23,7 @@ from polycap.translation.engine import Translator
 if TYPE_CHECKING:
     from polycap.encoder.protocol import PhotoEncoder
 
-__all__ = ["CAPTIONS", "Job", "table"]
+__all__ = ["CAPTIONS", "Job", "built_captions", "table"]
 
 CAPTIONS = "captions.jsonl"
 
@@ -83,7 +84,7 @@ class Job:
         """
         if self.arguments.captions:
             return [CaptionSource.parse(source, self.arguments.origin) for source in self.arguments.captions]
-        return language_sources(self.language, self.arguments.data)
+        return sources_of(self.language.caption_files(self.arguments.data))
 
     @cached_property
     def translator(self) -> Translator:
@@ -123,11 +124,10 @@ class Job:
         """
         return self.mix(self.files)
 
-    def mix(self, sources: Iterable[CaptionSource]) -> Dataset:
-        """The dataset with the captions of several files; what is wrong in these comes first among its faults."""
-        table, faults = read_sources(sources)
-        dataset = self.dataset.with_captions(table)
-        return replace(dataset, faults=(*faults, *dataset.faults))
+    def mix(self, sources: Sequence[CaptionSource]) -> Dataset:
+        """The dataset with the captions of several files, and their faults."""
+        dataset, faults = with_sources(self.dataset, sources)
+        return replace(dataset, faults=faults)
 
     @cached_property
     def captioned(self) -> Dataset:
@@ -146,10 +146,10 @@ class Job:
         name = self.arguments.start
         if not name:
             return None
-        folder = Path(name) if (Path(name) / "card.json").is_file() else get_language(name).pack_folder
+        folder = Path(name) if (Path(name) / CARD).is_file() else get_language(name).pack_folder
         if folder == self.language.pack_folder:
             raise BuildError(f"`start` {name}: {name} can't begin with what it will have become; name another language")
-        if not (folder / "card.json").is_file():
+        if not (folder / CARD).is_file():
             raise BuildError(f"`start` {name}: {folder} has no pack: build that first, or give `start` ''")
         return folder
 
@@ -174,6 +174,11 @@ def _require_splits(dataset: Dataset, message: str, more: str = "") -> None:
     for split in ("train", "dev"):
         if not dataset.split(split):
             raise DatasetError(f"{message} a photo in the {split} split{more}")
+
+
+def built_captions(work: Path, code: str) -> Path:
+    """Return the file of the captions that a language's build in `work` learns from; it may not be there yet."""
+    return work / code / CAPTIONS
 
 
 def table(name: str, settings: BaseModel) -> dict[str, str]:

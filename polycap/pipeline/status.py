@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polycap.errors import BuildError, LanguageError, PolycapError
+from polycap.errors import LanguageError, PackError, PolycapError
 from polycap.files.hashes import HashCache
 from polycap.language import Language, Registry
-from polycap.pack.card import read_pack
+from polycap.pack.card import CARD, read_card
 from polycap.pipeline.arguments import read_arguments
 from polycap.pipeline.install import is_installed
 from polycap.pipeline.job import Job
 from polycap.pipeline.plan import PlannedStage, check_stages
 from polycap.pipeline.stages.order import stages_of
-from polycap.pipeline.stages.train import TRAIN_LOG
+from polycap.training.log import LOG
 
 __all__ = ["LanguageStatus", "PackStatus", "language_status"]
 
@@ -128,13 +128,13 @@ def _status(registry: Registry, code: str, work: Path, hashes: HashCache) -> Lan
 def _pack(language: Language, run: Path | None) -> PackStatus | None:
     folder = language.pack_folder
     try:
-        card = read_pack(folder)
-    except BuildError:
+        card = read_card(folder)
+    except PackError:
         return None
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    has_run = run is not None and (run / "pack" / "card.json").is_file()
+    has_run = run is not None and (run / "pack" / CARD).is_file()
     of_run = is_installed(run / "pack", language) if run and has_run else None
-    return PackStatus(folder, size, str(card.get("created", "")), of_run, language.installed_pack is not None)
+    return PackStatus(folder, size, card.created, of_run, language.installed_pack is not None)
 
 
 def _best(run: Path) -> float | None:
@@ -143,7 +143,7 @@ def _best(run: Path) -> float | None:
     if finished is not None:
         return finished
     try:
-        with (run / TRAIN_LOG).open(encoding="utf-8", newline="") as stream:
+        with (run / LOG).open(encoding="utf-8", newline="") as stream:
             return max((float(row["dev_bleu4"]) for row in csv.DictReader(stream)), default=None)
     except (OSError, ValueError, KeyError):
         return None
@@ -152,8 +152,8 @@ def _best(run: Path) -> float | None:
 def _chosen(pack: Path) -> float | None:
     """The score that a pack's weights were chosen by; None without a pack."""
     try:
-        training = read_pack(pack).get("training", {})
-    except BuildError:
+        training = read_card(pack).training
+    except PackError:
         return None
     score: float | None = training.get("dev BLEU-4", training.get("best epoch's dev BLEU-4"))
     return score

@@ -14,7 +14,7 @@ from polycap.decoder.results import SearchResult
 from polycap.encoder.identity import BLOCKS, CELLS, CHANNELS, SIZE, EncoderIdentity
 from polycap.encoder.pca import FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder
-from polycap.errors import CaptionRuntimeError
+from polycap.errors import CaptionRuntimeError, reason_of
 from polycap.language.settings import DecodingSettings
 from polycap.machine.extras import missing_package
 from polycap.machine.fork import keep_in_forks, require_same_process
@@ -218,6 +218,5 @@ def _compile(model: Path, precision: str, hint: str) -> Any:
     try:
         return _core().compile_model(model, "CPU", options)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        message = f"runtime openvino: {model} can't be compiled ({reason}); delete {model.parent}"
+        message = f"runtime openvino: {model} can't be compiled ({reason_of(error)}); delete {model.parent}"
         raise CaptionRuntimeError(message) from error

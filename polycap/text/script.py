@@ -3,12 +3,22 @@
 The data are Unicode's, from fontTools, which is imported on first use.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
-__all__ = ["direction_of", "has_spaces", "is_letter", "is_script", "letters_of", "outsiders", "share_in_script"]
+__all__ = [
+    "direction_of",
+    "has_spaces",
+    "is_letter",
+    "is_script",
+    "letters_of",
+    "outsiders",
+    "share_in_script",
+    "words",
+]
 
 # ISO 15924 codes of combinations of Unicode's scripts, and of variants of one.
 _COMPOSITE = {
@@ -32,6 +42,7 @@ _COMPOSITE = {
 _WITHOUT_SPACES = frozenset(
     ("Bopo", "Hani", "Hira", "Kana", "Khmr", "Lana", "Laoo", "Mymr", "Talu", "Tale", "Tavt", "Thai", "Tibt", "Yiii")
 )
+_LATIN_WORD_OR_LETTER = re.compile(r"[\x00-\u024f]+|.")
 _ANY = frozenset({"Zyyy", "Zinh"})  # common and inherited: of no script alone
 _LETTERLESS = _ANY | {"Zzzz", "Brai"}  # Zzzz: not assigned; the patterns of Braille are symbols
 _PLANES = 0x20000  # end of the first two planes: the basic one, and that of Adlam, Chakma, Osage, …
@@ -54,6 +65,12 @@ def direction_of(code: str) -> Literal["ltr", "rtl"]:
 def has_spaces(code: str) -> bool:
     """Return whether the script writes spaces between words."""
     return _parts(code)[0] not in _WITHOUT_SPACES
+
+
+def words(text: str, code: str) -> list[str]:
+    """Return the words of a text: what spaces part or, in a script without spaces, its letters, and words of Latin."""
+    found = text.split()
+    return found if has_spaces(code) else [part for word in found for part in _LATIN_WORD_OR_LETTER.findall(word)]
 
 
 def is_letter(character: str) -> bool:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from polycap.errors import TokenizerError
+from polycap.errors import TokenizerError, reason_of
 from polycap.files import atomic_path, digest
 from polycap.text.settings import TokenizerSettings
 
@@ -183,7 +183,7 @@ def _trainer_options(settings: TokenizerSettings) -> dict[str, Any]:
 def _training_message(sentences: list[str], settings: TokenizerSettings, error: Exception) -> str:
     """Return the message of a failed training, with the numbers that decide it."""
     characters = len(set("".join(sentences)))
-    reason = " ".join(str(error).split())
+    reason = reason_of(error)
     return (
         f"can't train a {settings.model_type} tokenizer with vocab_size {settings.vocab_size} "
         f"on {len(sentences)} sentences with {characters} different characters: {reason}; "

@@ -10,11 +10,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from polycap.errors import TrainingError
 from polycap.files import atomic_path, write_text
+from polycap.files.progress import progress_bar
 from polycap.machine.backend import keras
+from polycap.training.log import LOG
 
 __all__ = ["BEST", "Average", "Checkpoint", "EpochLog", "Evaluate", "ProgressCallback", "save_arrays"]
 
@@ -86,7 +87,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, folder: Path, names: list[str], average: Average) -> None:
         super().__init__()
-        self.path, self.best_path, self.log_path = (folder / n for n in ("checkpoint.npz", BEST, "log.csv"))
+        self.path, self.best_path, self.log_path = (folder / n for n in ("checkpoint.npz", BEST, LOG))
         self.names, self.average = names, average
         self.history: list[dict[str, float]] = []
 
@@ -166,7 +167,7 @@ class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         title = f"{self.title} {epoch + 1}/{self.epochs}"
-        self.bar = tqdm(total=self.batches, desc=title, unit="batch", disable=not self.enabled)
+        self.bar = progress_bar(show=self.enabled, total=self.batches, description=title, unit="batch")
         self.start = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:

@@ -14,10 +14,6 @@ __all__ = ["make_card"]
 ENCODER_TERMS = (
     "The encoder's weights are Keras' ImageNet Xception; ImageNet is for non-commercial research and education."
 )
-FLICKR8K_TERMS = (
-    "Flickr8k is for non-commercial research and education; cite Hodosh, Young and Hockenmaier (2013), "
-    "JAIR 47:853–899. What is trained on it carries these terms."
-)
 OTHER_TERMS = "The photos and captions that it was trained on may carry terms of their own: ask whoever made the pack."
 
 
@@ -41,6 +37,12 @@ def _before(inputs: TrainingInputs, config: dict[str, Any]) -> dict[str, Any]:
     return {"trained before": read_card(inputs.start).training}
 
 
+def _terms(inputs: TrainingInputs) -> list[str]:
+    """The terms of the data, of the pack that training began with, and of the encoder, each once."""
+    start = read_card(inputs.start).terms if inputs.start else []
+    return list(dict.fromkeys([*(inputs.dataset.terms or [OTHER_TERMS]), *inputs.terms, *start, ENCODER_TERMS]))
+
+
 def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, learned: dict[str, Any]) -> Card:
     dataset = inputs.dataset
     train = inputs.photos("train")
@@ -60,7 +62,7 @@ def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, 
             "fingerprint": config["dataset"],
             "views": ", ".join(config["views"]),
         },
-        terms=[FLICKR8K_TERMS if "Flickr_8k" in dataset.split_source else OTHER_TERMS, *inputs.terms, ENCODER_TERMS],
+        terms=_terms(inputs),
         training={
             **config["settings"],
             "begins with": config["start"] or "nothing",

@@ -23,7 +23,7 @@ class TrainingInputs:
         dataset: photos, splits and captions in the language.
         stores: views of the photos, the plain one first; all of one encoder and PCA.
         pca: the map that reduced the stores, or None.
-        tokenizer: one that is trained already; without it, one is trained on the train split's captions.
+        tokenizer: one that is trained already, or its file; without it, one is trained on the train split's captions.
         start: the pack whose decoder this one begins with; where its tokens are others, but for what belongs to them.
         terms: of the captions, for the pack's card, beside those of photos and encoder.
     """
@@ -32,7 +32,7 @@ class TrainingInputs:
     dataset: Dataset
     stores: Sequence[FeatureStore]
     pca: FeaturePCA | None
-    tokenizer: Tokenizer | None = None
+    tokenizer: Tokenizer | Path | None = None
     start: Path | None = None
     terms: tuple[str, ...] = ()
 

@@ -4,7 +4,10 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["time_spent"]
+__all__ = ["LOG", "time_spent"]
+
+LOG = "log.csv"
+"""In a run's folder, and in that of its self-critical phase: a row per epoch."""
 
 
 def time_spent(logs: Sequence[Path]) -> dict[str, float]:

@@ -17,24 +17,23 @@ from pathlib import Path
 from typing import Any
 
 from polycap.decoder.kinds import build_decoder
-from polycap.decoder.settings import DecoderSettings
+from polycap.decoder.settings import DecoderSettings, DecoderSizes
 from polycap.errors import TrainingError
 from polycap.files import make_folder, read_json, sha256_file, write_json
 from polycap.machine.backend import allow_bfloat16, keras
 from polycap.machine.describe import describe_machine
+from polycap.pack.card import TOKENIZER
 from polycap.pack.pack import save_pack
 from polycap.text.tokenizer import Tokenizer
 from polycap.training.card import make_card
 from polycap.training.initialize import initial_pack_hash, transfer_weights
 from polycap.training.inputs import TrainingInputs
 from polycap.training.learner import SELF_CRITICAL, Learner, read_arrays
-from polycap.training.log import time_spent
+from polycap.training.log import LOG, time_spent
 from polycap.training.settings import TrainingSettings
 from polycap.training.tokenizer import train_tokenizer
 
 __all__ = ["train_decoder"]
-
-LOG = "log.csv"
 
 
 def train_decoder(
@@ -77,9 +76,10 @@ def train_decoder(
 
 
 def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
-    path = folder / "tokenizer.model"
-    if inputs.tokenizer is not None:
-        inputs.tokenizer.save(path)
+    path = folder / TOKENIZER
+    given = inputs.tokenizer
+    if given is not None:
+        (Tokenizer.load(given) if isinstance(given, Path) else given).save(path)
     elif not path.is_file() or not (folder / "config.json").is_file():  # without a config it may be of other captions
         train_tokenizer(inputs.language, inputs.dataset).save(path)
     return Tokenizer.load(path)
@@ -143,13 +143,8 @@ def _differing(one: Any, other: Any) -> tuple[Any, Any]:
 def _decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> DecoderSettings:
     cells, channels = inputs.stores[0].shape
     return DecoderSettings(
-        kind=settings.kind,
+        **settings.model_dump(include=set(DecoderSizes.model_fields)),
         vocab_size=tokenizer.vocab_size,
         cells=cells,
         channels=channels,
-        units=settings.units,
-        embedding=settings.embedding,
-        feature_dropout=settings.feature_dropout,
-        embedding_dropout=settings.embedding_dropout,
-        output_dropout=settings.output_dropout,
     )

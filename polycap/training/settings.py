@@ -3,21 +3,19 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from polycap.decoder.settings import DecoderSizes
 from polycap.errors import TrainingError
 from polycap.language import Language
 
 __all__ = ["TrainingSettings", "parse_settings"]
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(DecoderSizes):
     """The recipe. The defaults are those that the shipped English pack was trained with.
 
     Attributes:
-        kind: "attention", or "merge", the tutorial's architecture.
-        units, embedding: LSTM units, and channels of the token embedding.
-        feature_dropout, embedding_dropout, output_dropout: dropout rates, 0 up to 1.
         photos_per_batch: photos, each with all captions that are drawn of it.
         learning_rate, warmup_epochs, weight_decay: of AdamW; the peak rate, and the epochs until it.
         clip_norm: greatest norm of a gradient.
@@ -28,14 +26,6 @@ class TrainingSettings(BaseModel):
         seed: of the initial weights, the dropout and the order of the photos.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["attention", "merge"] = "attention"
-    units: int = Field(default=512, ge=1)
-    embedding: int = Field(default=256, ge=1)
-    feature_dropout: float = Field(default=0.3, ge=0, lt=1)
-    embedding_dropout: float = Field(default=0.3, ge=0, lt=1)
-    output_dropout: float = Field(default=0.5, ge=0, lt=1)
     epochs: int = Field(default=9, ge=0, description="of teacher forcing; 0: begin with a pack's own weights")
     photos_per_batch: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from polycap.language.settings import GateSettings
-from polycap.text.script import share_in_script
+from polycap.language import Language
 from polycap.translation.engine import Translation
 
 __all__ = ["GATES", "Refusal", "check_translation", "lowest_scored", "repeats", "split_words", "usual_ratio"]
@@ -24,15 +23,10 @@ __all__ = ["GATES", "Refusal", "check_translation", "lowest_scored", "repeats", 
 GATES = ("empty", "copied", "script", "length", "repeats", "unknown", "score")
 """Every gate's name, in the order in which they are reported."""
 
-_UNSPACED = frozenset(
-    {"Hans", "Hant", "Hani", "Hanb", "Jpan", "Hrkt", "Hira", "Kana", "Bopo", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"}
-)
-"""Scripts that put no space between words: a letter stands for a word there."""
-_LATIN_WORD_OR_LETTER = re.compile(r"[\x00-\u024f]+|.")
 _UNKNOWN = re.compile(r"<unk>|⁇", re.IGNORECASE)
 _SLACK = 10
 """Letters (of the source) added to both lengths: a caption of one word may well become one of three."""
-_PHRASE, _PHRASE_UNSPACED = 4, 6
+PHRASE, PHRASE_UNSPACED = 4, 6
 """Words, or letters that stand for words, that are not said again and again by chance."""
 _SYLLABLE = 4
 """Letters of a syllable, at most."""
@@ -49,26 +43,25 @@ class Refusal:
 
 
 def check_translation(
-    source: str, translation: Translation, *, script: str, ratio: float, gates: GateSettings
+    source: str, translation: Translation, language: Language, *, ratio: float
 ) -> tuple[Refusal, ...]:
     """What is wrong with a translation; nothing, if it may be learned from.
 
     Args:
         source: what was translated.
         translation: what came of it.
-        script: the language's, ISO 15924.
+        language: of the translation; its `[translation.gates]` say what is allowed.
         ratio: the usual length of a translation, as `usual_ratio` gives it.
-        gates: what the language allows.
     """
-    text = translation.text
+    text, gates = translation.text, language.translation.gates
     if not _letters(text):
         return (Refusal("empty", "no letter or digit"),)
-    words = split_words(text, script)
+    words = split_words(text, language)
     found = {
         "copied": _copied(source, words, gates.max_copied),
-        "script": _script(text, script, gates.min_script),
+        "script": _script(text, language, gates.min_script),
         "length": _length(source, text, ratio, gates.max_length_ratio),
-        "repeats": _repeats(source, text, words, script, gates.max_repeats),
+        "repeats": _repeats(source, text, words, language, gates.max_repeats),
         "unknown": _unknown(translation, words, gates.max_unknown),
     }
     return tuple(Refusal(gate, why) for gate, why in found.items() if why)
@@ -87,20 +80,16 @@ def usual_ratio(pairs: Iterable[tuple[str, str]]) -> float:
     return median(ratios) if ratios else 1.0
 
 
-def split_words(text: str, script: str) -> list[str]:
-    """The words of a text without case and punctuation; its letters, where the script puts no space between words."""
+def split_words(text: str, language: Language | None = None) -> list[str]:
+    """Return the words of a text without case and punctuation, as the language parts them; by spaces without one."""
     plain = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in text.casefold())
-    words = plain.split()
-    if script in _UNSPACED:
-        words = [part for word in words for part in _LATIN_WORD_OR_LETTER.findall(word)]
-    return words[:_MOST_WORDS]
+    return (language.words(plain) if language else plain.split())[:_MOST_WORDS]
 
 
-def repeats(words: Sequence[str], script: str) -> int:
-    """How often the same is said: a word or words in a row, or a phrase (four words) anywhere; 1 for once."""
+def repeats(words: Sequence[str], phrase: int = PHRASE) -> int:
+    """Return how often words stand in a row, or a phrase of `phrase` words anywhere; 1 for once."""
     if len(set(words)) == len(words):
         return 1
-    phrase = _PHRASE_UNSPACED if script in _UNSPACED else _PHRASE
     phrases = Counter(tuple(words[i : i + phrase]) for i in range(len(words) - phrase + 1))
     most = max(phrases.values(), default=1)
     for size in range(1, len(words) // 2 + 1):
@@ -116,15 +105,15 @@ def _letters(text: str) -> int:
 
 
 def _copied(source: str, words: Sequence[str], allowed: float) -> str:
-    theirs = split_words(source, "")
+    theirs = split_words(source)
     known = set(theirs)
     share = 1.0 if "".join(theirs) == "".join(words) else sum(word in known for word in words) / len(words)
     return f"{share:.0%} of its words are the source's" if share > allowed else ""
 
 
-def _script(text: str, script: str, required: float) -> str:
-    share = share_in_script(text, script)
-    return f"{share:.0%} of its letters are {script}" if share < required else ""
+def _script(text: str, language: Language, required: float) -> str:
+    share = language.share_in_script(text)
+    return f"{share:.0%} of its letters are {language.script}" if share < required else ""
 
 
 def _length(source: str, text: str, ratio: float, allowed: float) -> str:
@@ -134,10 +123,10 @@ def _length(source: str, text: str, ratio: float, allowed: float) -> str:
     return f"{longer:.1f} times as long as usual" if longer > 1 else f"{1 / longer:.1f} times as short as usual"
 
 
-def _repeats(source: str, text: str, words: Sequence[str], script: str, allowed: int) -> str:
+def _repeats(source: str, text: str, words: Sequence[str], language: Language, allowed: int) -> str:
     """What the source says three times may stand three times; letters may stand in a row once more than words."""
-    found = repeats(words, script)
-    if found > allowed and found > repeats(split_words(source, ""), ""):
+    found = repeats(words, PHRASE if language.has_spaces else PHRASE_UNSPACED)
+    if found > allowed and found > repeats(split_words(source)):
         return f"the same words {found} times"
     loop = rf"([^\W\d_]{{1,{_SYLLABLE}}}?)\1{{{allowed + 1},}}"
     stutter = re.search(loop, text[:_MOST_LETTERS], re.IGNORECASE)

@@ -11,7 +11,6 @@ The gates may therefore be changed, and the command run again, without translati
 
 import json
 import logging
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,12 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from polycap.dataset import Dataset
 from polycap.dataset.readers import is_origin
 from polycap.errors import TranslationError
 from polycap.files import atomic_path, make_folder
+from polycap.files.progress import progress_bar
 from polycap.language import Language
 from polycap.translation.engine import Translation, Translator
 from polycap.translation.gates import GATES, Refusal, check_translation, lowest_scored, usual_ratio
@@ -159,8 +157,7 @@ def _fill(journal: Journal, translator: Translator, total: int, *, progress: boo
     begun, start = journal.done, time.monotonic()
     if begun and begun < total:
         logger.info("%s: going on after %d of %d captions", journal.folder, begun, total)
-    shown = progress and sys.stderr.isatty()
-    with tqdm(total=total, initial=begun, unit="caption", disable=not shown, file=sys.stderr) as bar:
+    with progress_bar(show=progress, total=total, done=begun, unit="caption") as bar:
         for texts in journal.missing():
             translations = translator.translate(texts)
             if len(translations) != len(texts):
@@ -178,13 +175,12 @@ def _fill(journal: Journal, translator: Translator, total: int, *, progress: boo
 
 def _refuse(found: Mapping[str, Translation], language: Language) -> tuple[float, dict[str, tuple[Refusal, ...]]]:
     """The usual ratio of lengths, and by source caption what is wrong with its translation."""
-    gates = language.translation.gates
     ratio = usual_ratio((source, translation.text) for source, translation in found.items())
     refused: dict[str, tuple[Refusal, ...]] = {}
     for source, translation in found.items():
-        if wrong := check_translation(source, translation, script=language.script, ratio=ratio, gates=gates):
+        if wrong := check_translation(source, translation, language, ratio=ratio):
             refused[source] = wrong
-    for source, refusal in lowest_scored(found, gates.drop_lowest).items():
+    for source, refusal in lowest_scored(found, language.translation.gates.drop_lowest).items():
         refused[source] = (*refused.get(source, ()), refusal)
     return ratio, refused
 

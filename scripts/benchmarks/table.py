@@ -5,7 +5,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polycap.machine.processor import cores, processor
+from polycap.machine.processor import core_count, processor
 
 __all__ = ["KEYS", "as_json", "as_text", "missing", "with_machine"]
 
@@ -23,7 +23,7 @@ def missing(bench: str, reason: str) -> dict[str, Any]:
 def with_machine(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Add a description of the machine to rows. Each side may use all threads."""
     machine = f"{processor()}, {platform.system()} {platform.machine()}"
-    return [{**row, "threads": cores(), "machine": machine} for row in rows]
+    return [{**row, "threads": core_count(), "machine": machine} for row in rows]
 
 
 def as_json(rows: Sequence[Row]) -> str:

@@ -46,11 +46,11 @@ class OurTranslation(_Installed):
 
     def __init__(self, file: Path, texts: Sequence[str]) -> None:
         super().__init__(file)
-        from polycap.machine.processor import worker_count
+        from polycap.machine.processor import core_count
         from polycap.translation.argos.engine import ArgosEngine
 
         self._texts, self._translator = texts, ArgosEngine().open(*self._package.pair)
-        self.about = f"polycap's Argos engine, {worker_count()} workers of 1 thread, {self._package.facts.identity}"
+        self.about = f"polycap's Argos engine, {core_count()} workers of 1 thread, {self._package.facts.identity}"
         self.size = f"{len(texts)} captions"
 
     def warm_up(self) -> None:

@@ -52,7 +52,8 @@ def test_evaluate_for_people_and_for_the_card(world: World, tmp_path: Path, monk
     assert lines["references"] == "1 per photo, mt:engine (by machine: likeness to it is scored)"
     assert lines["split"] == "test, 1 photos"
     assert lines["people"] == "not available: the references are not people's, but mt:engine"
-    assert "polycap: 1 faults in" in found.err
+    assert f"polycap: 2 faults in {references}, first: references.txt:4: malformed" in found.err
+    assert "; last: captions (mt:engine): 1 photos with captions are not in data: stranger.jpg; left out" in found.err
     assert "p00.jpg: is not an image" in found.err
     folder = Path("evaluation") / f"{CODE}-test"
     assert f"predictions and references are in {folder}" in found.err

@@ -14,6 +14,7 @@ from PIL import Image
 
 from loopback import Server
 from polycap.dataset.flickr8k import fetch_flickr8k
+from polycap.dataset.terms import FLICKR8K_TERMS
 from polycap.errors import DatasetError, DownloadError
 
 # --- the Flickr8k release ---
@@ -89,6 +90,7 @@ def test_fetch_gives_a_dataset_and_the_second_time_asks_nobody(
     assert dataset.faults == ()
     assert not list((tmp_path / "data").glob("*.zip"))
     assert not (tmp_path / "data" / "__MACOSX").exists()
+    assert (tmp_path / "data" / "TERMS.txt").read_text(encoding="utf-8") == f"{FLICKR8K_TERMS}\n"
     assert fetch_flickr8k(tmp_path / "data", checksums=checksums) == dataset
     assert len(server.asked) == 2
 

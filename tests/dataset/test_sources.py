@@ -15,11 +15,12 @@ from polycap.dataset import (
     Photo,
     ReferenceCaption,
     count_origins,
-    language_sources,
     load_dataset,
+    load_with_captions,
     main_origin,
     read_captions,
     read_sources,
+    sources_of,
 )
 from polycap.errors import DatasetError
 from polycap.evaluation.references import select_references
@@ -126,16 +127,16 @@ def test_files_that_a_language_names(tmp_path: Path) -> None:
     for path in (folder / "a.txt", data / "a.txt", data / "x" / "b.txt"):
         path.write_text("a.jpg#0\tan a\n")
     language = load_language(folder)
-    assert language_sources(language, data) == [
+    assert sources_of(language.caption_files(data)) == [
         CaptionSource(folder / "a.txt", "human", 2.0),
         CaptionSource(data / "x" / "b.txt", "mt:x"),
     ]
     (folder / "a.txt").unlink()
-    assert language_sources(language, data)[0].path == data / "a.txt"
+    assert language.caption_files(data)[0].path == data / "a.txt"
     (data / "x" / "b.txt").unlink()
     message = rf"language.toml:captions\[1\].file: no file 'x/b.txt' in {folder} nor in {data}; put it there, or"
     with pytest.raises(DatasetError, match=message):
-        language_sources(language, data)
+        language.caption_files(data)
 
 
 def test_origin_and_weight_in_the_fingerprint() -> None:
@@ -194,3 +195,18 @@ def test_sources_together(tmp_path: Path) -> None:
         "c.jpg": (ReferenceCaption(2, "sechs", "human", 2.0),),
     }
     assert [fault.where for fault in faults] == ["human.txt:4"]
+
+
+def test_a_dataset_with_captions_of_files_names_rows_and_photos_that_are_left_out(folder: Path) -> None:
+    (folder / "Flickr8k.token.txt").write_text(token_rows())
+    (folder / "de.txt").write_text("a.jpg#0\tein Hund\nnonsense\nx.jpg#0\tein Tier\n")
+    dataset, faults = load_with_captions(folder, [CaptionSource(folder / "de.txt", "mt:x")])
+    assert [(photo.name, photo.captions[0].text) for photo in dataset.photos] == [("a.jpg", "ein Hund")]
+    assert [fault.where for fault in faults] == ["de.txt:2", "captions (mt:x)"]
+
+
+def test_a_dataset_without_files_of_captions_has_its_own_captions_and_faults(folder: Path) -> None:
+    (folder / "Flickr8k.token.txt").write_text(token_rows() + "nonsense\n")
+    dataset, faults = load_with_captions(folder)
+    assert (dataset, faults) == (load_dataset(folder), dataset.faults)
+    assert [fault.where for fault in faults] == ["Flickr8k.token.txt:9"]

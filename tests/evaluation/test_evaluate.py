@@ -15,6 +15,7 @@ from polycap.captioning.captioner import Captioner
 from polycap.dataset import Dataset, ReferenceCaption
 from polycap.errors import DatasetError, EvaluationError, FeatureStoreError, PolycapError
 from polycap.evaluation.evaluate import evaluate_captioner
+from polycap.evaluation.failures import count_failures
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.metrics import Scores
 from polycap.pack.pack import Pack
@@ -40,7 +41,7 @@ def lines(path: Path) -> list[str]:
 
 
 def evaluate(captioner: Captioner, dataset: Dataset, split: str = "train", **options: Any) -> Scores:
-    return evaluate_captioner(captioner, dataset, split, progress=False, **options)
+    return evaluate_captioner(captioner, dataset, split, progress=False, **options).scores
 
 
 def test_sacrebleu_finds_the_same_scores(
@@ -105,6 +106,18 @@ def test_other_references(captioner: Captioner, tiny_dataset: Dataset, store: Fe
     scores = evaluate(captioner, dataset, "test", store=store)
     assert (scores.photos, scores.references_per_photo, scores.references_origin) == (1, 1, "mt:engine")
     assert scores.signature.endswith("refs:mt.engine")
+
+
+def test_failures_are_those_of_the_captions_and_references_that_were_scored(
+    captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore
+) -> None:
+    found, raw = (
+        evaluate_captioner(captioner, tiny_dataset, "test", store=store, raw=raw, progress=False)
+        for raw in (False, True)
+    )
+    assert found.failures == count_failures(captioner.language, found.captions, found.references)
+    assert found.failures["photos"] == len(found.captions) == 2
+    assert raw.failures == found.failures
 
 
 def test_raw(captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore, tmp_path: Path) -> None:

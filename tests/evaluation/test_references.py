@@ -43,15 +43,15 @@ def test_where_references_come_from(world: World, tiny_dataset: Dataset, tmp_pat
     assert choose_references(own, tiny_dataset, "dev", {}) == tiny_dataset
     with pytest.raises(EvaluationError, match=f"other captions than those in .*: give `references` {CODE}=FILE"):
         choose_references(language, tiny_dataset.with_captions({name: (ReferenceCaption(0, "x"),)}), "dev", {})
-    (tmp_path / CODE).mkdir()
+    built = tmp_path / "captions.jsonl"
     row = {"image": name, "index": 0, "caption": "built", "origin": "mt:x"}
     rows = [row, {**row, "index": 1, "caption": "by hand", "origin": "human"}]
-    (tmp_path / CODE / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    [photo] = choose_references(own, tiny_dataset, "dev", {}, tmp_path).photos
+    built.write_text("\n".join(map(json.dumps, rows)))
+    [photo] = choose_references(own, tiny_dataset, "dev", {}, built).photos
     assert [caption.text for caption in photo.captions] == ["by hand"]  # of one origin: people's
     file = tmp_path / "given.txt"
     file.write_text(f"{name}#0\tgiven\n")
-    [photo] = choose_references(own, tiny_dataset, "dev", parse_references([f"{CODE}={file}"], [CODE]), tmp_path).photos
+    [photo] = choose_references(own, tiny_dataset, "dev", parse_references([f"{CODE}={file}"], [CODE]), built).photos
     assert photo.captions[0].text == "given"
     with pytest.raises(EvaluationError, match="of no photo of the test split"):
         choose_references(own, tiny_dataset, "test", parse_references([f"{CODE}={file}"], [CODE]))

@@ -92,7 +92,12 @@ def prepare(
 ) -> Features:
     encoder = cast("Encoder", encoder)
     settings = {"components": components, "mirrored": mirrored, "keep_full": keep_full}
-    return prepare_features(dataset, encoder, folder, progress=False, **settings)  # type: ignore[arg-type]
+    return prepare_features(*photos_of(dataset), encoder, folder, progress=False, **settings)  # type: ignore[arg-type]
+
+
+def photos_of(dataset: "Dataset") -> tuple[list[tuple[str, Path]], list[str]]:
+    """Names and files of a dataset's photos, and the names of the train split."""
+    return [(photo.name, photo.path) for photo in dataset.photos], [photo.name for photo in dataset.split("train")]
 
 
 @pytest.fixture(scope="module")
@@ -212,14 +217,15 @@ def test_a_given_pca_is_used_and_no_other(
 ) -> None:
     few = replace(dataset, photos=dataset.photos[:9])
     given = load_pca(features.folder)
-    made = prepare_features(few, encoder, tmp_path / "new", components=7, pca=given, progress=False)
+    made = prepare_features(*photos_of(few), encoder, tmp_path / "new", components=7, pca=given, progress=False)
     assert (made.pca.identity, made.stores[0].pca, made.stores[0].shape[1]) == (given.identity, given.identity, 6)
     assert load_pca(tmp_path / "new" / "pca.safetensors").identity == given.identity
     other = FeaturePCA(given.mean + 1, given.basis, given.variance)
     never = cast("Encoder", Never(encoder))
     with pytest.raises(FeatureStoreError, match=f"holds features of PCA {given.identity}, not {other.identity}"):
-        prepare_features(dataset, never, folder, pca=other, mirrored=True, progress=False)
-    assert prepare_features(dataset, never, folder, pca=given, mirrored=True, progress=False).pca.components == 6
+        prepare_features(*photos_of(dataset), never, folder, pca=other, mirrored=True, progress=False)
+    same = prepare_features(*photos_of(dataset), never, folder, pca=given, mirrored=True, progress=False)
+    assert same.pca.components == 6
 
 
 def test_features_for_a_pack_of_before(dataset: "Dataset", encoder: "Encoder", tmp_path: Path) -> None:
@@ -229,14 +235,15 @@ def test_features_for_a_pack_of_before(dataset: "Dataset", encoder: "Encoder", t
     former = FeaturePCA(np.zeros(2048, np.float32), basis, 0.9)
     for keep_full in (False, True):
         made = prepare_features(
-            dataset, encoder, tmp_path / str(keep_full), pca=former, keep_full=keep_full, progress=False
+            *photos_of(dataset), encoder, tmp_path / str(keep_full), pca=former, keep_full=keep_full, progress=False
         )
         [store] = made.stores
         assert (store.encoder, store.pca, store.shape) == (encoder.identity.former, former.identity, (100, 5))
     pixels = np.stack([load_photo(dataset.photos[0].path, 299)])
     expected = former(encoder.grid(pixels)[..., :2048])
     assert np.abs(store.read([dataset.photos[0].name]) - expected).max() < 0.01
-    again = prepare_features(dataset, cast("Encoder", Never(encoder)), tmp_path / "False", pca=former, progress=False)
+    never = cast("Encoder", Never(encoder))
+    again = prepare_features(*photos_of(dataset), never, tmp_path / "False", pca=former, progress=False)
     assert again.pca.identity == former.identity
 
 

@@ -53,3 +53,23 @@ def test_immutable_and_picklable(tmp_path: Path) -> None:
     assert copy == language
     assert copy.folder == language.folder
     assert copy.samples == ("a b",)
+
+
+def test_a_language_with_an_installed_pack_is_another_one(tmp_path: Path) -> None:
+    language = load_language(make_folder(tmp_path))
+    other = language.with_pack(tmp_path / "installed")
+    assert (other.pack_folder, other.installed_pack) == (tmp_path / "installed", tmp_path / "installed")
+    assert (other.folder, other.own_pack_folder) == (language.folder, language.folder / "pack")
+    assert (language.pack_folder, language.installed_pack) == (language.folder / "pack", None)
+    assert other.with_pack(None).pack_folder == language.pack_folder
+
+
+def test_words_are_parted_by_spaces_or_are_letters(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    spaced = load_language(folder)
+    assert (spaced.has_spaces, spaced.words("l'eau  bleue")) == (True, ["l'eau", "bleue"])
+    toml = folder / "language.toml"
+    toml.write_text(toml.read_text(encoding="utf-8").replace('"Latn"', '"Tavt"'), encoding="utf-8")
+    language = load_language(folder)
+    assert (language.has_spaces, language.words("ꪎꪱ nba")) == (False, ["ꪎ", "ꪱ", "nba"])
+    assert language.share_in_script("ꪎꪱ") == 1.0

@@ -284,5 +284,5 @@ class Twins(MergeDecoder):
 def test_weights_without_a_name_are_refused() -> None:
     decoder = Twins(decoder_settings("merge"))
     decoder.build_weights()
-    with pytest.raises(PackError, match="decoder merge: 2 of its weights have no name"):
+    with pytest.raises(ValueError, match="decoder merge: 2 of its weights have no name"):
         named_weights(decoder)

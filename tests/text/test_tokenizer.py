@@ -58,9 +58,15 @@ def test_special_pieces_can_not_be_written(tokenizer: Tokenizer) -> None:
     assert not {PAD, BOS, EOS} & set(tokenizer.encode("<s> a dog </s> <pad>"))
 
 
-def test_training_is_deterministic() -> None:
+def model_of(tokenizer: Tokenizer, folder: Path) -> bytes:
+    tokenizer.save(folder / "model")
+    return (folder / "model").read_bytes()
+
+
+def test_training_is_deterministic(tmp_path: Path) -> None:
     first, second = (Tokenizer.train(iter(TEXTS), SMALL) for _ in range(2))
     assert first.identity == second.identity
+    assert model_of(first, tmp_path) == model_of(second, tmp_path)
     assert first.identity != Tokenizer.train(TEXTS[:3], SMALL).identity
 
 
@@ -73,8 +79,7 @@ def test_saved_and_loaded(tokenizer: Tokenizer, tmp_path: Path) -> None:
 
 
 def test_broken_models(tokenizer: Tokenizer, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    tokenizer.save(tmp_path / "whole.model")
-    model = (tmp_path / "whole.model").read_bytes()
+    model = model_of(tokenizer, tmp_path)
     for broken in (b"", b"x", b"not a model" * 99, model[:100], model[:-50]):
         with pytest.raises(TokenizerError, match="no SentencePiece model"):
             Tokenizer.from_bytes(broken)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from polycap.dataset import ReferenceCaption, read_captions
+from polycap.language import Language
 from polycap.language.settings import GateSettings
 from polycap.translation.engine import Translation
 from polycap.translation.gates import GATES, check_translation, lowest_scored, repeats, split_words, usual_ratio
@@ -20,11 +21,16 @@ DOG = "A brown dog runs through the tall grass ."
 GOOD = "Ein brauner Hund rennt durch das hohe Gras."
 
 
+def language_of(script: str = "Latn", **gates: float) -> Language:
+    facts = {"schema": 1, "code": "qaa", "name": "A", "native_name": "A", "script": script, "direction": "ltr"}
+    return Language.model_validate({**facts, "translation": {"gates": gates}})
+
+
 def gates_of(
     source: str, text: str, script: str = "Latn", *, ratio: float = 1.0, unknown: int = 0, **gates: float
 ) -> str:
     translation = Translation(text, unknown=unknown)
-    found = check_translation(source, translation, script=script, ratio=ratio, gates=GateSettings.model_validate(gates))
+    found = check_translation(source, translation, language_of(script, **gates), ratio=ratio)
     return " ".join(refusal.gate for refusal in found)
 
 
@@ -86,9 +92,9 @@ def test_settings_open_each_gate() -> None:
 
 
 def test_reasons_are_in_words() -> None:
-    [refusal] = check_translation(DOG, Translation("ein Promammmmmm"), script="Latn", ratio=1.0, gates=GateSettings())
+    [refusal] = check_translation(DOG, Translation("ein Promammmmmm"), language_of(), ratio=1.0)
     assert refusal.why == "'m' 6 times"
-    [refusal] = check_translation(DOG, Translation("Ein Hund"), script="Arab", ratio=1.0, gates=GateSettings())
+    [refusal] = check_translation(DOG, Translation("Ein Hund"), language_of("Arab"), ratio=1.0)
     assert (refusal.gate, refusal.why) == ("script", "0% of its letters are Arab")
     assert refusal.gate in GATES
 
@@ -98,10 +104,10 @@ def test_runaway_output_takes_no_time() -> None:
 
 
 def test_words() -> None:
-    assert split_words("L'Eau, d'été!", "Latn") == ["l", "eau", "d", "été"]
-    assert split_words("穿NBA球衣 的人", "Hans") == ["穿", "nba", "球", "衣", "的", "人"]
-    assert repeats([], "Latn") == repeats(["a"], "Latn") == 1
-    assert repeats(list("abcdxabcdyabcd"), "Latn") == 3
+    assert split_words("L'Eau, d'été!", language_of()) == ["l", "eau", "d", "été"]
+    assert split_words("穿NBA球衣 的人", language_of("Hans")) == ["穿", "nba", "球", "衣", "的", "人"]
+    assert repeats([]) == repeats(["a"]) == 1
+    assert repeats(list("abcdxabcdyabcd")) == 3
 
 
 def test_usual_ratio_is_the_median_and_robust() -> None:
@@ -136,7 +142,8 @@ def test_people_pass(
     pairs = [(english[photo][c.index].text, c.text) for photo in sorted(captions)[::8] for c in captions[photo]]
     ratio = usual_ratio(pairs)
     dropped: Counter[str] = Counter()
+    language = language_of(script)
     for source, text in pairs:
-        refusals = check_translation(source, Translation(text), script=script, ratio=ratio, gates=GateSettings())
+        refusals = check_translation(source, Translation(text), language, ratio=ratio)
         dropped.update(refusal.gate for refusal in refusals[:1])
     assert dropped.total() <= max(2, share * len(pairs)), dropped

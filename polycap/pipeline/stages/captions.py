@@ -11,6 +11,7 @@ from polycap.pipeline.job import CAPTIONS, table
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage
+from polycap.pipeline.steps import translate_language
 
 __all__ = ["CaptionsStage", "MixedCaptionsStage", "TranslatedCaptionsStage"]
 
@@ -80,14 +81,12 @@ class TranslatedCaptionsStage(JobStage):
 
     def translate(self, path: Path, inputs: Values) -> None:
         """Translate, or go on; what another engine said, or of other captions, stays in a folder of its own."""
-        from polycap.translation.translate import translate_captions
-
         job, place = self.job, path.parent
         journal = place / f"translation-{digest([inputs['source captions'], inputs['engine']])}"
-        report = translate_captions(
-            job.dataset, job.language, job.translator, path, journal=journal, progress=job.progress
+        done = translate_language(
+            job.language, job.dataset, job.translator, path, journal=journal, progress=job.progress
         )
-        for line in report.lines():
+        for line in done.lines():
             logger.info("captions: %s", line)
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from polycap.encoder.identity import expected_identity
 from polycap.encoder.pca import PCA_FILE
 from polycap.errors import FeatureStoreError
-from polycap.features.prepare import clear_broken, pca_identity
+from polycap.features.prepare import pca_identity
 from polycap.features.store import FeatureStore
 from polycap.files import digest
-from polycap.files.locks import lock_folder
-from polycap.pack.card import read_pack
+from polycap.pack.card import read_card
 from polycap.pipeline.job import Job
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage
+from polycap.pipeline.steps import make_features
 
 __all__ = ["FeaturesStage"]
 
@@ -52,7 +52,7 @@ class FeaturesStage(JobStage):
             "components": str(job.arguments.components),
             "mirrored": str(job.arguments.mirrored),
         }
-        given = job.start and read_pack(job.start).get("pca")
+        given = job.start and read_card(job.start).pca
         if not given or self._fitted(facts) == given:  # the pack may have been built from these very features
             return facts
         return facts | {"PCA": given}
@@ -76,22 +76,18 @@ class FeaturesStage(JobStage):
 
     def run(self, place: Path, inputs: Values) -> StageResult:
         """Extract, fit the PCA, reduce."""
-        from polycap.encoder.pca import load_pca
-        from polycap.features.prepare import prepare_features
-
         job = self.job
-        with lock_folder(place, "these features", wait=True):
-            clear_broken(place)
-            features = prepare_features(
-                job.dataset,
-                job.encoder,
-                place,
-                components=job.arguments.components,
-                pca=load_pca(job.start) if "PCA" in inputs and job.start else None,
-                mirrored=job.arguments.mirrored,
-                hashes=job.hashes,
-                progress=job.progress,
-            )
+        features = make_features(
+            job.dataset,
+            lambda: job.encoder,
+            place,
+            components=job.arguments.components,
+            pca=job.start if "PCA" in inputs else None,
+            mirrored=job.arguments.mirrored,
+            clear=True,
+            hashes=job.hashes,
+            progress=job.progress,
+        )
         stores = features.stores[: len(self.views)]
         unread = stores[0].faults
         for name, reason in unread.items():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from polycap.pack.card import TOKENIZER
 from polycap.pipeline.job import table
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
@@ -24,7 +25,7 @@ class TokenizerStage(JobStage):
         """Train it."""
         from polycap.training.tokenizer import train_tokenizer
 
-        path = place / "tokenizer.model"
+        path = place / TOKENIZER
         tokenizer = train_tokenizer(self.job.language, self.job.captioned)
         tokenizer.save(path)
         return StageResult({"tokenizer": tokenizer.identity}, [path])

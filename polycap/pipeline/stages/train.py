@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from polycap.pack.card import card_hash, read_pack
+from polycap.pack.card import CARD, CARD_TEXT, TOKENIZER, card_hash, read_card
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage, judged_by
+from polycap.pipeline.steps import train_language
+from polycap.training.log import LOG
 
-__all__ = ["TRAIN_LOG", "TrainStage"]
-
-TRAIN_LOG = "log.csv"
+__all__ = ["TrainStage"]
 
 
 class TrainStage(JobStage):
@@ -24,30 +24,33 @@ class TrainStage(JobStage):
         """The recipe, and what the dev score depends on."""
         job = self.job
         settings = {name: str(value) for name, value in job.settings.model_dump().items()}
-        start = {"start": card_hash(read_pack(job.start))} if job.start else {}
+        start = {"start": card_hash(read_card(job.start))} if job.start else {}
         return {**settings, **start, **job.text, **judged_by(job)}
 
     def unfinished(self, place: Path) -> str:
         """Epochs done, of both phases."""
         if not (place / "config.json").is_file():
             return ""
-        logs = [log for log in place.glob(f"**/{TRAIN_LOG}") if log.is_file()]
+        logs = [log for log in place.glob(f"**/{LOG}") if log.is_file()]
         done = sum(max(0, len(log.read_text(encoding="utf-8").splitlines()) - 1) for log in logs)
         settings = self.job.settings
         return f"epoch {done} of {settings.epochs + settings.self_critical_epochs}"
 
     def run(self, place: Path, inputs: Values) -> StageResult:
         """Train, or go on."""
-        from polycap.text.tokenizer import Tokenizer
-        from polycap.training.inputs import TrainingInputs
-        from polycap.training.run import train_decoder
-
-        job, features = self.job, self.open_features(inputs)
-        tokenizer = Tokenizer.load(job.folder / "tokenizer.model")
-        parts = TrainingInputs(job.language, job.captioned, features.stores, features.pca, tokenizer, job.start)
-        pack = train_decoder(parts, place, job.settings, progress=job.progress)
-        card = read_pack(pack)
-        changeable = [pack / "card.json", pack / "CARD.md"]  # scores are entered there
+        job = self.job
+        pack = train_language(
+            job.language,
+            job.captioned,
+            self.open_features(inputs),
+            place,
+            job.settings,
+            tokenizer=job.folder / TOKENIZER,
+            start=job.start,
+            progress=job.progress,
+        )
+        card = read_card(pack)
+        changeable = [pack / CARD, pack / CARD_TEXT]  # scores are entered there
         return StageResult(
-            {"training run": place.name, "pack": card_hash(card)}, [pack / name for name in card["files"]], changeable
+            {"training run": place.name, "pack": card_hash(card)}, [pack / name for name in card.files], changeable
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polycap.errors import DownloadError, LanguageError
+from polycap.errors import DownloadError, LanguageError, reason_of
 from polycap.translation.argos.settings import argos_setting
 
 __all__ = ["ArgosPackage", "find_target", "index_source", "read_index"]
@@ -97,8 +97,7 @@ def _download(url: str) -> str:
     try:
         response = httpx.get(url, timeout=TIMEOUT, follow_redirects=True).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:  # the last two: a proxy of no use
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise DownloadError(f"{url}: can't be had ({reason})") from error
+        raise DownloadError(f"{url}: can't be had ({reason_of(error, named=True)})") from error
     return response.text
 
 
