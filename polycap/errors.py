@@ -51,7 +51,13 @@ class DatasetError(PolycapError):
 
 
 class PhotoError(PolycapError):
-    """One photo can't be read. The rest of a batch goes on."""
+    """One photo can't be read. The rest of a batch goes on.
+
+    Attributes:
+        photo: the photo, as it was given, where its caption was asked for; else None.
+    """
+
+    photo: object = None
 
 
 class DownloadError(PolycapError):

@@ -23,3 +23,8 @@ class DecoderSettings(BaseModel):
     feature_dropout: DropoutRate = 0.3
     embedding_dropout: DropoutRate = 0.3
     output_dropout: DropoutRate = 0.5
+
+    @property
+    def attends(self) -> bool:
+        """Whether the decoder weighs a photo's cells at each token."""
+        return self.kind == "attention"

@@ -15,17 +15,22 @@ from polycap.language.settings import DecodingSettings
 if TYPE_CHECKING:
     from polycap.pack.pack import Pack
 
-__all__ = ["CaptionSearch", "Reduction", "Runtime"]
+__all__ = ["CaptionSearch", "CellWeights", "Reduction", "Runtime"]
 
 Reduction: TypeAlias = Callable[[NDArray[np.float16]], NDArray[np.float32]]
 """A PCA: `(photos, cells, channels) float16` → `(photos, cells, components) float32`; further channels are not read."""
+
+CellWeights: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.int32]], NDArray[np.float32] | None]
+"""Attention by teacher forcing: reduced features `(photos, cells, channels) float32` and token ids `(photos, length)
+int32` that begin with `<s>` → the weight of each cell in the choice of the token after each one, `(photos, length,
+cells) float32`, sums of 1; None if the decoder attends to no cell in particular."""
 
 
 class CaptionSearch(Protocol):
     """A pack's decoder and how it is searched, as `polycap.decoder.search.Search`."""
 
     def find(self, features: NDArray[Any]) -> SearchResult:
-        """`(photos, cells, channels) float16 or float32` → the captions of a batch."""
+        """`(photos, cells, channels) float16 or float32` → the captions of a batch, ranked as the settings say."""
 
 
 class Runtime(Protocol):
@@ -47,6 +52,14 @@ class Runtime(Protocol):
         """A PCA of the encoder's cells.
 
         Raises:
+            CaptionRuntimeError: the runtime is not installed, or can't run.
+        """
+
+    def attention(self, pack: "Pack") -> CellWeights:
+        """The attention of a pack's decoder; prepared when it is first called.
+
+        Raises:
+            PackError: its weights are not those of the decoder in its card.
             CaptionRuntimeError: the runtime is not installed, or can't run.
         """
 

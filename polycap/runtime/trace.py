@@ -29,7 +29,7 @@ def run(job: dict[str, Any]) -> None:
 def main(job: dict[str, Any]) -> None:
     """Trace what `job["kind"]` says and write it to `job["out"]`."""
     openvino = import_openvino()
-    kinds = {"encoder": _encoder, "search": _search}
+    kinds = {"encoder": _encoder, "search": _search, "attention": _attention}
     openvino.save_model(kinds[job["kind"]](job), job["out"], compress_to_fp16=False)
 
 
@@ -44,7 +44,7 @@ def _encoder(job: dict[str, Any]) -> Any:
     tensors = read_weights(Path(job["weights"]))
     network = build_xception()
     network.set_weights(tensors)
-    return _graph(lambda photos: [cells_of(network, photos)], [-1, SIZE, SIZE, 3], "uint8")
+    return _graph(lambda photos: [cells_of(network, photos)], ([-1, SIZE, SIZE, 3], "uint8"))
 
 
 def _search(job: dict[str, Any]) -> Any:
@@ -54,21 +54,47 @@ def _search(job: dict[str, Any]) -> Any:
     pack = load_pack(Path(job["pack"]))
     search = Search(pack.decoder, DecodingSettings.model_validate(job["decoding"]))
     settings = pack.decoder.settings
-    return _graph(search, [-1, settings.cells, settings.channels], "float32")
+    return _graph(search, ([-1, settings.cells, settings.channels], "float32"))
 
 
-def _graph(network: Callable[[Any], Any], shape: list[int], dtype: str) -> Any:
-    """Trace a function of one tensor, whose axes of size -1 are of any size, by Keras' own export."""
+def _attention(job: dict[str, Any]) -> Any:
+    """Teacher forcing step by step, as search computes it: packed sequences have sizes that a graph can't have."""
+    from polycap.machine.backend import keras
+    from polycap.pack.pack import load_pack
+
+    decoder = load_pack(Path(job["pack"])).decoder
+    settings, length = decoder.settings, job["length"]
+
+    def weigh(inputs: Any) -> Any:
+        features, token_ids = inputs
+        memory, state = decoder.prepare(features)
+        weights = []
+        for position in range(length):
+            state = decoder.advance(decoder.embed(token_ids[:, position : position + 1]), state, memory)
+            weights.append(decoder.cell_weights(state[0], memory))  # (photos, 1, cells)
+        return [keras.ops.concatenate(weights, axis=1)]
+
+    return _graph(weigh, ([-1, settings.cells, settings.channels], "float32"), ([-1, length], "int32"))
+
+
+def _graph(network: Callable[[Any], Any], *inputs: tuple[list[int], str]) -> Any:
+    """Trace a function of one tensor, or of a list of them, by Keras' own export.
+
+    Args:
+        inputs: shape and dtype of each; axes of size -1 are of any size.
+    """
     from polycap.machine.backend import keras
 
     class Traced(keras.Model):  # type: ignore[misc]
         def call(self, inputs: Any) -> Any:
             return network(inputs)
 
-    signature = keras.InputSpec(shape=[None if size == -1 else size for size in shape], dtype=dtype)
+    signature = [
+        keras.InputSpec(shape=[None if size == -1 else size for size in shape], dtype=dtype) for shape, dtype in inputs
+    ]
     core = import_openvino().Core()
     core.set_property({"ENABLE_MMAP": False})  # Windows removes no file that is mapped
     with tempfile.TemporaryDirectory(prefix="polycap-") as folder:
         path = Path(folder) / "traced.xml"
-        Traced().export(str(path), format="openvino", verbose=False, input_signature=[signature])
+        Traced().export(str(path), format="openvino", verbose=False, input_signature=signature)
         return core.read_model(path)

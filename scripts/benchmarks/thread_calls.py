@@ -29,7 +29,7 @@ def main(job: dict[str, Any], _: TextIO, answer: Callable[[Any], None]) -> None:
         begin.wait()
         for number, index, photos in calls:
             try:
-                outcome = {"captions": captioners[index].caption(photos)}
+                outcome: dict[str, Any] = {"captions": [caption.text for caption in captioners[index](photos)]}
             except Exception as error:
                 outcome = {"error": f"{type(error).__name__}: {error}"}
             with answering:
@@ -46,11 +46,11 @@ def main(job: dict[str, Any], _: TextIO, answer: Callable[[Any], None]) -> None:
 
 
 def _load(job: dict[str, Any]) -> list[Any]:
-    from polycap import Captioner
+    import polycap
 
-    first = Captioner.load(job["languages"][0])
-    captioners = [first, Captioner.load(job["languages"][1], encoder=first.encoder)]
+    first = polycap.load(job["languages"][0])
+    captioners = [first, polycap.load(job["languages"][1], encoder=first.encoder)]
     for captioner in captioners:
-        captioner.caption(job["warm_up"][:1])  # one photo alone has a graph of its own
-        captioner.caption(job["warm_up"])
+        captioner(job["warm_up"][:1])  # one photo alone has a graph of its own
+        captioner(job["warm_up"])
     return captioners
