@@ -53,7 +53,13 @@ class DatasetError(PolycapError):
 
 
 class PhotoError(PolycapError):
-    """One photo can't be read. The rest of a batch is not affected."""
+    """One photo can't be read. The rest of a batch is not affected.
+
+    Attributes:
+        photo: the photo, as it was given, where its caption was asked for; else None.
+    """
+
+    photo: object = None
 
 
 class DownloadError(PolycapError):

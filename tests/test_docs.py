@@ -26,9 +26,6 @@ PAGES = sorted(
     path for pattern in ("*.md", "languages/*.md", "polycap/**/*.md", "scripts/*.md") for path in ROOT.glob(pattern)
 )
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
-AWAITED = {"load"}
-"""Public names that the pages have and polycap has not yet."""
-
 pytest_plugins = ["tiny_fixtures"]
 
 
@@ -143,7 +140,7 @@ def test_python_blocks_name_what_there_is(page: str) -> None:
     for block in blocks(page):
         if block.kind == "python":
             compile(block.text, page, "exec")
-            assert set(re.findall(r"\bpolycap\.(\w+)", block.text)) <= set(polycap.__all__) | AWAITED
+            assert set(re.findall(r"\bpolycap\.(\w+)", block.text)) <= set(polycap.__all__)
 
 
 def test_every_environment_variable_is_on_its_page() -> None:

@@ -1,148 +1,185 @@
-"""Photos in, captions out."""
+"""One language's captioner: photos in, captions out."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from polycap.decoder.rerank import rerank
-from polycap.decoder.results import LOG_ZERO
+from polycap.captioning.caption import Candidate, Caption
+from polycap.captioning.stream import CaptionRequest, PhotoCaptions, caption_requests
 from polycap.encoder.protocol import PhotoEncoder
-from polycap.errors import PhotoError
-from polycap.language import Language, get_language
+from polycap.errors import PhotoError, PolycapError
+from polycap.language import Language
 from polycap.language.settings import DecodingSettings
 from polycap.machine.fork import require_same_process
-from polycap.pack.pack import Pack, load_pack
-from polycap.photos.batches import Decoded, decode_batches, one_ahead
-from polycap.photos.load import PhotoBytes, Photograph
+from polycap.pack.pack import Pack
+from polycap.photos.load import PhotoBytes, Photograph, load_photo
 from polycap.runtime.choose import open_runtime
-from polycap.runtime.protocol import Runtime
+from polycap.runtime.protocol import CellWeights, Runtime
 
-__all__ = ["Candidate", "CaptionRequest", "Captioner", "Result", "caption_photos", "caption_requests"]
+if TYPE_CHECKING:
+    from polycap.captioning.attention import AttentionMap
 
+__all__ = ["Captioner", "Errors", "Photos", "is_photo", "stream_captions"]
 
-@dataclass(frozen=True)
-class Candidate:
-    """A caption with its score (log-probability / length ** length_penalty) and log-probability, in nats.
-
-    `source` is the caption before translation, if it is translated; the figures are then the source's.
-    """
-
-    caption: str
-    score: float
-    log_prob: float
-    source: str = ""
+Errors = Literal["raise", "return"]
+"""A photo that can't be read: raise its `PhotoError`, or return it in the caption's place."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What became of a photo: its candidates by language code, or why it could not be read.
-
-    The first is the caption: the likeliest, or, where the language has `minimum_bayes_risk`, that most like all.
-    """
-
-    photo: Photograph
-    candidates: dict[str, tuple[Candidate, ...]]
-    error: PhotoError | None = None
+Photos: TypeAlias = "Photograph | Iterable[Photograph]"
+"""One photo or many."""
 
 
 class Captioner:
-    """A language's trained decoder with the shared encoder.
+    """A language's trained decoder with the shared encoder; made by `polycap.load`.
 
-    >>> captioner = Captioner.load("en")                # doctest: +SKIP
-    >>> captioner.caption(["dog.jpg"])                  # doctest: +SKIP
-    ['a brown dog is running through the grass']
+    >>> captioner = polycap.load("en")                  # doctest: +SKIP
+    >>> captioner("dog.jpg").text                       # doctest: +SKIP
+    'a brown dog is running through the grass'
+
+    Any number of threads may call it. A forked process loads its own.
+
+    Attributes:
+        language: the language of the captions.
+        pack: decoder, tokenizer, PCA and card.
+        encoder: the photo encoder; several captioners may share it.
+        runtime: what computes.
+
+    Args:
+        decoding: how to search. (default: the language's own)
+        runtime: what computes. (default: as `open_runtime` chooses)
+
+    Raises:
+        PackError: the pack is of another encoder, or its weights are not those of its card.
+        CaptionRuntimeError: the runtime is not installed, or can't run.
     """
+
+    translated_by = ""
+    """Language and engine that the captions are translated by, `CODE:ENGINE`; empty if they are not translated."""
 
     def __init__(
         self,
         language: Language,
         pack: Pack,
         encoder: PhotoEncoder,
-        settings: DecodingSettings | None = None,
+        decoding: DecodingSettings | None = None,
         runtime: Runtime | None = None,
     ):
         pack.require_encoder(encoder.identity)
         pack.require_grid(encoder.cells, sum(encoder.blocks))
         self.language, self.pack, self.encoder = language, pack, encoder
-        self._settings = settings or language.decoding
-        runtime = runtime or open_runtime()
-        self._reduction = runtime.reduction(pack.pca) if pack.pca else None
-        self._search = runtime.search(pack, self._settings)
-
-    @classmethod
-    def load(
-        cls,
-        code: str,
-        *,
-        pack: str | PathLike[str] | None = None,
-        encoder: PhotoEncoder | None = None,
-        weights: str | PathLike[str] | None = None,
-        settings: DecodingSettings | None = None,
-        runtime: Runtime | str | None = None,
-        precision: str | None = None,
-    ) -> "Captioner":
-        """The captioner of a language.
-
-        Args:
-            code: the language, such as "en".
-            pack: a pack other than the language's own, such as a run's.
-            encoder: an encoder that is loaded already, to share it between languages.
-            weights: the encoder's weights, if it is not and they are not where `find_weights` looks.
-            settings: how to search, if not as the language's folder says.
-            runtime: what computes: auto, openvino or keras, as `open_runtime` has it, or one that is open.
-            precision: in which numbers the encoder computes, as `choose_precision` has it; an open runtime has its own.
-
-        Raises:
-            LanguageError: no such language.
-            PackError: it has no trained pack, or the pack is broken or of another encoder.
-            EncoderError: the encoder's weights can't be had.
-            CaptionRuntimeError: no such runtime, or it is not installed or can't run.
-        """
-        language = get_language(code)
-        loaded = load_pack(Path(pack or language.pack_folder))  # before the encoder: a missing pack is known at once
-        opened = open_runtime(runtime, precision=precision) if runtime is None or isinstance(runtime, str) else runtime
-        encoder = encoder or opened.encoder(Path(weights) if weights else None)
-        return cls(language, loaded, encoder, settings, opened)
+        self.runtime = runtime or open_runtime()
+        self._reduction = self.runtime.reduction(pack.pca) if pack.pca else None
+        self._search = self.runtime.search(pack, decoding or language.decoding)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.language.code}>"
 
-    def caption(self, photos: "Iterable[Photograph] | Photograph") -> list[str]:
-        """The best caption of each photo: paths, a file's bytes, Pillow images or `(height, width, 3) uint8` arrays.
+    @overload
+    def __call__(self, photos: Photograph, *, n_best: int = 1) -> Caption: ...  # type: ignore[overload-overlap]
 
-        One photo alone is taken as a list of one.
+    @overload
+    def __call__(self, photos: Iterable[Photograph], *, n_best: int = 1) -> list[Caption]: ...
+
+    def __call__(self, photos: Photos, *, n_best: int = 1) -> Caption | list[Caption]:
+        """Caption a photo, or each of several.
+
+        Args:
+            photos: a path, a file's bytes, a Pillow image or an array `(height, width, 3) uint8`; or any iterable of
+                them: a list, a pandas column, an array of paths, `(photos, height, width, 3) uint8`.
+            n_best: candidates per caption; there are no more than the search is wide. (default: 1)
+
+        Returns:
+            A caption for a photo, a list for an iterable.
 
         Raises:
-            PhotoError: a photo can't be read. `caption_photos` goes on instead.
+            PhotoError: a photo can't be read. `pipe` with `errors="return"` goes on instead.
+            CaptionRuntimeError: this process was forked from one that had captioned.
         """
-        captions = []
-        for result in caption_photos(photos, [self]):
-            if result.error is not None:
-                raise result.error
-            captions.append(result.candidates[self.language.code][0].caption)
-        return captions
+        captions = list(self.pipe(photos, n_best=n_best))
+        return captions[0] if is_photo(photos) else captions
+
+    @overload
+    def pipe(self, photos: Photos, *, n_best: int = 1) -> Iterator[Caption]: ...
+
+    @overload
+    def pipe(self, photos: Photos, *, n_best: int = 1, errors: Literal["raise"]) -> Iterator[Caption]: ...
+
+    @overload
+    def pipe(self, photos: Photos, *, n_best: int = 1, errors: Errors) -> Iterator[Caption | PhotoError]: ...
+
+    def pipe(self, photos: Photos, *, n_best: int = 1, errors: Errors = "raise") -> Iterator[Caption | PhotoError]:
+        """Caption photos one after another, in order, as they are ready: any number, since few are in memory.
+
+        Args:
+            photos: an iterable, as `__call__` takes it; drawn by the caller's thread, at most 64 photos ahead.
+            n_best: candidates per caption; there are no more than the search is wide. (default: 1)
+            errors: "raise" a photo's error, which ends the iterator, or "return" it in the caption's place.
+                (default: "raise")
+
+        Yields:
+            A caption per photo, or its `PhotoError`, whose `photo` is the photo.
+
+        Raises:
+            PolycapError: a value that is not allowed.
+            PhotoError: a photo can't be read, and `errors` is "raise".
+            CaptionRuntimeError: this process was forked from one that had captioned.
+        """
+        code = self.language.code
+        results = stream_captions([self], photos, n_best, errors)
+        return (result if isinstance(result, PhotoError) else result[code] for result in results)
 
     def decode(self, grid: NDArray[np.float16], n_best: int = 1) -> list[tuple[Candidate, ...]]:
-        """Captions from the encoder's output, `(photos, 100, 2840) float16`."""
+        """Return the candidates of each photo from the encoder's output, `(photos, cells, channels) float16`."""
         return self.decode_reduced(self.reduce(grid), n_best)
 
     def reduce(self, grid: NDArray[np.float16]) -> NDArray[np.float32]:
-        """The encoder's output as the decoder takes it, `(photos, cells, channels) float32`, of fewer channels."""
+        """Return the encoder's output as the decoder takes it, `(photos, cells, channels) float32`: fewer channels."""
         return self._reduction(grid) if self._reduction else self.pack.reduce(grid)
 
     def decode_reduced(self, features: NDArray[Any], n_best: int = 1) -> list[tuple[Candidate, ...]]:
-        """Captions from features that the pack's PCA has reduced, `(photos, cells, channels)`."""
-        found = rerank(self._search.find(features), self._settings)
+        """Return the candidates of each photo from features that the pack's PCA has reduced, `(photos, cells, channels)
+        float16 or float32`.
+        """
+        found = self._search.find(features)
         return [
-            self._candidates(*beams, n_best)
-            for beams in zip(found.token_ids, found.scores, found.log_probs, strict=True)
+            self._candidates(found.token_ids[row][valid], found.scores[row][valid], found.log_probs[row][valid], n_best)
+            for row, valid in enumerate(map(found.valid, range(len(found.scores))))
         ]
+
+    def attention(self, photo: Photograph, text: str) -> "list[AttentionMap]":
+        """Compute the attention map of each token of a text that this decoder has written for a photo.
+
+        Returns:
+            As `Caption.attention`, which calls this.
+
+        Raises:
+            PhotoError: the photo can't be read.
+            CaptionRuntimeError: this process was forked from one that had captioned, or the runtime can't compute them.
+        """
+        require_same_process()
+        grid = self.encoder.grid(load_photo(photo, self.encoder.size)[None])  # (1, cells, channels)
+        return self.attention_maps(self.reduce(grid), [text])[0]
+
+    def attention_maps(self, features: NDArray[np.float32], texts: Sequence[str]) -> "list[list[AttentionMap]]":
+        """Compute the attention maps of texts from reduced features, `(photos, cells, channels) float32`, a photo each.
+
+        The texts are normalised as the decoder has learned to write; they need not be its own.
+
+        Raises:
+            CaptionRuntimeError: the runtime can't compute them.
+        """
+        from polycap.captioning.attention import attention_maps
+
+        return attention_maps(self.pack.tokenizer, self._cell_weights, features, texts)
+
+    @cached_property
+    def _cell_weights(self) -> CellWeights:
+        return self.runtime.attention(self.pack)
 
     def _candidates(
         self,
@@ -154,98 +191,36 @@ class Captioner:
         """Different pieces may spell the same text: each text once, as its first tokens have it, with single spaces."""
         unique: dict[str, Candidate] = {}
         for ids, score, log_prob in zip(token_ids, scores, log_probs, strict=True):
-            if score > LOG_ZERO / 2:
-                text = " ".join(self.pack.tokenizer.decode(ids).split())
-                unique.setdefault(text, Candidate(text, float(score), float(log_prob)))
+            text = " ".join(self.pack.tokenizer.decode(ids).split())
+            unique.setdefault(text, Candidate(text, float(score), float(log_prob)))
         return tuple(unique.values())[:n_best]
 
 
-@dataclass(frozen=True)
-class CaptionRequest:
-    """A photo, and the captioners that are to caption it."""
-
-    photo: Photograph
-    captioners: Sequence[Captioner]
-
-
-def caption_photos(
-    photos: "Iterable[Photograph] | Photograph", captioners: Sequence[Captioner], *, n_best: int = 1
-) -> Iterator[Result]:
-    """Caption photos in one or more languages, encoding each photo once; results come in order, as they are ready.
-
-    Args:
-        photos: as `load_photo` takes them, or one alone; of paths any number, since only a few batches are in memory.
-        captioners: they must share an encoder.
-        n_best: candidates per language, at most the beam width.
-
-    Yields:
-        A result per photo. One that can't be read has `error` and stops nothing.
-
-    Any number of threads may call this with the same captioners. One that stops halfway closes the iterator.
-
-    Raises:
-        PackError: the captioners don't share an encoder.
-        CaptionRuntimeError: this process was forked from one that had captioned.
-    """
-    return caption_requests([CaptionRequest(photo, captioners) for photo in _listed(photos)], n_best=n_best)
+def is_photo(photos: Photos) -> TypeGuard[Photograph]:
+    """Return whether this is one photo, and not an iterable: a path has letters and an array has rows, too."""
+    if isinstance(photos, np.ndarray):
+        return photos.dtype.kind not in "OSU" and photos.ndim < 4
+    return isinstance(photos, str | bytes | PathLike | PhotoBytes | Image)
 
 
-def caption_requests(wanted: Sequence[CaptionRequest], *, n_best: int = 1) -> Iterator[Result]:
-    """As `caption_photos`, but with captioners of each photo's own; all photos of a batch are encoded together.
-
-    Raises:
-        PackError: the captioners don't share an encoder.
-        CaptionRuntimeError: this process was forked from one that had captioned.
-    """
-    require_same_process()  # before the threads that decode photos take locks
-    captioners = list(dict.fromkeys(captioner for each in wanted for captioner in each.captioners))
-    if not captioners:
-        return
+def stream_captions(
+    captioners: list[Captioner], photos: Photos, n_best: int, errors: Errors
+) -> Iterator[PhotoCaptions]:
+    """Caption each photo by all captioners; arguments and results are those of `Captioner.pipe`."""
+    if errors not in ("raise", "return"):
+        raise PolycapError(f'errors: is {errors!r}; it is "raise" or "return"')
+    if n_best < 1:
+        raise PolycapError(f"n_best: is {n_best}; it is a number from 1 up")
     encoder = captioners[0].encoder
     for captioner in captioners:
         captioner.pack.require_encoder(encoder.identity)
-    batches = decode_batches([(each, each.photo) for each in wanted], encoder.size)
-    for batch, grid in one_ahead(_encode(batches, encoder)):  # the encoder computes while captions are searched for
-        good = [each for each, decoded in batch if not isinstance(decoded, PhotoError)]
-        found = _decode(grid, good, captioners, n_best) if good else {}
-        for each, decoded in batch:
-            if isinstance(decoded, PhotoError):
-                yield Result(each.photo, {}, decoded)
-            else:
-                yield Result(each.photo, {c.language.code: next(found[c]) for c in each.captioners})
+    listed: Iterable[Photograph] = [photos] if is_photo(photos) else photos  # type: ignore[assignment]
+    requests = (CaptionRequest(photo, captioners) for photo in listed)
+    return _raised(caption_requests(requests, encoder, n_best=n_best), errors)
 
 
-def _encode(
-    batches: Iterable[Sequence[tuple[CaptionRequest, Decoded]]], encoder: PhotoEncoder
-) -> Iterator[tuple[Sequence[tuple[CaptionRequest, Decoded]], NDArray[np.float16]]]:
-    """Each batch with the grids of its good photos."""
-    for batch in batches:
-        pixels = [decoded for _, decoded in batch if not isinstance(decoded, PhotoError)]
-        yield batch, encoder.grid(np.stack(pixels)) if pixels else np.empty(0, dtype=np.float16)
-
-
-def _decode(
-    grid: NDArray[np.float16], wanted: Sequence[CaptionRequest], captioners: Sequence[Captioner], n_best: int
-) -> dict[Captioner, Iterator[tuple[Candidate, ...]]]:
-    """By captioner, the candidates of those photos that want it, in their order; what packs share is reduced once."""
-    found = {}
-    reduced: dict[Any, NDArray[np.float32]] = {}
-    for captioner in captioners:
-        rows = [row for row, each in enumerate(wanted) if captioner in each.captioners]
-        if not rows:
-            continue
-        read = (captioner.pack.card.pca, captioner.pack.card.decoder.channels)
-        if read not in reduced:
-            reduced[read] = captioner.reduce(grid)
-        chosen = reduced[read] if len(rows) == len(wanted) else reduced[read][rows]
-        found[captioner] = iter(captioner.decode_reduced(chosen, n_best))
-    return found
-
-
-def _listed(photos: "Iterable[Photograph] | Photograph") -> list[Photograph]:
-    """A list also of one photo alone, which could be taken for many: a path for its letters, an array for its rows."""
-    if isinstance(photos, str | bytes | PathLike | PhotoBytes | Image):
-        return [photos]
-    if isinstance(photos, np.ndarray) and photos.ndim < 4:
-        return [photos]
-    return list(photos)
+def _raised(results: Iterator[PhotoCaptions], errors: Errors) -> Iterator[PhotoCaptions]:
+    for result in results:
+        if isinstance(result, PhotoError) and errors == "raise":
+            raise result
+        yield result

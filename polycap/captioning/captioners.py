@@ -1,45 +1,58 @@
 """Captioners by language code, loaded on first use, for a server."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from polycap.captioning.captioner import Captioner
-from polycap.captioning.load import load_captioner
+from polycap.captioning.load import check_left_out, load_captioners, open_captioners
+from polycap.captioning.options import CaptionerOptions
 from polycap.captioning.rows import AnswerRow
+from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import PolycapError
-from polycap.language import get_language
+from polycap.language import Language, Registry
 from polycap.pack.pack import load_pack
-from polycap.runtime.protocol import Runtime
 
-__all__ = ["Captioners", "usable_codes"]
+__all__ = ["Captioners"]
 
 logger = logging.getLogger(__name__)
 
 
-def usable_codes(rows: Sequence[AnswerRow], other: Captioner) -> list[str]:
-    """The trained languages whose packs fit: one that does not must not fail the requests that name no language."""
-    codes = []
-    for code in (row["code"] for row in rows if row["status"] == "trained"):
-        try:
-            load_pack(get_language(code).pack_folder).require_encoder(other.encoder.identity)
-        except PolycapError as error:
-            logger.warning("%s: left out: %s", code, error)
-        else:
-            codes.append(code)
-    return codes
-
-
 class Captioners:
-    """Captioners by language code, which share an encoder; others are loaded when they are first asked for."""
+    """Captioners by language code, which share an encoder; others are loaded when they are first asked for.
 
-    def __init__(self, loaded: Sequence[Captioner], runtime: Runtime, beam: int | None = None) -> None:
-        self._loaded = {captioner.language.code: captioner for captioner in loaded}
-        self._encoder, self._runtime, self._beam = loaded[0].encoder, runtime, beam
+    Attributes:
+        rows: every language in reach, as `polycap languages --json` prints it.
+        default: codes of the languages that are meant where none is named: those asked for, or else all with a pack
+            that fits the encoder.
+        runtime: name of what computes.
+
+    Args:
+        languages: codes with commas between, or "all": loaded at once. Without it, the default languages are.
+        options: see `CaptionerOptions`.
+
+    Raises:
+        PolycapError: there is nothing to caption with.
+    """
+
+    def __init__(self, languages: str | None, options: CaptionerOptions) -> None:
+        registry = Registry.discover()
+        captioners, left_out = load_captioners(languages, options, registry)
+        check_left_out(languages, left_out)
+        self._options, self._first = options, captioners[0]
+        self._loaded = {captioner.language.code: captioner for captioner in captioners}
+        self._languages = {language.code: language for language in registry.languages}
+        self.rows: Sequence[AnswerRow] = [entry.to_json() for entry in registry.entries]
+        self.default = list(self._loaded) if languages else list(self._usable_codes())
 
     @property
-    def size(self) -> int:
-        """Side of the encoder's photos, pixels."""
-        return self._encoder.size
+    def encoder(self) -> PhotoEncoder:
+        """The encoder of all."""
+        return self._first.encoder
+
+    @property
+    def runtime(self) -> str:
+        """The name of what computes."""
+        return self._first.runtime.name
 
     def get(self, code: str) -> Captioner:
         """The captioner of a language.
@@ -49,5 +62,23 @@ class Captioners:
         """
         if code not in self._loaded:
             logger.info("%s: loading", code)
-            self._loaded[code] = load_captioner(get_language(code), self._encoder, self._runtime, beam=self._beam)
+            language = (self._languages[code], None)
+            [captioner], _ = open_captioners(
+                [language], self._options, encoder=self.encoder, runtime=self._first.runtime
+            )
+            self._loaded[code] = captioner
         return self._loaded[code]
+
+    def _usable_codes(self) -> Iterator[str]:
+        """The trained languages whose packs fit: one that does not must not fail requests that name no language."""
+        for code, language in self._languages.items():
+            if language.status == "trained" and self._is_usable(language):
+                yield code
+
+    def _is_usable(self, language: Language) -> bool:
+        try:
+            load_pack(language.pack_folder).require_encoder(self.encoder.identity)
+        except PolycapError as error:
+            logger.warning("%s: left out: %s", language.code, error)
+            return False
+        return True

@@ -1,110 +1,113 @@
 """Photos beside their captions, as one HTML file that needs nothing else: no network, no other file."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
-from polycap.captioning.rows import translated_by
+import numpy as np
+from PIL import Image
+
+from polycap.captioning.caption import Caption
+from polycap.captioning.stream import PhotoCaptions
 from polycap.errors import PhotoError
+from polycap.language import Language
 from polycap.pages.template import write_template
 from polycap.photos.load import PhotoBytes
 from polycap.photos.samples import credit_of
-from polycap.photos.thumbnail import thumbnail
+from polycap.photos.thumbnail import Thumbnail, thumbnail
 
-if TYPE_CHECKING:
-    from polycap.captioning.captioner import Captioner, Result
-
-__all__ = ["PageCaption", "PageRow", "page_row", "write_page"]
+__all__ = ["caption_html", "write_page"]
 
 
 @dataclass(frozen=True)
-class PageCaption:
-    """One caption in one language.
+class _ShownCaption:
+    """A candidate as the template takes it."""
 
-    Attributes:
-        language_code: BCP 47, for the `lang` attribute: it decides the font and a screen reader's voice.
-        native_name: the language's own name for itself.
-        direction: "ltr" or "rtl".
-        text: the caption.
-        score: the caption's log-probability, by its length, if known.
-        via: what it is translated by, if it is.
-    """
-
-    language_code: str
-    native_name: str
-    direction: Literal["ltr", "rtl"]
+    language: Language
     text: str
-    score: float | None = None
-    via: str = ""
-
-
-@dataclass(frozen=True)
-class PageRow:
-    """One photo with its captions, or with what went wrong.
-
-    Attributes:
-        name: the photo's name, as shown.
-        photo: a path, or the bytes of an image file.
-        captions: in the order in which they are shown; the first is the photo's alternative text.
-        error: why there are no captions; shown in their place.
-        credit: who made the photo, and under which licence.
-    """
-
-    name: str
-    photo: Path | bytes
-    captions: Sequence[PageCaption] = ()
-    error: str = ""
-    credit: str = ""
-
-
-def page_row(result: "Result", captioners: "Sequence[Captioner]") -> PageRow:
-    path = Path(str(result.photo))
-    photo = result.photo.data if isinstance(result.photo, PhotoBytes) else path
-    if result.error is not None:
-        return PageRow(path.name, photo, error=str(result.error), credit=credit_of(path))
-    captions = [
-        PageCaption(
-            c.language.code,
-            c.language.native_name,
-            c.language.direction,
-            candidate.caption,
-            candidate.score,
-            translated_by(c),
-        )
-        for c in captioners
-        for candidate in result.candidates[c.language.code]
-    ]
-    return PageRow(path.name, photo, captions, credit=credit_of(path))
+    score: float
+    via: str
 
 
 @dataclass(frozen=True)
 class _Card:
-    """A row as the template takes it; `source` is a data URI, empty if the photo can't be shown."""
+    """A photo as the template takes it; `source` is a data URI, empty if the photo can't be shown."""
 
     name: str
     source: str
     width: int
     height: int
-    captions: Sequence[PageCaption]
+    captions: Sequence[_ShownCaption]
     error: str
     credit: str
 
 
-def write_page(path: Path, title: str, rows: Sequence[PageRow]) -> None:
+def write_page(path: Path, title: str, results: Iterable[PhotoCaptions]) -> None:
     """Write the page to `path`, atomically. A photo that can't be read shows its error and stops nothing.
+
+    Args:
+        results: a photo's captions or its error, in the order in which they are shown; the first caption is the
+            photo's alternative text.
 
     Raises:
         PolycapError: `path` can't be written.
     """
-    cards = [_card(row) for row in rows]
-    languages = {caption.language_code: caption for row in rows for caption in row.captions}
+    cards = [_card(result) for result in results]
+    languages = {caption.language.code: caption.language for card in cards for caption in card.captions}
     write_template(path, "captions.html", title=title, cards=cards, languages=languages.values())
 
 
-def _card(row: PageRow) -> _Card:
+def caption_html(caption: Caption) -> str:
+    """Return a figure of HTML for a notebook: the photo, small, and the caption with its language and direction."""
+    language, text = caption.language, escape(caption.text)
     try:
-        small = thumbnail(row.name, row.photo)
+        small = _thumbnail(caption.photo)
     except PhotoError as error:
-        return _Card(row.name, "", 0, 0, row.captions, row.error or str(error), row.credit)
-    return _Card(row.name, small.source, small.width, small.height, row.captions, row.error, row.credit)
+        picture = f"<p>{escape(str(error))}</p>"
+    else:
+        size = f'width="{small.width}" height="{small.height}"'
+        picture = f'<img src="{small.source}" {size} alt="{text}" lang="{language.code}">'
+    return (
+        f'<figure>{picture}<figcaption lang="{language.code}" dir="{language.direction}">{text}</figcaption></figure>'
+    )
+
+
+def _card(result: PhotoCaptions) -> _Card:
+    error = str(result) if isinstance(result, PhotoError) else ""
+    captions = [] if isinstance(result, PhotoError) else list(result.values())
+    photo = result.photo if isinstance(result, PhotoError) else captions[0].photo
+    path = Path(_name(photo))
+    shown = [
+        _ShownCaption(caption.language, candidate.text, candidate.score, caption.via)
+        for caption in captions
+        for candidate in caption.candidates
+    ]
+    try:
+        small = _thumbnail(photo)
+    except PhotoError as fault:
+        return _Card(path.name, "", 0, 0, shown, error or str(fault), credit_of(path))
+    return _Card(path.name, small.source, small.width, small.height, shown, error, credit_of(path))
+
+
+def _name(photo: object) -> str:
+    return "image" if isinstance(photo, bytes | Image.Image | np.ndarray) else str(photo)
+
+
+def _thumbnail(photo: object) -> Thumbnail:
+    """The photo made small, from whatever a captioner takes."""
+    name = Path(_name(photo)).name
+    if isinstance(photo, PhotoBytes):
+        return thumbnail(name, photo.data)
+    if isinstance(photo, bytes):
+        return thumbnail(name, photo)
+    if isinstance(photo, Image.Image | np.ndarray):
+        buffer = io.BytesIO()
+        try:
+            image = photo if isinstance(photo, Image.Image) else Image.fromarray(photo)
+            image.save(buffer, "PNG")
+        except Exception as error:  # Pillow raises anything on what it can't write
+            raise PhotoError(f"{name}: can't be shown ({error})") from error
+        return thumbnail(name, buffer.getvalue())
+    return thumbnail(name, Path(str(photo)))

@@ -1,51 +1,49 @@
-"""Captions as rows of JSON and as lines of text."""
+"""Captions as rows of JSON, the same for the command line and the server, and as lines of text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from polycap.errors import one_line
+from polycap.errors import PhotoError, one_line
 
 if TYPE_CHECKING:
-    from polycap.captioning.captioner import Captioner, Result
+    from polycap.captioning.caption import Caption
+    from polycap.captioning.stream import PhotoCaptions
 
-__all__ = ["AnswerRow", "error_row", "result_rows", "text_lines", "translated_by"]
+__all__ = ["AnswerRow", "caption_row", "caption_rows", "error_row", "text_lines"]
 
 AnswerRow = dict[str, Any]
 """An object of `polycap caption --json`."""
 
 
-def error_row(photo: object, error: object) -> dict[str, Any]:
+def caption_row(caption: "Caption") -> AnswerRow:
+    """Return a caption as an object of JSON."""
+    row: AnswerRow = {"photo": str(caption.photo), "language": caption.language.code}
+    row |= {"caption": caption.text, "score": round(caption.score, 4)}
+    if caption.via:
+        row |= {"via": caption.via, "source": caption.candidates[0].source}
+    row["candidates"] = [
+        {"caption": candidate.text, "score": round(candidate.score, 4), "log_prob": round(candidate.log_prob, 4)}
+        for candidate in caption.candidates
+    ]
+    return row
+
+
+def error_row(photo: object, error: object) -> AnswerRow:
+    """Return what is wrong with a photo as an object of JSON."""
     return {"photo": str(photo), "error": str(error)}
 
 
-def translated_by(captioner: "Captioner") -> str:
-    """What its captions are translated by, `CODE:ENGINE`; empty if they are not translated."""
-    from polycap.captioning.translated import TranslatedCaptioner
-
-    return f"{captioner.via.code}:{captioner.translator.identity}" if isinstance(captioner, TranslatedCaptioner) else ""
-
-
-def result_rows(result: "Result", captioners: "Sequence[Captioner]") -> list[dict[str, Any]]:
-    """What `polycap caption --json` prints of a photo: an object for each of the languages, or the error."""
-    if result.error is not None:
-        return [error_row(result.photo, result.error)]
-    rows = []
-    for captioner in captioners:
-        candidates = result.candidates[captioner.language.code]
-        row: dict[str, Any] = {"photo": str(result.photo), "language": captioner.language.code}
-        row |= {"caption": candidates[0].caption, "score": round(candidates[0].score, 4)}
-        if origin := translated_by(captioner):
-            row |= {"via": origin, "source": candidates[0].source}
-        row["candidates"] = [
-            {"caption": c.caption, "score": round(c.score, 4), "log_prob": round(c.log_prob, 4)} for c in candidates
-        ]
-        rows.append(row)
-    return rows
+def caption_rows(captions: "PhotoCaptions") -> list[AnswerRow]:
+    """Return the objects of a photo: one for each language, or the error."""
+    if isinstance(captions, PhotoError):
+        return [error_row(captions.photo, captions)]
+    return [caption_row(caption) for caption in captions.values()]
 
 
-def text_lines(result: "Result", name_language: bool) -> list[str]:
+def text_lines(captions: "Iterable[Caption]", *, name_language: bool) -> list[str]:
+    """Return a line of text for each candidate of each caption: photo, code if it is to be named, text."""
     return [
-        "\t".join([one_line(result.photo), *([code] if name_language else []), candidate.caption])
-        for code, candidates in result.candidates.items()
-        for candidate in candidates
+        "\t".join([one_line(caption.photo), *([caption.language.code] if name_language else []), candidate.text])
+        for caption in captions
+        for candidate in caption.candidates
     ]

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from tqdm import tqdm
 
+from polycap.captioning.options import CaptionerOptions
 from polycap.cli.options import AsJson, MaxMegapixels, PackFolder, PrecisionName, RuntimeName, Weights, limit_photos
 from polycap.cli.output import print_notes
 from polycap.errors import PhotoError, PolycapError
 
 if TYPE_CHECKING:
+    from polycap.captioning.stream import PhotoCaptions
     from polycap.photos.load import PhotoBytes
 
 __all__ = ["caption", "caption_command"]
@@ -51,19 +53,8 @@ def caption(
     limit_photos(max_megapixels)
     if "" in photos:  # which would be this folder
         raise PolycapError('"": names no photo; is a variable empty? This folder is "."')
-    errors = caption_command(
-        [Path(photo) for photo in photos],
-        language,
-        beam=beam,
-        n_best=n_best,
-        as_json=as_json,
-        html=html,
-        pack=pack,
-        weights=encoder_weights,
-        via=via,
-        runtime=runtime,
-        precision=precision,
-    )
+    options = CaptionerOptions(beam, n_best, pack, encoder_weights, via, runtime=runtime, precision=precision)
+    errors = caption_command([Path(photo) for photo in photos], language, options, as_json=as_json, html=html)
     print_notes(errors)
     raise typer.Exit(1 if errors else 0)
 
@@ -71,21 +62,14 @@ def caption(
 def caption_command(
     paths: Sequence[Path],
     languages: str | None,
+    options: CaptionerOptions,
     *,
-    beam: int | None,
-    n_best: int,
     as_json: bool,
     html: Path | None,
-    pack: Path | None,
-    weights: Path | None,
-    via: str | None = None,
-    runtime: str | None = None,
-    precision: str | None = None,
 ) -> list[str]:
     """Print captions as they are ready; returns what went wrong, a line each."""
-    from polycap.captioning.load import load_captioners
-    from polycap.captioning.page import PageRow, page_row, write_page
-    from polycap.captioning.rows import error_row, result_rows, text_lines, translated_by
+    from polycap.captioning.load import check_left_out, load_captioners
+    from polycap.captioning.rows import caption_rows, error_row, text_lines
     from polycap.files import make_folder
 
     photos, missing = _find_all(paths)
@@ -99,30 +83,30 @@ def caption_command(
         make_folder(html.parent)
         if html.is_dir():
             raise PolycapError(f"{html}: is a folder; name a file for the page")
-    from polycap.captioning.captioner import caption_photos
-    from polycap.runtime.choose import open_runtime
-
-    opened = open_runtime(runtime, precision=precision)
-    captioners = load_captioners(
-        languages, beam=beam, n_best=n_best, pack=pack, weights=weights, via=via, runtime=opened
-    )
-
+    captioners, left_out = load_captioners(languages, options)
+    check_left_out(languages, left_out)
     for captioner in captioners:
-        if origin := translated_by(captioner):
-            logger.info("%s: captions are translated, by %s", captioner.language.code, origin)
+        if captioner.translated_by:
+            logger.info("%s: captions are translated, by %s", captioner.language.code, captioner.translated_by)
+    from polycap.captioning.group import CaptionerGroup
+    from polycap.captioning.page import write_page
 
-    rows: list[PageRow] = []
-    results = caption_photos(photos, captioners, n_best=n_best)
+    kept: list[PhotoCaptions] = []
+    results = CaptionerGroup(captioners).pipe(photos, n_best=options.n_best, errors="return")
     for result in tqdm(results, total=len(photos), unit="photo", disable=len(photos) < 8 or not sys.stderr.isatty()):
-        if result.error is not None:
-            errors.append(str(result.error))
-        lines = map(_line, result_rows(result, captioners)) if as_json else text_lines(result, len(captioners) > 1)
+        if isinstance(result, PhotoError):
+            errors.append(str(result))
+        if as_json:
+            lines = [_line(row) for row in caption_rows(result)]
+        else:
+            captions = () if isinstance(result, PhotoError) else result.values()
+            lines = text_lines(captions, name_language=len(captioners) > 1)
         for line in lines:
             tqdm.write(line, file=sys.stdout)
         if html is not None:
-            rows.append(page_row(result, captioners))
+            kept.append(result)
     if html is not None:
-        write_page(html, "Captions by polycap", rows)
+        write_page(html, "Captions by polycap", kept)
     return errors
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from polycap.captioning.options import CaptionerOptions
 from polycap.cli.options import PrecisionName, RuntimeName
 from polycap.machine.extras import require_extra
 from polycap.server.limits import DEFAULTS, Limits
@@ -64,9 +65,7 @@ def serve(
         host,
         port,
         languages=language,
-        beam=beam,
-        runtime=runtime,
-        precision=precision,
+        options=CaptionerOptions(beam=beam, runtime=runtime, precision=precision),
         limits=Limits(max_photo_mb, max_photos, queue, memory_mb, max_seconds, max_megapixels, decoding_seconds),
         allow_origins=allow_origin or [],
     )

@@ -96,6 +96,9 @@ class AttentionDecoder(Decoder):
             context = packing.scatter(self.attend(packing.gather(queries), memory[0])[0])
         return ops.concatenate([outputs, context], axis=-1)
 
+    def cell_weights(self, outputs: Tensor, memory: State) -> Tensor | None:
+        return self.attend(self.query(outputs), memory[0])[1]
+
     def attention(self, features: Tensor, token_ids: Tensor) -> Tensor | None:
         packing = pack_equal_lengths(token_ids)
         memory, outputs = self.run(features, packing)

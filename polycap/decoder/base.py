@@ -150,6 +150,13 @@ class Decoder(keras.Model):  # type: ignore[misc]
         """
         return None
 
+    def cell_weights(self, outputs: Tensor, memory: State) -> Tensor | None:  # noqa: ARG002
+        """Return the weight of each cell at outputs `(photos, steps, units)`: `(photos, steps, cells) float32`.
+
+        None if this kind attends to no cell in particular.
+        """
+        return None
+
     def step(self, token_ids: Tensor, state: State, memory: State) -> tuple[Tensor, State]:
         """Compute one step of search.
 

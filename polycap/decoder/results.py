@@ -24,3 +24,7 @@ class SearchResult:
     token_ids: NDArray[np.int32]
     log_probs: NDArray[np.float32]
     scores: NDArray[np.float32]
+
+    def valid(self, row: int) -> NDArray[np.bool_]:
+        """Return which beams of photo `row` hold a caption, `(beams,) bool`; there may be fewer than beams."""
+        return np.asarray(self.scores[row] > LOG_ZERO / 2)

@@ -30,6 +30,11 @@ class DecoderSizes(BaseModel):
     embedding_dropout: DropoutRate = 0.3
     output_dropout: DropoutRate = 0.5
 
+    @property
+    def attends(self) -> bool:
+        """Whether the decoder weighs a photo's cells at each token."""
+        return self.kind == "attention"
+
 
 class DecoderSettings(DecoderSizes):
     """Settings of a decoder, stored in a pack's card; enough to build the decoder again.

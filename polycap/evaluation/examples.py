@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polycap.captioning.attention import AttentionMap, attention_maps
+from polycap.captioning.attention import AttentionMap
 from polycap.captioning.captioner import Captioner
 from polycap.dataset import Photo
 from polycap.errors import CaptionRuntimeError
@@ -88,6 +88,6 @@ def _gazes(
 ) -> tuple[list[list[AttentionMap]], str]:
     """The gazes of each caption, or why there are none."""
     try:
-        return attention_maps(captioner.pack, reduced_features(captioner, photos, store), captions), ""
-    except CaptionRuntimeError as error:  # Keras computes them, and nothing else
+        return captioner.attention_maps(reduced_features(captioner, photos, store), captions), ""
+    except CaptionRuntimeError as error:
         return [[] for _ in captions], str(error)

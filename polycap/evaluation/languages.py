@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polycap.captioning.load import load_captioners
-from polycap.captioning.rows import translated_by
+from polycap.captioning.options import CaptionerOptions
 from polycap.dataset import Dataset
 from polycap.errors import EvaluationError, LanguageError, PolycapError
 from polycap.evaluation.references import select_references
@@ -17,7 +17,6 @@ from polycap.language import Language, Registry, get_language
 if TYPE_CHECKING:  # they bring TensorFlow
     from polycap.evaluation.compare import Comparison
     from polycap.features.store import FeatureStore
-    from polycap.runtime.protocol import Runtime
 
 __all__ = ["Compared", "evaluate_language", "evaluate_languages"]
 
@@ -56,16 +55,23 @@ def evaluate_language(
     """
     language = get_language(code)  # one, where `load_captioners` takes several
     references = select_references(dataset, split, origin)
-    opened = _runtime(runtime, precision)
-    [captioner] = load_captioners(
-        language.code, beam=beam, pack=pack, weights=weights, via=via, always_via=True, runtime=opened
+    options = CaptionerOptions(
+        beam=beam,
+        pack=pack,
+        encoder_weights=weights,
+        via=via,
+        always_via=True,
+        runtime=runtime,
+        precision=precision,
+        reference=True,
     )
+    [captioner], _ = load_captioners(language.code, options)
     from polycap.evaluation.evaluate import evaluate_captioner
 
     found = evaluate_captioner(captioner, references, split, store=_store(features), raw=raw, folder=folder)
     if record:
         found.record(captioner.pack.folder)
-    return found.to_json() | ({"via": translated_by(captioner)} if via else {})
+    return found.to_json() | ({"via": captioner.translated_by} if via else {})
 
 
 def evaluate_languages(
@@ -110,21 +116,17 @@ def evaluate_languages(
             left_out[language.code] = str(error)
     if not chosen:
         raise EvaluationError(f"none of {', '.join(left_out)} has references to score it by; see above")
-    opened = _runtime(runtime, precision)
-    captioners = load_captioners(",".join(chosen), beam=beam, weights=weights, broken=left_out, runtime=opened)
+    options = CaptionerOptions(beam=beam, encoder_weights=weights, runtime=runtime, precision=precision, reference=True)
+    captioners, broken = load_captioners(",".join(chosen), options)
+    for code, message in broken.items():
+        logger.warning("%s: left out: %s", code, message)
+    left_out |= broken
     found = compare_languages(captioners, chosen, split, store=_store(features), raw=raw, folder=folder)
     found.left_out |= left_out
     for captioner in captioners if record else ():
         if evaluation := found.evaluations.get(captioner.language.code):
             evaluation.record(captioner.pack.folder)
     return Compared(found, write_comparison(folder, found))
-
-
-def _runtime(name: str | None, precision: str | None) -> "Runtime":
-    """The runtime of that name, or the reference: a score is compared with others."""
-    from polycap.runtime.choose import open_runtime
-
-    return open_runtime(name, precision=precision, reference=True)
 
 
 def _trained() -> list[Language]:

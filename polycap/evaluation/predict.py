@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from polycap.captioning.captioner import Captioner, caption_photos
+from polycap.captioning.captioner import Captioner
+from polycap.captioning.group import CaptionerGroup
 from polycap.dataset import Photo
 from polycap.errors import PhotoError
 from polycap.features.store import FeatureStore
@@ -71,21 +72,22 @@ def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureSto
     for start in range(0, len(photos), BATCH):
         batch = photos[start : start + BATCH]
         found = captioner.decode_reduced(reduced_features(captioner, batch, store))
-        captions |= {photo.name: best[0].caption for photo, best in zip(batch, found, strict=True)}
+        captions |= {photo.name: best[0].text for photo, best in zip(batch, found, strict=True)}
     return captions
 
 
 def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progress: bool) -> dict[str, dict[str, str]]:
     names = {photo.path: photo.name for photo in photos}
     captions: dict[str, dict[str, str]] = {captioner.language.code: {} for captioner in captioners}
-    results = caption_photos(list(names), captioners)
+    results = CaptionerGroup(captioners).pipe(list(names), errors="return")
     for (_, name), result in zip(
         names.items(), progress_bar(results, show=progress, total=len(names), unit="photo"), strict=True
     ):
-        for code, candidates in result.candidates.items():
-            captions[code][name] = candidates[0].caption
-        if result.error is not None:
-            _leave_out(str(result.error))
+        if isinstance(result, PhotoError):
+            _leave_out(str(result))
+            continue
+        for code, caption in result.items():
+            captions[code][name] = caption.text
     return captions
 
 

@@ -1,9 +1,9 @@
-"""Batches of photos, decoded in threads ahead of their use."""
+"""Photos drawn from an iterable and decoded in threads, ahead of their use."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from polycap.errors import PhotoError
 from polycap.photos.load import Photograph, load_photo
 
-__all__ = ["BATCH_SIZE", "Decoded", "decode_batches", "one_ahead"]
+__all__ = ["BATCH_SIZE", "Decoded", "PhotoQueue", "decode_batches"]
 
 BATCH_SIZE = 32
 """Photos per pass of the encoder. A larger batch is no faster on a CPU, and takes 40 MB more per photo."""
@@ -20,10 +20,55 @@ Item = TypeVar("Item")
 Decoded = NDArray[np.uint8] | PhotoError
 
 
+class PhotoQueue(Generic[Item]):
+    """Photos in order, drawn by the caller's thread and decoded by others. A context manager.
+
+    Args:
+        items: keys and photos, drawn one by one.
+        size: side of a decoded photo, pixels.
+        threads: number of threads that decode.
+    """
+
+    def __init__(self, items: Iterable[tuple[Item, Photograph]], size: int, threads: int = 2) -> None:
+        self._items, self._size = iter(items), size
+        self._waiting: deque[tuple[Item, Future[Decoded]]] = deque()
+        self._fault: Exception | None = None
+        self._ended = False
+        self._pool = ThreadPoolExecutor(threads)
+
+    def __enter__(self) -> "PhotoQueue[Item]":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # a caller that stops halfway does not wait for photos that nobody will see
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def draw(self, count: int) -> None:
+        """Draw photos until `count` of them wait in the queue, or the items end."""
+        while not self._ended and len(self._waiting) < count:
+            try:
+                key, photo = next(self._items)
+            except StopIteration:
+                self._ended = True
+            except Exception as error:  # see `finish`
+                self._fault, self._ended = error, True
+            else:
+                self._waiting.append((key, self._pool.submit(_decode, photo, self._size)))
+
+    def take(self, count: int) -> list[tuple[Item, Future[Decoded]]]:
+        """Remove up to `count` photos from the queue; an empty list where none waits."""
+        return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+
+    def finish(self) -> None:
+        """Raise what the items raised, now that the photos before it are used."""
+        if self._fault is not None:
+            raise self._fault
+
+
 def decode_batches(
-    items: Sequence[tuple[Item, Photograph]], size: int, batch_size: int = BATCH_SIZE, threads: int = 2
+    items: Iterable[tuple[Item, Photograph]], size: int, batch_size: int = BATCH_SIZE, threads: int = 2
 ) -> Iterator[list[tuple[Item, Decoded]]]:
-    """Decode photos in order, at most two batches ahead of their use.
+    """Decode photos in order, ahead of their use; items are drawn at most two batches ahead.
 
     Args:
         items: keys and photos.
@@ -34,32 +79,16 @@ def decode_batches(
     Yields:
         Batches of `(key, pixels)`: `(size, size, 3) uint8`, or the `PhotoError` of a photo that can't be decoded.
     """
-
-    def decode(item: tuple[Item, Photograph]) -> tuple[Item, Decoded]:
-        key, photo = item
-        try:
-            return key, load_photo(photo, size)
-        except PhotoError as error:
-            return key, error
-
-    waiting: deque[Future[tuple[Item, Decoded]]] = deque()
-    position = 0
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            while waiting or position < len(items):
-                while position < len(items) and len(waiting) < 2 * batch_size:
-                    waiting.append(pool.submit(decode, items[position]))
-                    position += 1
-                yield [waiting.popleft().result() for _ in range(min(batch_size, len(waiting)))]
-        finally:  # a caller that stops early does not wait for further photos
-            pool.shutdown(wait=False, cancel_futures=True)
+    with PhotoQueue(items, size, threads) as queue:
+        queue.draw(2 * batch_size)
+        while batch := queue.take(batch_size):
+            yield [(key, decoded.result()) for key, decoded in batch]
+            queue.draw(2 * batch_size)
+        queue.finish()
 
 
-def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield the same items; a thread computes the next one while the caller uses the one before."""
-    rest = iter(items)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(next, rest, None)
-        while (item := waiting.result()) is not None:
-            waiting = pool.submit(next, rest, None)
-            yield item
+def _decode(photo: Photograph, size: int) -> Decoded:
+    try:
+        return load_photo(photo, size)
+    except PhotoError as error:
+        return error

@@ -13,7 +13,7 @@ from polycap.language.settings import DecodingSettings
 from polycap.runtime.keras_runtime import KerasRuntime
 from polycap.runtime.openvino_runtime import OpenVINORuntime
 from polycap.runtime.precision import INT8, choose_precision
-from polycap.runtime.protocol import CaptionSearch, Reduction, Runtime
+from polycap.runtime.protocol import CaptionSearch, CellWeights, Reduction, Runtime
 
 if TYPE_CHECKING:
     from polycap.pack.pack import Pack
@@ -73,6 +73,10 @@ class FirstThatRuns:
     def reduction(self, pca: FeaturePCA) -> Reduction:
         """See `Runtime.reduction`."""
         return self._try(lambda runtime: runtime.reduction(pca))
+
+    def attention(self, pack: "Pack") -> CellWeights:
+        """See `Runtime.attention`."""
+        return self._try(lambda runtime: runtime.attention(pack))
 
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
         """See `Runtime.search`."""

@@ -32,20 +32,20 @@ __all__ = ["GRAPH_FILE", "Graph", "find_graph", "new_graph"]
 logger = logging.getLogger(__name__)
 
 GRAPH_FILE = "model.xml"
-ERRORS = {"encoder": EncoderError, "search": PackError}
+ERRORS = {"encoder": EncoderError, "search": PackError, "attention": PackError}
 UNUSED_DAYS = 30
+_DECODER = (
+    "decoder.attention",
+    "decoder.base",
+    "decoder.lstm",
+    "decoder.merge",
+    "decoder.kinds",
+    "decoder.packed",
+)
 DECIDING = {
     "encoder": ("encoder.network", "encoder.identity"),
-    "search": (
-        "decoder.attention",
-        "decoder.base",
-        "decoder.results",
-        "decoder.lstm",
-        "decoder.merge",
-        "decoder.kinds",
-        "decoder.packed",
-        "decoder.search",
-    ),
+    "search": (*_DECODER, "decoder.results", "decoder.search"),
+    "attention": _DECODER,
 }
 """Modules that decide a graph beside its subject and `runtime.trace`, by kind; a test compares them with the imports of
 `runtime.trace`."""
@@ -56,7 +56,7 @@ class Graph:
     """Description of a graph.
 
     Attributes:
-        kind: encoder or search.
+        kind: encoder, search or attention.
         subject: hashes and settings that identify the computation, JSON-serialisable.
         source: paths and settings for `polycap.runtime.trace`, JSON-serialisable.
     """

@@ -3,20 +3,25 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from polycap.decoder.rerank import rerank
+from polycap.decoder.results import SearchResult
 from polycap.encoder.pca import FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import CaptionRuntimeError
 from polycap.language.settings import DecodingSettings
 from polycap.machine.extras import require_keras
 from polycap.runtime.precision import BF16, F32, FPMATH, INT8, choose_precision
-from polycap.runtime.protocol import CaptionSearch, Reduction
+from polycap.runtime.protocol import CaptionSearch, CellWeights, Reduction
 
 if TYPE_CHECKING:
     from polycap.pack.pack import Pack
 
-__all__ = ["KerasRuntime"]
+__all__ = ["KerasRuntime", "KerasSearch"]
 
 
 class KerasRuntime:
@@ -50,12 +55,34 @@ class KerasRuntime:
         """See `Runtime.reduction`; computed by NumPy."""
         return pca
 
+    def attention(self, pack: "Pack") -> CellWeights:
+        """See `Runtime.attention`."""
+        _set_precision(self._precision)
+        decoder = pack.decoder
+
+        def weigh(features: NDArray[np.float32], token_ids: NDArray[np.int32]) -> NDArray[np.float32] | None:
+            weights = decoder.attention(features, token_ids[:, None])  # (photos, 1, length, cells)
+            return None if weights is None else np.asarray(weights)[:, 0]
+
+        return weigh
+
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
         """See `Runtime.search`."""
         _set_precision(self._precision)
+        return KerasSearch(pack, settings)
+
+
+class KerasSearch:
+    """See `CaptionSearch`: the search as it is defined, then ranked."""
+
+    def __init__(self, pack: "Pack", settings: DecodingSettings) -> None:
         from polycap.decoder.search import Search
 
-        return Search(pack.decoder, settings)
+        self._search, self._settings = Search(pack.decoder, settings), settings
+
+    def find(self, features: NDArray[Any]) -> SearchResult:
+        """See `CaptionSearch.find`."""
+        return rerank(self._search.find(features), self._settings)
 
 
 def _set_precision(precision: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polycap.decoder.rerank import rerank
 from polycap.decoder.results import SearchResult
 from polycap.encoder.identity import BLOCKS, CELLS, CHANNELS, SIZE, EncoderIdentity
 from polycap.encoder.pca import FeaturePCA
@@ -24,7 +25,7 @@ from polycap.runtime.encoder_graphs import EncoderGraphs
 from polycap.runtime.graphs import Graph, find_graph
 from polycap.runtime.pool import RequestPool
 from polycap.runtime.precision import AUTO, BF16, F32, INT8, choose_precision
-from polycap.runtime.protocol import CaptionSearch, Reduction
+from polycap.runtime.protocol import CaptionSearch, CellWeights, Reduction
 
 if TYPE_CHECKING:
     from polycap.pack.pack import Pack
@@ -33,6 +34,9 @@ __all__ = ["OpenVINORuntime", "require_openvino"]
 
 
 _loading = threading.Lock()
+
+TRACED_LENGTH = 32
+"""Tokens of a caption in the graph of its attention, or a multiple: its steps are written out."""
 
 
 class OpenVINORuntime:
@@ -62,15 +66,19 @@ class OpenVINORuntime:
         require_openvino()
         return ExportedPCA(pca, self._computed())
 
+    def attention(self, pack: "Pack") -> CellWeights:
+        """See `Runtime.attention`. Computes in f32."""
+        require_openvino()
+        return ExportedAttention(pack)
+
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
         """See `Runtime.search`."""
         require_openvino()
         decoding = settings.model_dump(mode="json")
-        files = {name: entry.sha256 for name, entry in pack.card.files.items()}
-        subject = {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files, "decoding": decoding}
+        subject = _decoder_subject(pack) | {"decoding": decoding}
         graph = Graph("search", subject, {"pack": str(pack.folder.absolute()), "decoding": decoding})
         precision = self._computed() if self._precision == INT8 else F32
-        return ExportedSearch(find_graph(graph), precision)
+        return ExportedSearch(find_graph(graph), precision, settings)
 
     def _computed(self) -> str:
         """Return the precision of the parts that are not quantised; with int8 it is that of auto."""
@@ -146,7 +154,8 @@ class ExportedSearch:
     computes.
     """
 
-    def __init__(self, graph: Path, precision: str) -> None:
+    def __init__(self, graph: Path, precision: str, settings: DecodingSettings) -> None:
+        self._settings = settings
         self._pool = RequestPool(lambda: _compile(graph, precision, "THROUGHPUT"))
         self._requests = self._pool.open()
 
@@ -154,7 +163,41 @@ class ExportedSearch:
         """See `CaptionSearch.find`."""
         shares = np.array_split(features.astype(np.float32, copy=False), max(1, min(len(features), self._requests)))
         parts = self._pool.run(shares)
-        return SearchResult(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        found = SearchResult(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        return rerank(found, self._settings)
+
+
+class ExportedAttention:
+    """See `CellWeights`. A graph for each 32 tokens of length, traced when it is first needed."""
+
+    def __init__(self, pack: "Pack") -> None:
+        self._pack, self._lock = pack, threading.Lock()
+        self._pools: dict[int, RequestPool] = {}
+
+    def __call__(self, features: NDArray[np.float32], token_ids: NDArray[np.int32]) -> NDArray[np.float32] | None:
+        """See `CellWeights`."""
+        if not self._pack.card.decoder.attends:
+            return None
+        length = token_ids.shape[1]
+        traced = -(-length // TRACED_LENGTH) * TRACED_LENGTH
+        padded = np.pad(token_ids.astype(np.int32), ((0, 0), (0, traced - length)), constant_values=0)  # <pad>
+        photos = [(features[row : row + 1], padded[row : row + 1]) for row in range(len(features))]
+        return np.stack([weights[0, :length] for (weights,) in self._pool(traced).run(photos)])
+
+    def _pool(self, length: int) -> RequestPool:
+        with self._lock:
+            if length not in self._pools:
+                subject = _decoder_subject(self._pack) | {"length": length}
+                source = {"pack": str(self._pack.folder.absolute()), "length": length}
+                graph = find_graph(Graph("attention", subject, source))
+                self._pools[length] = RequestPool(lambda: _compile(graph, F32, "LATENCY"))
+            return self._pools[length]
+
+
+def _decoder_subject(pack: "Pack") -> dict[str, Any]:
+    """What decides a decoder, for the key of a graph: its settings and the hashes of the pack's files."""
+    files = {name: entry.sha256 for name, entry in pack.card.files.items()}
+    return {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files}
 
 
 def _each_photo(pool: RequestPool, photos: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:

@@ -52,8 +52,11 @@ class RequestPool:
                 self._threads = ThreadPoolExecutor(self._size, "polycap-infer")
         return self._size
 
-    def run(self, inputs: Sequence[NDArray[Any]]) -> list[Outputs]:
+    def run(self, inputs: Sequence[NDArray[Any] | tuple[NDArray[Any], ...]]) -> list[Outputs]:
         """Compute the outputs of each input, in parallel by all requests.
+
+        Args:
+            inputs: an array each; for a graph of several inputs, a tuple of arrays.
 
         Raises:
             CaptionRuntimeError: this process was forked from the one that compiled the graph.
@@ -68,11 +71,12 @@ class RequestPool:
                 call.cancel()
         return [call.result() for call in calls]
 
-    def _infer(self, array: NDArray[Any]) -> Outputs:
+    def _infer(self, array: NDArray[Any] | tuple[NDArray[Any], ...]) -> Outputs:
+        arrays = array if isinstance(array, tuple) else (array,)
         request = self._free.get()
         try:
             # Not `infer`, which would compute in this thread in addition to the graph's own threads.
-            request.start_async({0: np.ascontiguousarray(array)})
+            request.start_async(dict(enumerate(map(np.ascontiguousarray, arrays))))
             request.wait()
             return tuple(output.data.copy() for output in request.output_tensors)
         finally:

@@ -15,10 +15,15 @@ from polycap.language.settings import DecodingSettings
 if TYPE_CHECKING:
     from polycap.pack.pack import Pack
 
-__all__ = ["CaptionSearch", "Reduction", "Runtime"]
+__all__ = ["CaptionSearch", "CellWeights", "Reduction", "Runtime"]
 
 Reduction: TypeAlias = Callable[[NDArray[np.float16]], NDArray[np.float32]]
 """PCA: `(photos, cells, channels) float16` → `(photos, cells, components) float32`; further channels are ignored."""
+
+CellWeights: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.int32]], NDArray[np.float32] | None]
+"""Attention by teacher forcing: reduced features `(photos, cells, channels) float32` and token ids `(photos, length)
+int32` that begin with `<s>` → the weight of each cell in the choice of the token after each one, `(photos, length,
+cells) float32`, sums of 1; None if the decoder attends to no cell in particular."""
 
 
 class CaptionSearch(Protocol):
@@ -31,7 +36,7 @@ class CaptionSearch(Protocol):
             features: `(photos, cells, channels) float16 or float32`.
 
         Returns:
-            Hypotheses, best first.
+            Hypotheses, ranked as the settings say.
         """
 
 
@@ -54,6 +59,14 @@ class Runtime(Protocol):
         """Return a PCA of the encoder's cells.
 
         Raises:
+            CaptionRuntimeError: the runtime is not installed, or can't run.
+        """
+
+    def attention(self, pack: "Pack") -> CellWeights:
+        """The attention of a pack's decoder; prepared when it is first called.
+
+        Raises:
+            PackError: its weights are not those of the decoder in its card.
             CaptionRuntimeError: the runtime is not installed, or can't run.
         """
 

@@ -5,7 +5,7 @@ graph. This module runs in a child process, which `polycap.runtime.graphs` start
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,10 @@ __all__ = ["main", "run"]
 
 @dataclass(frozen=True)
 class _Traced:
-    """A function of one tensor, and that tensor's shape and dtype."""
+    """A function of one tensor, or of a list of them, and the shape and dtype of each."""
 
     function: Callable[[Any], Any]
-    shape: tuple[int | None, ...]
-    dtype: str
+    inputs: Sequence[tuple[tuple[int | None, ...], str]]
 
 
 def run(job: dict[str, Any]) -> None:
@@ -36,7 +35,7 @@ def run(job: dict[str, Any]) -> None:
 
 def main(job: dict[str, Any]) -> None:
     """Trace what `job["kind"]` says and write it to `job["out"]`."""
-    kinds = {"encoder": _encoder, "search": _search}
+    kinds = {"encoder": _encoder, "search": _search, "attention": _attention}
     _export(kinds[job["kind"]](job), job["out"])
 
 
@@ -51,7 +50,7 @@ def _encoder(job: dict[str, Any]) -> _Traced:
     tensors = read_weights(Path(job["weights"]))
     network = build_xception()
     network.set_weights(tensors)
-    return _Traced(lambda photos: cells_of(network, photos), (None, SIZE, SIZE, 3), "uint8")
+    return _Traced(lambda photos: cells_of(network, photos), [((None, SIZE, SIZE, 3), "uint8")])
 
 
 def _search(job: dict[str, Any]) -> _Traced:
@@ -61,7 +60,27 @@ def _search(job: dict[str, Any]) -> _Traced:
     pack = load_pack(Path(job["pack"]))
     search = Search(pack.decoder, DecodingSettings.model_validate(job["decoding"]))
     settings = pack.decoder.settings
-    return _Traced(search, (None, settings.cells, settings.channels), "float32")
+    return _Traced(search, [((None, settings.cells, settings.channels), "float32")])
+
+
+def _attention(job: dict[str, Any]) -> _Traced:
+    """Teacher forcing step by step, as search computes it: packed sequences have sizes that a graph can't have."""
+    from polycap.machine.backend import keras
+    from polycap.pack.pack import load_pack
+
+    decoder = load_pack(Path(job["pack"])).decoder
+    settings, length = decoder.settings, job["length"]
+
+    def weigh(inputs: Any) -> Any:
+        features, token_ids = inputs
+        memory, state = decoder.prepare(features)
+        weights = []
+        for position in range(length):
+            state = decoder.advance(decoder.embed(token_ids[:, position : position + 1]), state, memory)
+            weights.append(decoder.cell_weights(state[0], memory))  # (photos, 1, cells)
+        return keras.ops.concatenate(weights, axis=1)
+
+    return _Traced(weigh, [((None, settings.cells, settings.channels), "float32"), ((None, length), "int32")])
 
 
 def _export(traced: _Traced, out: str) -> None:
@@ -72,5 +91,5 @@ def _export(traced: _Traced, out: str) -> None:
         def call(self, inputs: Any) -> Any:
             return traced.function(inputs)
 
-    signature = keras.InputSpec(shape=traced.shape, dtype=traced.dtype)
-    Network().export(out, format="openvino", verbose=False, input_signature=[signature])
+    signature = [keras.InputSpec(shape=shape, dtype=dtype) for shape, dtype in traced.inputs]
+    Network().export(out, format="openvino", verbose=False, input_signature=signature)

@@ -10,11 +10,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from polycap import __version__
-from polycap.captioning.captioners import Captioners, usable_codes
-from polycap.captioning.load import load_captioners
+from polycap.captioning.captioners import Captioners
+from polycap.captioning.options import CaptionerOptions
 from polycap.errors import PolycapError
-from polycap.language import Registry
-from polycap.runtime.choose import open_runtime
 from polycap.server.app import Service, create_app
 from polycap.server.limits import DEFAULTS, Limits
 from polycap.server.worker import Worker
@@ -32,9 +30,7 @@ def run_server(
     port: int,
     *,
     languages: str | None = None,
-    beam: int | None = None,
-    runtime: str | None = None,
-    precision: str | None = None,
+    options: CaptionerOptions | None = None,
     limits: Limits = DEFAULTS,
     allow_origins: Sequence[str] = (),
 ) -> None:
@@ -43,14 +39,14 @@ def run_server(
     Args:
         host, port: where to listen; port 0 is any that is free.
         allow_origins: web sites whose pages may ask from a browser; "*" is all of them.
-        languages, beam, runtime, precision, limits: as in `open_service`.
+        languages, options, limits: as in `open_service`.
 
     Raises:
         PolycapError: the port is taken, or as `open_service` says.
     """
     with (
         listen(host, port) as listener,  # before the work: a taken port is known at once
-        open_service(languages, beam=beam, runtime=runtime, precision=precision, limits=limits) as service,
+        open_service(languages, options, limits) as service,
     ):
         server = make_server(create_app(service, allow_origins))
 
@@ -66,19 +62,14 @@ def run_server(
 
 @contextmanager
 def open_service(
-    languages: str | None = None,
-    *,
-    beam: int | None = None,
-    runtime: str | None = None,
-    precision: str | None = None,
-    limits: Limits = DEFAULTS,
+    languages: str | None = None, options: CaptionerOptions | None = None, limits: Limits = DEFAULTS
 ) -> Iterator[Service]:
     """What the application needs, with its worker running.
 
     Args:
         languages: codes with commas between, or "all"; loaded at once, and what requests that name none get. Without
             it these get all languages that have a pack, each loaded when it is first asked for.
-        beam, runtime, precision: as `load_captioners` and `open_runtime` have them.
+        options: see `CaptionerOptions`. (default: its defaults)
         limits: what requests may ask for.
 
     Raises:
@@ -88,12 +79,9 @@ def open_service(
         raise PolycapError(f"`queue` {limits.queue}: is less than `max_photos` {limits.photos}, a request's")
     if limits.memory_mb < limits.photo_mb:
         raise PolycapError(f"`memory_mb` {limits.memory_mb}: is less than `max_photo_mb` {limits.photo_mb}, a photo's")
-    opened = open_runtime(runtime, precision=precision)
-    loaded = load_captioners(languages, beam=beam, runtime=opened)
-    rows = [entry.to_json() for entry in Registry.discover().entries]
-    default = [captioner.language.code for captioner in loaded] if languages else usable_codes(rows, loaded[0])
-    with Worker(Captioners(loaded, opened, beam), limits) as worker:
-        yield Service(worker, rows, default, limits, __version__, opened.name)
+    captioners = Captioners(languages, options or CaptionerOptions())
+    with Worker(captioners, limits) as worker:
+        yield Service(worker, captioners.rows, captioners.default, limits, __version__, captioners.runtime)
 
 
 def listen(host: str, port: int) -> socket.socket:

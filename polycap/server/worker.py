@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from polycap.captioning.captioner import Captioner, CaptionRequest, Result, caption_requests
+from polycap.captioning.captioner import Captioner
 from polycap.captioning.captioners import Captioners
-from polycap.captioning.rows import AnswerRow, result_rows
+from polycap.captioning.rows import AnswerRow, caption_row, error_row
+from polycap.captioning.stream import CaptionRequest, PhotoCaptions, caption_requests
 from polycap.errors import PhotoError
 from polycap.photos.batches import BATCH_SIZE, Decoded
 from polycap.photos.load import PhotoBytes
@@ -37,7 +38,7 @@ class Worker:
     """The thread, and the queue before it. A context manager: jobs are done within."""
 
     def __init__(self, captioners: Captioners, limits: Limits = DEFAULTS) -> None:
-        self._captioners, self._decoders = captioners, Decoders(captioners.size, limits)
+        self._captioners, self._decoders = captioners, Decoders(captioners.encoder.size, limits)
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._ended = False
@@ -113,17 +114,20 @@ class Worker:
             for decoded in job.decoded
             if not isinstance(decoded, PhotoError)
         ]
-        results = caption_requests(wanted, n_best=max((job.n_best for job, _ in ready), default=1))
-        for job, captioners in ready:
-            found = [
-                Result(photo, {}, decoded)
-                if isinstance(decoded, PhotoError)
-                else _of_photo(next(results), photo, job.n_best)
-                for photo, decoded in zip(job.photos, job.decoded, strict=True)
-            ]
-            job.answer.set_result([row for result in found for row in result_rows(result, captioners)])
+        n_best = max((job.n_best for job, _ in ready), default=1)
+        results = caption_requests(wanted, self._captioners.encoder, n_best=n_best)
+        for job, _ in ready:
+            rows: list[AnswerRow] = []
+            for photo, decoded in zip(job.photos, job.decoded, strict=True):
+                rows += _rows(photo, decoded if isinstance(decoded, PhotoError) else next(results), job.n_best)
+            job.answer.set_result(rows)
 
 
-def _of_photo(result: Result, photo: PhotoBytes, n_best: int) -> Result:
-    """Another job of the batch may have asked for more candidates."""
-    return replace(result, photo=photo, candidates={code: c[:n_best] for code, c in result.candidates.items()})
+def _rows(photo: PhotoBytes, captions: PhotoCaptions, n_best: int) -> list[AnswerRow]:
+    """A photo's objects, by the name that was sent; another job of the batch may have asked for more candidates."""
+    if isinstance(captions, PhotoError):
+        return [error_row(photo, captions)]
+    return [
+        caption_row(replace(caption, photo=photo, candidates=caption.candidates[:n_best]))
+        for caption in captions.values()
+    ]

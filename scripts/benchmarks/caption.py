@@ -19,7 +19,7 @@ __all__ = ["OurCaptions", "OurSearch", "ready_features", "rows"]
 
 BASELINE_PHOTOS = 10
 BATCH = 32
-"""Photos per batch, as in `caption_photos`."""
+"""Photos at a time, as `polycap.captioning.stream` has them."""
 
 
 def rows(options: Options) -> list[dict[str, Any]]:
@@ -64,12 +64,12 @@ class OurCaptions:
     """polycap, from photo files, with the language's own search. See `Side`."""
 
     def __init__(self, photos: Sequence[Path], code: str) -> None:
-        from polycap.captioning.captioner import Captioner
+        import polycap
 
         self._photos = photos
-        self._captioner = Captioner.load(code)
+        self._captioner = polycap.load(code)
         runtime = runtime_of(self._captioner.encoder)
-        self.about = f"polycap's caption_photos, beam {self._captioner.language.decoding.beam_width}, {runtime}"
+        self.about = f"polycap's captioner, beam {self._captioner.language.decoding.beam_width}, {runtime}"
         self.size = f"{len(photos)} photos"
 
     def warm_up(self) -> None:
@@ -83,11 +83,7 @@ class OurCaptions:
         return Turn(len(self._photos), time.perf_counter() - start)
 
     def _caption(self, photos: Sequence[Path]) -> None:
-        from polycap.captioning.captioner import caption_photos
-
-        for result in caption_photos(photos, [self._captioner]):
-            if result.error is not None:
-                raise result.error
+        self._captioner(photos)
 
 
 class OurSearch:
@@ -95,10 +91,10 @@ class OurSearch:
 
     def __init__(self, features: Path, code: str) -> None:
         """Open `features`, a file of `(photos, cells, channels)`, and load the captioner."""
-        from polycap.captioning.captioner import Captioner
+        import polycap
 
         self._features = np.load(features, mmap_mode="r")
-        self._captioner = Captioner.load(code)
+        self._captioner = polycap.load(code)
         runtime = runtime_of(self._captioner.encoder)
         self.about = f"polycap's search, beam {self._captioner.language.decoding.beam_width}, {runtime}"
         self.size = f"{len(self._features)} photos"

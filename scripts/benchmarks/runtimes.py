@@ -19,7 +19,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
     """
     import numpy as np
 
-    from polycap.captioning.captioner import Captioner
+    import polycap
     from polycap.errors import PhotoError
     from polycap.metrics import bleu
     from polycap.photos.batches import decode_batches
@@ -29,7 +29,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
         names.insert(2, "openvino_int8")
     named = {name: (name.partition("_")[0], name.partition("_")[2] or None) for name in names}
     captioners = {
-        name: Captioner.load(options.language, runtime=runtime, precision=precision)
+        name: polycap.load(options.language, runtime=runtime, precision=precision)
         for name, (runtime, precision) in named.items()
     }
     language = captioners["keras"].language
@@ -46,7 +46,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
             start = time.perf_counter()
             grids[name] = captioner.encoder.grid(np.stack([pixels for _, pixels in good]))
             encoded = time.perf_counter()
-            captions[name] += [found[0].caption for found in captioner.decode(grids[name])]
+            captions[name] += [found[0].text for found in captioner.decode(grids[name])]
             seconds[f"{name}_encoder"] += encoded - start
             seconds[f"{name}_search"] += time.perf_counter() - encoded
         flat = {name: grid.reshape(len(good), -1).astype(np.float32) for name, grid in grids.items()}

@@ -29,7 +29,7 @@ def main(job: dict[str, Any], _: TextIO, answer: Callable[[Any], None]) -> None:
         begin.wait()
         for number, index, photos in calls:
             try:
-                outcome = {"captions": captioners[index].caption(photos)}
+                outcome: dict[str, Any] = {"captions": captioners[index](photos)}
             except Exception as error:
                 outcome = {"error": f"{type(error).__name__}: {error}"}
             with answering:
@@ -45,12 +45,20 @@ def main(job: dict[str, Any], _: TextIO, answer: Callable[[Any], None]) -> None:
         worker.join()
 
 
-def _load(job: dict[str, Any]) -> list[Any]:
-    from polycap import Captioner
+def _load(job: dict[str, Any]) -> list[Callable[[list[str]], list[str]]]:
+    """Load two captioners that share an encoder, as functions of photos."""
+    import polycap
 
-    first = Captioner.load(job["languages"][0])
-    captioners = [first, Captioner.load(job["languages"][1], encoder=first.encoder)]
-    for captioner in captioners:
-        captioner.caption(job["warm_up"][:1])  # a single photo has another graph
-        captioner.caption(job["warm_up"])
-    return captioners
+    # checkouts before `polycap.load` have the same as `Captioner.load`
+    load: Any = getattr(polycap, "load", None) or polycap.Captioner.load  # type: ignore[attr-defined]
+    first = load(job["languages"][0])
+    captioners = [first, load(job["languages"][1], encoder=first.encoder)]
+    calls = [_texts(captioner) for captioner in captioners]
+    for call in calls:
+        call(job["warm_up"][:1])  # a single photo has another graph
+        call(job["warm_up"])
+    return calls
+
+
+def _texts(captioner: Any) -> Callable[[list[str]], list[str]]:
+    return getattr(captioner, "caption", None) or (lambda photos: [caption.text for caption in captioner(photos)])

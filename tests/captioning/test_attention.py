@@ -1,12 +1,15 @@
 """Where the decoder looked, token by token of a caption that it need not have written."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from polycap.captioning.attention import attention_maps
+from polycap.captioning.attention import AttentionMap
+from polycap.captioning.attention import attention_maps as maps_of
 from polycap.pack.pack import Pack
+from polycap.runtime.keras_runtime import KerasRuntime
 from polycap.text.tokenizer import BOS, Tokenizer
 from tiny import CELLS, make_card, make_decoder, make_features
 
@@ -20,6 +23,10 @@ def make_pack(kind: str, tokenizer: Tokenizer) -> Pack:
     pack = Pack(Path(), make_card(decoder, tokenizer), tokenizer, None)
     vars(pack)["decoder"] = decoder  # as if it had been loaded
     return pack
+
+
+def attention_maps(pack: Pack, features: Any, captions: list[str]) -> list[list[AttentionMap]]:
+    return maps_of(pack.tokenizer, KerasRuntime().attention(pack), features, captions)
 
 
 def test_a_gaze_for_each_token(tiny_tokenizer: Tokenizer) -> None:

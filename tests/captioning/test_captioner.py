@@ -1,7 +1,10 @@
 """The captioner, with a pack that was trained on twelve photos and a whole Xception of random weights."""
 
 import io
+import pickle
 import shutil
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import polycap
 from polycap import build_language, load_dataset, write_pack_file
-from polycap.captioning.captioner import Candidate, Captioner, CaptionRequest, caption_photos, caption_requests
-from polycap.decoder.results import LOG_ZERO
-from polycap.errors import LanguageError, PackError, PhotoError
+from polycap.captioning.caption import Candidate, Caption
+from polycap.captioning.captioner import Captioner, stream_captions
+from polycap.captioning.group import CaptionerGroup
+from polycap.captioning.stream import CaptionRequest, caption_requests
+from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
 from polycap.language.settings import DecodingSettings
-from polycap.photos.load import PhotoBytes
+from polycap.photos.load import PhotoBytes, load_photo
 from tiny import CODE, OTHER_CODE, World, change_json, make_language
 
 pytest_plugins = ["tiny_fixtures"]
@@ -24,7 +30,7 @@ pytest_plugins = ["tiny_fixtures"]
 def captioner(finished_world: World, encoder: Any) -> Captioner:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYCAP_LANGUAGES", str(finished_world.places))
-        return Captioner.load(CODE, encoder=encoder)
+        return polycap.load(CODE, encoder=encoder)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +39,7 @@ def other(finished_world: World, encoder: Any) -> Captioner:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYCAP_LANGUAGES", str(finished_world.places))
         settings = DecodingSettings(beam_width=1, max_length=5)
-        return Captioner.load(OTHER_CODE, pack=finished_world.pack, encoder=encoder, settings=settings)
+        return polycap.load(OTHER_CODE, pack=finished_world.pack, encoder=encoder, decoding=settings)
 
 
 @pytest.fixture(scope="module")
@@ -41,46 +47,59 @@ def photos(tiny_data: Path) -> list[Path]:
     return sorted((tiny_data / "Images").iterdir())
 
 
+def texts(captions: Any) -> list[str]:
+    return [caption.text for caption in captions]
+
+
 @pytest.mark.usefixtures("quick_encoder")
 def test_paths_images_and_arrays_are_captioned_alike(captioner: Captioner, photos: list[Path]) -> None:
     some = photos[:3]
-    expected = captioner.caption(some)
+    expected = texts(captioner(some))
     assert all(expected)
-    assert captioner.caption(map(str, some)) == expected
+    assert texts(captioner(map(str, some))) == expected
     images = [Image.open(path) for path in some]
     sizes = [image.size for image in images]
-    assert captioner.caption(images) == expected
+    assert texts(captioner(images)) == expected
     assert [image.size for image in images] == sizes
-    assert captioner.caption([np.asarray(image) for image in images]) == expected
-    assert captioner.caption([PhotoBytes(path.name, path.read_bytes()) for path in some]) == expected
-    assert captioner.caption(PhotoBytes("alone", some[0].read_bytes())) == expected[:1]
-    assert captioner.caption(some[0].read_bytes()) == expected[:1]
-    [alone] = caption_photos(str(some[0]), [captioner])
-    assert alone.candidates[CODE][0].caption == expected[0]
-    assert captioner.caption(np.stack([np.asarray(image) for image in images])) == expected
-    assert captioner.caption([some[2], images[0], str(some[1])]) == [expected[2], expected[0], expected[1]]
+    assert texts(captioner([np.asarray(image) for image in images])) == expected
+    assert texts(captioner([PhotoBytes(path.name, path.read_bytes()) for path in some])) == expected
+    assert texts(captioner(np.stack([np.asarray(image) for image in images]))) == expected
+    assert texts(captioner(np.array(list(map(str, some))))) == expected
+    assert texts(captioner(np.array(some, dtype=object))) == expected
+    assert texts(captioner([some[2], images[0], str(some[1])])) == [expected[2], expected[0], expected[1]]
     for image in images:
         image.close()
 
 
 @pytest.mark.usefixtures("quick_encoder")
-def test_a_photo_alone_is_a_list_of_one(captioner: Captioner, photos: list[Path]) -> None:
-    """Not a list of its letters or of its rows."""
-    expected = captioner.caption(photos[:1])
-    assert captioner.caption(photos[0]) == expected
-    assert captioner.caption(str(photos[0])) == expected
+def test_a_photo_alone_is_one_caption(captioner: Captioner, photos: list[Path]) -> None:
+    """Not the captions of its letters or of its rows."""
+    [expected] = captioner(photos[:1])
+    assert (str(expected), expected.text, expected.score) == (
+        expected.text,
+        expected.candidates[0].text,
+        expected.score,
+    )
+    assert (expected.photo, expected.language, expected.via) == (photos[0], captioner.language, "")
+    assert captioner(photos[0]) == expected
+    assert captioner(str(photos[0])).text == expected.text
+    assert captioner(photos[0].read_bytes()).text == expected.text
+    assert captioner(PhotoBytes("alone", photos[0].read_bytes())).text == expected.text
     with Image.open(photos[0]) as image:
-        assert captioner.caption(image) == expected
-        assert captioner.caption(np.asarray(image)) == expected
+        assert captioner(image).text == expected.text
+        assert captioner(np.asarray(image)).text == expected.text
+    assert texts(captioner.pipe(str(photos[0]))) == [expected.text]
 
 
 def test_no_photo(captioner: Captioner) -> None:
-    assert captioner.caption([]) == []
-    assert list(caption_photos([], [captioner])) == []
+    assert captioner([]) == []
+    assert list(captioner.pipe([])) == []
 
 
 @pytest.mark.usefixtures("quick_encoder")
-def test_a_bad_photo_stops_only_the_short_form(captioner: Captioner, photos: list[Path], tmp_path: Path) -> None:
+def test_a_bad_photo_is_raised_or_returned_in_its_place(
+    captioner: Captioner, photos: list[Path], tmp_path: Path
+) -> None:
     text, cut = tmp_path / "text.jpg", tmp_path / "cut.jpg"
     text.write_text("not a photo")
     cut.write_bytes(photos[0].read_bytes()[:-60])
@@ -90,17 +109,84 @@ def test_a_bad_photo_stops_only_the_short_form(captioner: Captioner, photos: lis
         image.save(png)
     bad: list[Any] = [text, cut, tmp_path / "none.jpg", tmp_path, np.zeros((3, 3, 7), dtype=np.uint8), lazy]
     mixed = [photos[0], *bad, png]
-    results = list(caption_photos(mixed, [captioner]))
+    results = list(captioner.pipe(mixed, errors="return"))
     assert [result.photo is photo for result, photo in zip(results, mixed, strict=True)] == [True] * 8
-    for result in results[1:-1]:
-        assert isinstance(result.error, PhotoError)
-        assert result.candidates == {}
-    best = [result.candidates[CODE][0].caption for result in (results[0], results[-1])]
-    assert best == captioner.caption(photos[:2])
-    assert "none.jpg: no such file" in str(results[3].error)
+    assert all(isinstance(result, PhotoError) for result in results[1:-1])
+    assert texts([results[0], results[-1]]) == texts(captioner(photos[:2]))
+    assert "none.jpg: no such file" in str(results[3])
     with pytest.raises(PhotoError, match=r"text\.jpg: is not an image"):
-        captioner.caption(mixed)
-    assert [result.error is None for result in caption_photos(bad, [captioner])] == [False] * 6  # and none is good
+        captioner(mixed)
+    pipe = captioner.pipe(mixed)
+    assert next(pipe).photo == photos[0]
+    with pytest.raises(PhotoError, match=r"text\.jpg"):
+        next(pipe)
+    assert len([error for error in captioner.pipe(bad, errors="return") if isinstance(error, PhotoError)]) == 6
+
+
+def test_values_that_are_not_allowed(captioner: Captioner, photos: list[Path]) -> None:
+    with pytest.raises(PolycapError, match='errors: is \'ignore\'; it is "raise" or "return"'):
+        captioner.pipe(photos, errors="ignore")  # type: ignore[call-overload]
+    with pytest.raises(PolycapError, match="n_best: is 0; it is a number from 1 up"):
+        captioner(photos, n_best=0)
+
+
+@pytest.mark.usefixtures("quick_encoder")
+def test_photos_are_drawn_at_most_64_ahead_by_the_callers_thread(captioner: Captioner, photos: list[Path]) -> None:
+    drawn, threads = 0, set()
+
+    def source() -> Iterator[Path]:
+        nonlocal drawn
+        for number in range(150):
+            drawn += 1
+            threads.add(threading.get_ident())
+            yield photos[number % len(photos)]
+
+    pipe = captioner.pipe(source())
+    assert drawn == 0
+    ahead = []
+    for number, _ in enumerate(pipe, start=1):
+        ahead.append(drawn - number)
+    assert number == drawn == 150
+    assert max(ahead) == 63
+    assert threads == {threading.get_ident()}
+
+
+@pytest.mark.usefixtures("quick_encoder")
+def test_what_the_callers_iterable_raises_comes_at_its_turn(captioner: Captioner, photos: list[Path]) -> None:
+    def source() -> Iterator[Path]:
+        yield from photos[:3]
+        raise KeyError("no more")
+
+    pipe = captioner.pipe(source())
+    assert len([next(pipe) for _ in range(3)]) == 3
+    with pytest.raises(KeyError, match="no more"):
+        next(pipe)
+
+
+@pytest.mark.usefixtures("quick_encoder")
+def test_a_caption_goes_to_another_process_without_its_captioner(captioner: Captioner, photos: list[Path]) -> None:
+    caption = captioner(photos[0])
+    other = pickle.loads(pickle.dumps(caption))
+    assert other == caption
+    with pytest.raises(PolycapError, match="no captioner is at hand for attention maps"):
+        other.attention()
+
+
+@pytest.mark.usefixtures("quick_encoder")
+def test_a_captions_attention_maps_are_those_of_its_photo(
+    captioner: Captioner, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caption = captioner(photos[0])
+    assert caption.attention() == []  # the tiny decoder attends to no cell in particular
+    features, asked = captioner.reduce(captioner.encoder.grid(load_photo(photos[0], captioner.encoder.size)[None])), []
+
+    def weigh(given: Any, token_ids: Any) -> Any:
+        asked.append(given)
+        return np.ones((*token_ids.shape, 100), dtype=np.float32)
+
+    monkeypatch.setitem(vars(captioner), "_cell_weights", weigh)
+    assert "".join(one.token for one in caption.attention()).strip() == caption.text
+    np.testing.assert_array_equal(asked[0], features)
 
 
 @pytest.fixture
@@ -121,31 +207,32 @@ def test_two_languages_encode_once(
     captioner: Captioner, other: Captioner, photos: list[Path], encoded: list[int]
 ) -> None:
     many = photos + photos + photos  # 36: more than a batch
-    results = list(caption_photos(many, [captioner, other]))
+    results = CaptionerGroup([captioner, other])(many)
     assert encoded == [32, 4]
-    assert [result.photo for result in results] == many
-    assert all(list(result.candidates) == [CODE, OTHER_CODE] for result in results)
+    assert [result[CODE].photo for result in results] == many
+    assert all(list(result) == [CODE, OTHER_CODE] for result in results)
     for language in (captioner, other):
-        alone = language.caption(photos)
-        assert [result.candidates[language.language.code][0].caption for result in results] == alone * 3
-    assert captioner.caption(photos) != other.caption(photos)
+        assert texts(result[language.language.code] for result in results) == texts(language(photos)) * 3
+    assert texts(captioner(photos)) != texts(other(photos))
 
 
 def test_each_photo_in_languages_of_its_own(
     captioner: Captioner, other: Captioner, photos: list[Path], encoded: list[int]
 ) -> None:
     """Encoded together, a bad one between them; a photo may be there twice."""
-    alone = {c.language.code: c.caption(photos[:3]) for c in (captioner, other)}
+    alone = {c.language.code: texts(c(photos[:3])) for c in (captioner, other)}
     encoded.clear()
     asked: list[tuple[int, list[Captioner]]] = [(0, [captioner]), (1, [other, captioner]), (0, [other]), (2, [other])]
     wanted = [CaptionRequest(photos[number], captioners) for number, captioners in asked]
-    bad, *results = caption_requests([CaptionRequest(PhotoBytes("bad.jpg", b"not a photo"), [other]), *wanted])
+    bad = CaptionRequest(PhotoBytes("bad.jpg", b"not a photo"), [other])
+    error, *results = caption_requests([bad, *wanted], captioner.encoder)
     assert encoded == [4]
-    assert str(bad.error) == "bad.jpg: is not an image that Pillow can read"
+    assert str(error) == "bad.jpg: is not an image that Pillow can read"
     for (number, captioners), result in zip(asked, results, strict=True):
         expected = {c.language.code: alone[c.language.code][number] for c in captioners}
-        assert list(result.candidates) == list(expected)
-        assert {code: found[0].caption for code, found in result.candidates.items()} == expected
+        assert isinstance(result, dict)
+        assert {code: caption.text for code, caption in result.items()} == expected
+        assert list(result) == list(expected)
 
 
 @pytest.mark.usefixtures("quick_encoder")
@@ -154,21 +241,21 @@ def test_results_come_before_all_photos_are_read(captioner: Captioner, photos: l
     late = [tmp_path / f"{number}.jpg" for number in range(200)]
     for path in late:
         path.symlink_to(photos[0])
-    results = caption_photos(late, [captioner])
-    assert next(results).error is None
+    results = captioner.pipe(late, errors="return")
+    assert isinstance(next(results), Caption)
     for path in late:
         path.unlink()
-    missing = [result for result in results if result.error is not None]
+    missing = [result for result in results if isinstance(result, PhotoError)]
     assert len(missing) >= 100
 
 
 @pytest.mark.usefixtures("quick_encoder")
 def test_candidates(captioner: Captioner, photos: list[Path]) -> None:
-    for result in caption_photos(photos[:4], [captioner], n_best=3):
-        candidates = result.candidates[CODE]
+    for caption in captioner(photos[:4], n_best=3):
+        candidates = caption.candidates
         assert 1 <= len(candidates) <= 3
         assert all(isinstance(candidate, Candidate) for candidate in candidates)
-        assert len({candidate.caption for candidate in candidates}) == len(candidates)
+        assert len({candidate.text for candidate in candidates}) == len(candidates)
         assert all(candidate.log_prob < candidate.score < 0 for candidate in candidates)
     grid = np.random.default_rng(0).normal(size=(2, 100, 2840)).astype(np.float16)
     assert [len(found) for found in captioner.decode(grid)] == [1, 1]
@@ -193,10 +280,10 @@ def test_languages_that_share_a_pca_have_photos_reduced_once(
         CaptionRequest(photos[1], [other, captioner]),
         CaptionRequest(photos[2], [other]),
     ]
-    found = list(caption_requests(wanted))
-    assert [list(result.candidates) for result in found] == [[CODE], [OTHER_CODE, CODE], [OTHER_CODE]]
+    found: list[Any] = list(caption_requests(wanted, captioner.encoder))
+    assert [list(result) for result in found] == [[CODE], [OTHER_CODE, CODE], [OTHER_CODE]]
     assert reduced == [3]
-    assert found[1].candidates[CODE] == next(caption_photos(photos[1], [captioner])).candidates[CODE]
+    assert found[1][CODE] == captioner(photos[1])
 
 
 def test_candidates_are_ordered_as_the_settings_say(captioner: Captioner, encoder: Any) -> None:
@@ -223,8 +310,6 @@ def test_pieces_that_spell_the_same_text_are_one_candidate(captioner: Captioner)
     found = captioner._candidates(rows, scores, scores * 2, 3)
     assert found == (Candidate("red", -1.0, -2.0), Candidate("red red", -4.0, -8.0))
     assert captioner._candidates(rows, scores, scores * 2, 1) == found[:1]
-    scores[1:] = LOG_ZERO
-    assert captioner._candidates(rows, scores, scores, 3) == (Candidate("red", -1.0, -1.0),)
 
 
 @pytest.mark.usefixtures("quick_encoder")
@@ -232,7 +317,7 @@ def test_loading(
     world: World, photos: list[Path], captioner: Captioner, encoder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the language's own pack or another; the encoder from a path, from where it is found, or one that is there."""
-    expected = captioner.caption(photos[:2])
+    expected = texts(captioner(photos[:2]))
     given = []
 
     def load(weights: Path | None = None) -> Any:
@@ -240,16 +325,16 @@ def test_loading(
         return encoder
 
     monkeypatch.setattr("polycap.encoder.encoder.Encoder.load", load)
-    assert Captioner.load(CODE).caption(photos[:2]) == expected
-    assert Captioner.load(CODE, pack=world.pack, weights=world.weights).caption(photos[:2]) == expected
+    assert texts(polycap.load(CODE)(photos[:2])) == expected
+    assert texts(polycap.load(CODE, pack=world.pack, encoder_weights=world.weights)(photos[:2])) == expected
     assert given == [None, world.weights]
-    greedy = Captioner.load(CODE, encoder=encoder, settings=DecodingSettings(beam_width=1, max_length=4))
+    greedy = polycap.load(CODE, encoder=encoder, decoding=DecodingSettings(beam_width=1, max_length=4))
     assert len(given) == 2
     assert all(len(found) == 1 for found in greedy.decode(np.zeros((1, 100, 2840), dtype=np.float32), 3))
 
 
 def test_paths_may_be_text(world: World, encoder: Any, tmp_path: Path) -> None:
-    captioner = Captioner.load(CODE, pack=str(world.pack), encoder=encoder)
+    captioner = polycap.load(CODE, pack=str(world.pack), encoder=encoder)
     assert repr(captioner) == f"<Captioner {CODE}>"
     dataset = load_dataset(str(world.data), photos=str(world.data / "Images"))
     assert dataset == load_dataset(world.data)
@@ -262,27 +347,27 @@ def test_paths_may_be_text(world: World, encoder: Any, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("world")
 def test_languages_that_can_not_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(LanguageError, match="unknown language 'xx'"):
-        Captioner.load("xx")
+        polycap.load("xx")
+    with pytest.raises(PackError, match="no trained pack yet in"):
+        polycap.load(OTHER_CODE)
     with pytest.raises(PackError, match="no trained pack here"):
-        Captioner.load(OTHER_CODE)
-    with pytest.raises(PackError, match="no trained pack here"):
-        Captioner.load(CODE, pack=tmp_path)
+        polycap.load(CODE, pack=tmp_path)
 
 
 def test_an_encoder_of_other_weights(world: World, captioner: Captioner, encoder: Any, tmp_path: Path) -> None:
     pack = shutil.copytree(world.pack, tmp_path / "pack")
     change_json(pack / "card.json", encoder="another")
     with pytest.raises(PackError, match="was trained for encoder another, but the encoder at hand is"):
-        Captioner.load(CODE, pack=pack)
+        polycap.load(CODE, pack=pack)
 
     class Stranger:
         identity = ("another", "another")
         size = encoder.size
 
-    stranger = Captioner(captioner.language, Captioner.load(CODE).pack, encoder)
+    stranger = Captioner(captioner.language, polycap.load(CODE).pack, encoder)
     stranger.encoder = Stranger()  # type: ignore[assignment]
     with pytest.raises(PackError, match="but the encoder at hand is another"):
-        next(caption_photos([tmp_path], [stranger, captioner]))
+        stream_captions([stranger, captioner], [tmp_path], 1, "raise")
 
 
 @pytest.mark.usefixtures("quick_encoder")
@@ -292,4 +377,4 @@ def test_a_language_of_a_users_folder(
     folder = make_language(tmp_path, "qac")
     (folder / "pack").symlink_to(world.pack)
     monkeypatch.setenv("POLYCAP_LANGUAGES", str(folder))
-    assert Captioner.load("qac").caption(photos[:1]) == captioner.caption(photos[:1])
+    assert polycap.load("qac")(photos[0]).text == captioner(photos[0]).text

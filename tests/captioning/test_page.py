@@ -4,18 +4,29 @@ import base64
 import io
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from html_elements import Elements
-from polycap.captioning.page import PageCaption, PageRow, write_page
-from polycap.errors import PolycapError
+from polycap.captioning.caption import Candidate, Caption
+from polycap.captioning.page import caption_html, write_page
+from polycap.captioning.stream import PhotoCaptions
+from polycap.errors import PhotoError, PolycapError
+from polycap.language import Registry
+from polycap.photos.load import PhotoBytes
+from polycap.photos.samples import sample_photos
 
-CAPTIONS = (
-    PageCaption("en", "English", "ltr", "a dog & a <b>cat</b>", -0.423),
-    PageCaption("ar", "العربية", "rtl", "كلب يركض على العشب"),
-)
+LANGUAGES = {language.code: language for language in Registry.discover().languages}
+TEXTS = {"en": ("a dog & a <b>cat</b>", -0.423), "ar": ("كلب يركض على العشب", -1.5)}
+
+
+def captions_of(photo: Any) -> dict[str, Caption]:
+    return {
+        code: Caption(photo, LANGUAGES[code], (Candidate(text, score, score),)) for code, (text, score) in TEXTS.items()
+    }
 
 
 def image_bytes(mode: str = "RGB", size: tuple[int, int] = (1200, 800), kind: str = "JPEG", exif: int = 0) -> bytes:
@@ -30,7 +41,13 @@ def image_bytes(mode: str = "RGB", size: tuple[int, int] = (1200, 800), kind: st
     return buffer.getvalue()
 
 
-def page_of(folder: Path, *rows: PageRow) -> tuple[str, Elements]:
+def fault(photo: Any, message: str) -> PhotoError:
+    error = PhotoError(message)
+    error.photo = photo
+    return error
+
+
+def page_of(folder: Path, *rows: PhotoCaptions) -> tuple[str, Elements]:
     path = folder / "page.html"
     write_page(path, 'Photos & "captions"', rows)
     text = path.read_text(encoding="utf-8")
@@ -46,27 +63,26 @@ def embedded(attributes: dict[str, str | None]) -> Image.Image:
 
 
 def test_captions_carry_language_direction_and_escaped_text(tmp_path: Path) -> None:
-    text, elements = page_of(tmp_path, PageRow("dog.jpg", image_bytes(), CAPTIONS, credit="me & you, CC0"))
+    text, elements = page_of(tmp_path, captions_of(PhotoBytes("dog.jpg", image_bytes())))
 
     assert [(c["lang"], c["dir"]) for c in elements.of("dd")] == [("en", "ltr"), ("ar", "rtl")]
     assert elements.of("img")[0]["alt"] == "a dog & a <b>cat</b>"
     assert elements.of("img")[0]["lang"] == "en"
     assert not elements.of("b")
     assert "a dog &amp; a &lt;b&gt;cat&lt;/b&gt;</dd>" in text
-    assert "me &amp; you, CC0" in text
     assert text.count("−0.42") == 1
     assert elements.of("html")[0]["lang"] == "en"
 
 
 def test_page_needs_nothing_from_outside(tmp_path: Path) -> None:
-    text, elements = page_of(tmp_path, PageRow("dog.jpg", image_bytes(), CAPTIONS))
+    text, elements = page_of(tmp_path, captions_of(PhotoBytes("dog.jpg", image_bytes())))
     assert not re.search(r"https?:|//|url\(|@import", re.sub(r"base64,[^\"]*", "", text))
     assert not [tag for tag, _ in elements.found if tag in {"script", "link", "iframe"}]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "LA", "I;16", "1"])
 def test_every_kind_of_image_is_embedded_small(tmp_path: Path, mode: str) -> None:
-    row = PageRow("photo.png", image_bytes(mode, kind="PNG"), CAPTIONS)
+    row = captions_of(PhotoBytes("photo.png", image_bytes(mode, kind="PNG")))
     image = embedded(page_of(tmp_path, row)[1].of("img")[0])
     assert (image.mode, image.size) == ("RGB", (640, 427))
 
@@ -74,7 +90,7 @@ def test_every_kind_of_image_is_embedded_small(tmp_path: Path, mode: str) -> Non
 def test_a_photo_is_turned_upright_and_loses_its_metadata(tmp_path: Path) -> None:
     path = tmp_path / "turned.jpg"
     path.write_bytes(image_bytes(exif=6))
-    attributes = page_of(tmp_path, PageRow("turned.jpg", path, CAPTIONS))[1].of("img")[0]
+    attributes = page_of(tmp_path, captions_of(path))[1].of("img")[0]
     image = embedded(attributes)
     assert image.size == (427, 640)
     assert (attributes["width"], attributes["height"]) == ("427", "640")
@@ -88,18 +104,18 @@ def test_a_photo_whose_metadata_is_broken_is_shown(tmp_path: Path) -> None:
     for place in range(start, start + 32):
         path = tmp_path / "odd.jpg"
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        assert page_of(tmp_path, PageRow("odd.jpg", path, CAPTIONS))[1].of("img")
+        assert page_of(tmp_path, captions_of(path))[1].of("img")
 
 
 def test_small_photos_are_not_enlarged(tmp_path: Path) -> None:
-    row = PageRow("small.jpg", image_bytes(size=(40, 30)), CAPTIONS)
+    row = captions_of(PhotoBytes("small.jpg", image_bytes(size=(40, 30))))
     assert embedded(page_of(tmp_path, row)[1].of("img")[0]).size == (40, 30)
 
 
 def test_sixteen_bit_greys_keep_their_brightness(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("I;16", (8, 8), 0x8000).save(buffer, "PNG")
-    image = embedded(page_of(tmp_path, PageRow("grey.png", buffer.getvalue(), CAPTIONS))[1].of("img")[0])
+    image = embedded(page_of(tmp_path, captions_of(PhotoBytes("grey.png", buffer.getvalue())))[1].of("img")[0])
     red = image.getpixel((4, 4))
     assert isinstance(red, tuple)
     assert red[0] == pytest.approx(128, abs=2)
@@ -108,10 +124,10 @@ def test_sixteen_bit_greys_keep_their_brightness(tmp_path: Path) -> None:
 def test_a_bad_photo_shows_its_error_and_stops_nothing(tmp_path: Path) -> None:
     text, elements = page_of(
         tmp_path,
-        PageRow("notes.txt", b"not an image"),
-        PageRow("missing.jpg", tmp_path / "missing.jpg"),
-        PageRow("cut.jpg", image_bytes()[:300], error="can't be decoded"),
-        PageRow("good.jpg", image_bytes(), CAPTIONS),
+        captions_of(PhotoBytes("notes.txt", b"not an image")),
+        captions_of(tmp_path / "missing.jpg"),
+        fault(PhotoBytes("cut.jpg", image_bytes()[:300]), "can't be decoded"),
+        captions_of(PhotoBytes("good.jpg", image_bytes())),
     )
     assert "notes.txt: is not an image" in text
     assert "missing.jpg: can&#39;t be shown" in text
@@ -123,3 +139,23 @@ def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(PolycapError, match="file"):
         write_page(tmp_path / "file" / "page.html", "title", [])
+
+
+def test_a_sample_photo_names_who_made_it(tmp_path: Path) -> None:
+    assert "rendered for polycap" in page_of(tmp_path, captions_of(sample_photos()[0].path))[0]
+
+
+@pytest.mark.parametrize("kind", ["path", "bytes", "image", "array"])
+def test_a_notebook_shows_the_photo_and_the_caption(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(image_bytes())
+    image = Image.new("RGB", (60, 40))
+    photo = {"path": tmp_path / "a.jpg", "bytes": image_bytes(), "image": image, "array": np.asarray(image)}[kind]
+    elements = Elements()
+    elements.feed(captions_of(photo)["ar"]._repr_html_())
+    assert embedded(elements.of("img")[0]).mode == "RGB"
+    assert elements.of("figcaption")[0] == {"lang": "ar", "dir": "rtl"}
+    assert "a dog &amp; a &lt;b&gt;cat" in caption_html(captions_of(photo)["en"])
+
+
+def test_a_notebook_shows_why_there_is_no_photo(tmp_path: Path) -> None:
+    assert "missing.jpg: can&#x27;t be shown" in captions_of(tmp_path / "missing.jpg")["en"]._repr_html_()

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polycap.captioning.captioner import Captioner, caption_photos
+import polycap
+from polycap.captioning.captioner import Captioner
+from polycap.captioning.group import CaptionerGroup
 from polycap.encoder.encoder import Encoder
 from polycap.encoder.identity import SIZE
 from polycap.runtime.pool import RequestPool
@@ -61,9 +63,9 @@ def test_threads_caption_as_one_thread_does(captioners: list[Captioner], photos:
 
 
 def test_threads_caption_as_one_thread_does_with_keras(world: World, quick_encoder: Encoder, photos: list[Any]) -> None:
-    captioner = Captioner.load(CODE, encoder=quick_encoder)
+    captioner = polycap.load(CODE, encoder=quick_encoder)
     expected = [caption_some([captioner], photos, size, start) for size, start in CALLS[:16]]
-    fresh = Captioner.load(CODE, pack=world.pack, encoder=quick_encoder)
+    fresh = polycap.load(CODE, pack=world.pack, encoder=quick_encoder)
     with ThreadPoolExecutor(8) as pool:
         calls = [pool.submit(caption_some, [fresh], photos, size, start) for size, start in CALLS[:16]]
         assert [call.result(timeout=60) for call in calls] == expected
@@ -72,7 +74,7 @@ def test_threads_caption_as_one_thread_does_with_keras(world: World, quick_encod
 def test_a_caller_that_stops_halfway_leaves_nothing_busy(captioners: list[Captioner], photos: list[Any]) -> None:
     [expected] = caption_some(captioners, photos, 1, 3)
     running = threading.active_count()
-    results = caption_photos(photos * 4, captioners)
+    results = CaptionerGroup(captioners).pipe(photos * 4)
     next(results)
     results.close()  # type: ignore[attr-defined]
     assert threading.active_count() <= running + 8  # those of the pools, which stay

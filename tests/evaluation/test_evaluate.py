@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import polycap
 from polycap.captioning.captioner import Captioner
 from polycap.dataset import Dataset, ReferenceCaption
 from polycap.errors import DatasetError, EvaluationError, FeatureStoreError, PolycapError
@@ -28,7 +29,7 @@ pytest_plugins = ["tiny_fixtures"]
 def captioner(finished_world: World, encoder: Any) -> Captioner:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYCAP_LANGUAGES", str(finished_world.places))
-        return Captioner.load(CODE, encoder=encoder)
+        return polycap.load(CODE, encoder=encoder)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_stored_features_and_photos_give_the_same_captions(
     assert scores["photos"] == scores["store"]
     predictions = lines(tmp_path / "photos" / "predictions.txt")
     assert predictions == lines(tmp_path / "store" / "predictions.txt")
-    assert predictions == captioner.caption([photo.path for photo in tiny_dataset.split("test")])
+    assert predictions == [caption.text for caption in captioner([photo.path for photo in tiny_dataset.split("test")])]
 
 
 def test_an_unreduced_store(captioner: Captioner, tiny_dataset: Dataset, tmp_path: Path) -> None:

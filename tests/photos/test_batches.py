@@ -1,6 +1,5 @@
 """Tests of polycap/photos/batches.py."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from polycap.errors import PhotoError
-from polycap.photos.batches import decode_batches, one_ahead
+from polycap.photos.batches import decode_batches
 from polycap.photos.load import load_photo
 
 
@@ -30,43 +29,28 @@ def test_photos_are_decoded_in_order_and_faults_between_them(photo_folder: Path,
 
 
 def test_decoding_stays_two_batches_ahead_and_no_more() -> None:
-    photos = [np.zeros((4, 4, 3), dtype=np.uint8)] * 100
-    asked: list[int] = []
+    photo = np.zeros((4, 4, 3), dtype=np.uint8)
+    drawn: list[int] = []
 
-    class Items(list[Any]):
-        def __getitem__(self, position: Any) -> Any:
-            asked.append(position)
-            return super().__getitem__(position)
+    def items() -> Iterator[tuple[int, Any]]:
+        for number in range(100):
+            drawn.append(number)
+            yield number, photo
 
-    batches = decode_batches(Items(enumerate(photos)), 4, batch_size=10)
+    batches = decode_batches(items(), 4, batch_size=10)
     next(batches)
-    assert len(asked) == 20
+    assert len(drawn) == 20
     next(batches)
-    assert len(asked) == 30
+    assert len(drawn) == 30
     batches.close()  # type: ignore[attr-defined]
 
 
-def test_the_next_item_is_made_while_one_is_in_use_and_no_more() -> None:
-    made = [threading.Event() for _ in range(5)]
+def test_what_the_items_raise_comes_after_the_photos_before_it() -> None:
+    def items() -> Iterator[tuple[int, Any]]:
+        yield from enumerate([np.zeros((4, 4, 3), dtype=np.uint8)] * 5)
+        raise OSError("the list ends here")
 
-    def items() -> Iterator[int]:
-        for number, event in enumerate(made):
-            event.set()
-            yield number
-
-    ahead = one_ahead(items())
-    assert next(ahead) == 0
-    assert made[1].wait(5)  # though nobody has asked for it
-    assert not made[2].wait(0.1)
-    assert list(ahead) == [1, 2, 3, 4]
-
-
-def test_what_goes_wrong_ahead_is_raised_at_its_turn() -> None:
-    def items() -> Iterator[int]:
-        yield 1
-        raise PhotoError("broken")
-
-    ahead = one_ahead(items())
-    assert next(ahead) == 1
-    with pytest.raises(PhotoError, match="broken"):
-        next(ahead)
+    batches = decode_batches(items(), 4, batch_size=2)
+    assert [len(next(batches)) for _ in range(3)] == [2, 2, 1]
+    with pytest.raises(OSError, match="ends here"):
+        next(batches)

@@ -5,12 +5,11 @@ import sys
 
 import pytest
 
-from polycap.captioning.captioner import Captioner
-from polycap.decoder.search import Search
+import polycap
 from polycap.errors import CaptionRuntimeError
 from polycap.runtime import graphs
 from polycap.runtime.choose import open_runtime
-from polycap.runtime.keras_runtime import KerasRuntime
+from polycap.runtime.keras_runtime import KerasRuntime, KerasSearch
 from polycap.runtime.openvino_runtime import OpenVINORuntime
 from polycap.runtime.precision import FPMATH, choose_precision
 from tiny import CODE
@@ -22,11 +21,11 @@ pytest_plugins = ["tiny_fixtures"]
 def test_without_openvino(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(CaptionRuntimeError, match=r'pip install "polycap\[fast\]", or choose `runtime` keras'):
-        Captioner.load(CODE, runtime="openvino")
+        polycap.load(CODE, runtime="openvino")
     assert caplog.messages == []
     runtime = open_runtime()
-    captioners = [Captioner.load(CODE, runtime=runtime) for _ in range(2)]
-    assert all(isinstance(captioner._search, Search) for captioner in captioners)
+    captioners = [polycap.load(CODE, runtime=runtime) for _ in range(2)]
+    assert all(isinstance(captioner._search, KerasSearch) for captioner in captioners)
     [notice] = caplog.messages  # and no more for the second
     assert "runtime openvino needs OpenVINO, which is not available (" in notice
     assert notice.endswith("continuing with keras")
@@ -37,7 +36,7 @@ def test_where_keras_can_not_be_traced(monkeypatch: pytest.MonkeyPatch, caplog: 
     monkeypatch.setattr(graphs, "_versions", lambda: ["others"])
     monkeypatch.setattr(sys, "executable", "/bin/false")
     caplog.set_level(logging.WARNING, "polycap")
-    assert isinstance(Captioner.load(CODE)._search, Search)
+    assert isinstance(polycap.load(CODE)._search, KerasSearch)
     [notice] = caplog.messages
     assert "the encoder can't be traced (status 1); continuing with keras" in notice
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polycap.captioning.captioner import Captioner
+import polycap
 from polycap.dataset import load_dataset
 from polycap.decoder.search import Search
 from polycap.decoder.weights import named_weights
@@ -64,6 +64,51 @@ def test_search_finds_what_keras_finds(kind: str, tmp_path: Path, tiny_tokenizer
         np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4)
     half = make_features(2, seed=2).astype(np.float16)
     assert (search.find(half).token_ids == search.find(half.astype(np.float32)).token_ids).all()
+
+
+@pytest.mark.usefixtures("cache")
+def test_attention_is_what_keras_computes(tmp_path: Path, tiny_tokenizer: Tokenizer) -> None:
+    pack = make_pack(tmp_path, "attention", tiny_tokenizer)
+    weigh = OpenVINORuntime().attention(pack)
+    expected = KerasRuntime().attention(pack)
+    generator = np.random.default_rng(1)
+    for photos, length in ((3, 7), (1, 1)):
+        features = make_features(photos, seed=photos)
+        token_ids = generator.integers(4, tiny_tokenizer.vocab_size, (photos, length)).astype(np.int32)
+        token_ids[:, 0] = 2  # <s>
+        weights = weigh(features, token_ids)
+        assert weights is not None
+        assert weights.shape == (photos, length, features.shape[1])
+        np.testing.assert_allclose(weights, expected(features, token_ids), atol=1e-5)  # type: ignore[arg-type]
+
+
+ATTENTION_WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None  # importing it fails, as where it is not installed
+from pathlib import Path
+import numpy as np
+from polycap.pack.pack import load_pack
+from polycap.runtime.openvino_runtime import OpenVINORuntime
+pack = load_pack(Path(sys.argv[1]))
+features = np.ones((1, pack.card.decoder.cells, pack.card.decoder.channels), dtype=np.float32)
+weights = OpenVINORuntime().attention(pack)(features, np.array([[2, 5, 6]], dtype=np.int32))
+print(weights.shape[:2], weights.sum(axis=-1).round(3).tolist(), "keras" in sys.modules)
+"""
+
+
+@pytest.mark.usefixtures("cache")
+def test_attention_without_tensorflow(tmp_path: Path, tiny_tokenizer: Tokenizer) -> None:
+    make_pack(tmp_path, "attention", tiny_tokenizer)
+    command = [sys.executable, "-c", ATTENTION_WITHOUT_TENSORFLOW, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "(1, 3) [[1.0, 1.0, 1.0]] False\n"
+
+
+def test_a_decoder_that_attends_to_no_cell_has_no_graph(tmp_path: Path, tiny_tokenizer: Tokenizer) -> None:
+    pack = make_pack(tmp_path, "merge", tiny_tokenizer)
+    ids = np.full((1, 3), 2, dtype=np.int32)
+    assert OpenVINORuntime().attention(pack)(make_features(1), ids) is None
 
 
 @pytest.mark.usefixtures("cache")
@@ -139,7 +184,7 @@ print(sorted(heavy), file=sys.stderr)
 def test_captions_without_tensorflow(world: World, cache: Path) -> None:
     """Not even to make the graphs; and with them, without Keras."""
     photo = sorted((world.data / "Images").glob("p*.jpg"))[0]
-    expected = Captioner.load(CODE, runtime="keras").caption(photo)
+    expected = polycap.load(CODE, runtime="keras")(photo).text
 
     def caption(**variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(photo), "--language", CODE]
@@ -148,7 +193,7 @@ def test_captions_without_tensorflow(world: World, cache: Path) -> None:
     for _ in range(2):
         done = caption()
         assert done.returncode == 0, done.stderr
-        assert done.stdout == f"{photo}\t{expected[0]}\n"
+        assert done.stdout == f"{photo}\t{expected}\n"
         assert done.stderr.splitlines()[-1] == "[]"
     assert "preparing" not in done.stderr  # the second time
     assert {path.name.split("-")[0] for path in (cache / "graphs").iterdir()} >= {"encoder", "search"}
@@ -173,7 +218,7 @@ def test_captions_where_no_home_can_be_written(world: World, tmp_path: Path) -> 
     command = [sys.executable, "-m", "polycap", "caption", str(photo), "--language", CODE]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{photo}\t{Captioner.load(CODE, runtime='keras').caption(photo)[0]}\n"
+    assert done.stdout == f"{photo}\t{polycap.load(CODE, runtime='keras')(photo)}\n"
     assert done.stderr.count("the cache of this process is") == 1
     assert not list((tmp_path / "tmp").glob("polycap-cache-*"))
 
@@ -324,21 +369,22 @@ def test_a_module_is_known_by_what_it_computes(tmp_path: Path, monkeypatch: pyte
     assert len(set(digests.values())) == len(variants) - 2
 
 
-OTHERS = {"backend", "decoder.pack", "decoder.settings", "errors", "features.weights", "files", "language", "telemetry"}
+OTHERS = {"decoder.settings", "encoder.weight_files", "encoder.weights", "errors", "files", "language", "pack.pack"}
+OTHERS |= {"language.settings", "machine.backend", "machine.fork", "machine.telemetry"}
 """Modules that find and check what is traced. The graph's subject has the settings and hashes that they read."""
-OTHERS |= {"fork"}
-"""It only tells whether this process was forked."""
-OTHERS |= {"tokenizer"}
+OTHERS |= {"text.tokenizer"}
 """The numbers of its special tokens are those of each pack's tokenizer, whose hash is in the subject."""
 
 
-@pytest.mark.parametrize(("kind", "function"), [("encoder", trace._encoder), ("search", trace._search)])
+@pytest.mark.parametrize(
+    ("kind", "function"), [("encoder", trace._encoder), ("search", trace._search), ("attention", trace._attention)]
+)
 def test_the_modules_that_decide_a_graph_are_all_that_trace_it(kind: str, function: Callable[[Any], Any]) -> None:
     def imports(text: str) -> set[str]:
         return set(re.findall(r"from polycap\.([\w.]+) import", text))
 
     package = Path(trace.__file__).parent.parent
-    todo = imports(inspect.getsource(function)) | ({"decoder.model"} if kind == "search" else set())  # by load_pack
+    todo = imports(inspect.getsource(function)) | ({"decoder.kinds"} if kind != "encoder" else set())  # by load_pack
     found: set[str] = set()
     while todo := todo - found:
         name = todo.pop()

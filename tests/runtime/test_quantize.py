@@ -12,7 +12,7 @@ import openvino
 import pytest
 from openvino import opset13 as opset
 
-from polycap.captioning.captioner import Captioner
+import polycap
 from polycap.errors import CaptionRuntimeError
 from polycap.features.store import FeatureStore
 from polycap.photos.load import load_photo
@@ -140,7 +140,7 @@ def test_int8_before_it_is_made(
     assert "make it, once, with `polycap quantize PHOTOS`" in done.err
     assert "Traceback" not in done.err
     with pytest.raises(CaptionRuntimeError, match="no int8 encoder"):
-        Captioner.load("en", precision="int8")
+        polycap.load("en", precision="int8")
     with pytest.raises(CaptionRuntimeError, match="no int8 encoder"):
         open_runtime(precision="int8", reference=True).encoder()
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -130,18 +130,16 @@ def test_languages_are_loaded_when_they_are_asked_for(
     languages: Languages, photos: list[Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One whose pack is broken fails alone."""
-    from polycap.captioning.captioner import Captioner
-
     languages(monkeypatch)
-    load, loaded, broken = Captioner.load, [], {RTL}
+    loaded, broken = [], {RTL}
 
-    def spy(code: str, **options: Any) -> Captioner:
-        loaded.append(code)
-        if code in broken:
-            raise PackError(f"/secret/path/{code}: is broken")
-        return load(code, **options)
+    def spy(_: Any, language: Any, __: Path | None) -> Any:
+        loaded.append(language.code)
+        if language.code in broken:
+            raise PackError(f"/secret/path/{language.code}: is broken")
+        return load_pack(language.pack_folder)
 
-    monkeypatch.setattr(Captioner, "load", spy)
+    monkeypatch.setattr("polycap.captioning.load._Parts.pack", spy)
     monkeypatch.setattr("polycap.language.registry.Registry.default", property(lambda self: (self.get(CODE),)))
     with open_service() as service, running(service) as client:
         assert (loaded, service.default, service.limits) == ([CODE], [CODE, RTL], DEFAULTS)

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from polycap.captioning.captioner import Captioner, caption_photos
+import polycap
+from polycap.captioning.captioner import Captioner
+from polycap.captioning.group import CaptionerGroup
 from polycap.encoder.identity import CELLS, CHANNELS, SIZE, EncoderIdentity
 from polycap.language.settings import DecodingSettings
 from polycap.machine.telemetry import import_openvino
@@ -34,12 +36,12 @@ def load_two(codes: Sequence[str], pack: Path, graph: Path) -> list[Captioner]:
     """Two languages' captioners over one encoder, with one pack and two searches."""
     encoder = ExportedEncoder(EncoderIdentity(read_card(pack).encoder, ""), "f32", graph, "f32")
     runtime, narrow = OpenVINORuntime("f32"), DecodingSettings(beam_width=1, max_length=5)
-    first = Captioner.load(codes[0], pack=pack, encoder=encoder, runtime=runtime)
-    return [first, Captioner.load(codes[1], pack=pack, encoder=encoder, runtime=runtime, settings=narrow)]
+    first = polycap.load(codes[0], pack=pack, encoder=encoder, runtime=runtime)
+    return [first, polycap.load(codes[1], pack=pack, encoder=encoder, runtime=runtime, decoding=narrow)]
 
 
 def caption_some(captioners: list[Captioner], photos: Sequence[Any], size: int, start: int) -> list[list[str]]:
     """The captions of `size` photos, the first by `start`, with their scores."""
     chosen = [photos[(7 * start + number) % len(photos)] for number in range(size)]
-    best = ([r.candidates[c.language.code][0] for c in captioners] for r in caption_photos(chosen, captioners))
-    return [[f"{candidate.caption} {candidate.score}" for candidate in candidates] for candidates in best]
+    captions = CaptionerGroup(captioners)(chosen)
+    return [[f"{caption.text} {caption.score}" for caption in by_code.values()] for by_code in captions]

@@ -1,0 +1,68 @@
+"""Captioners of several languages that encode each photo once."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, overload
+
+from polycap.captioning.caption import Caption
+from polycap.captioning.captioner import Captioner, Errors, Photos, is_photo, stream_captions
+from polycap.captioning.stream import PhotoCaptions
+from polycap.errors import LanguageError
+from polycap.photos.load import Photograph
+
+__all__ = ["CaptionerGroup"]
+
+
+class CaptionerGroup:
+    """Captioners of several languages over one encoder; made by `polycap.load` of a list.
+
+    >>> many = polycap.load(["en", "de"])               # doctest: +SKIP
+    >>> many("dog.jpg")["de"].text                      # doctest: +SKIP
+    'ein brauner hund rennt durch das gras'
+
+    Attributes:
+        captioners: by language code, in the order in which they were given.
+
+    Args:
+        captioners: they share an encoder.
+
+    Raises:
+        LanguageError: there is none, or there are two of one language.
+    """
+
+    def __init__(self, captioners: Sequence[Captioner]) -> None:
+        self.captioners = {captioner.language.code: captioner for captioner in captioners}
+        if not captioners or len(self.captioners) < len(captioners):
+            codes = ", ".join(captioner.language.code for captioner in captioners)
+            raise LanguageError(f"captioners of [{codes}]: a group has one or more, each of another language")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {', '.join(self.captioners)}>"
+
+    def __getitem__(self, code: str) -> Captioner:
+        if code not in self.captioners:
+            raise LanguageError(f"{code}: no captioner of it in this group; there are {', '.join(self.captioners)}")
+        return self.captioners[code]
+
+    @overload
+    def __call__(self, photos: Photograph, *, n_best: int = 1) -> dict[str, Caption]: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, photos: Iterable[Photograph], *, n_best: int = 1) -> list[dict[str, Caption]]: ...
+
+    def __call__(self, photos: Photos, *, n_best: int = 1) -> dict[str, Caption] | list[dict[str, Caption]]:
+        """Caption a photo, or each of several, in all languages: as `Captioner.__call__`, with dicts by code."""
+        captions = list(self.pipe(photos, n_best=n_best))
+        return captions[0] if is_photo(photos) else captions
+
+    @overload
+    def pipe(self, photos: Photos, *, n_best: int = 1) -> Iterator[dict[str, Caption]]: ...
+
+    @overload
+    def pipe(self, photos: Photos, *, n_best: int = 1, errors: Literal["raise"]) -> Iterator[dict[str, Caption]]: ...
+
+    @overload
+    def pipe(self, photos: Photos, *, n_best: int = 1, errors: Errors) -> Iterator[PhotoCaptions]: ...
+
+    def pipe(self, photos: Photos, *, n_best: int = 1, errors: Errors = "raise") -> Iterator[PhotoCaptions]:
+        """Caption photos one after another in all languages: as `Captioner.pipe`, with dicts by code."""
+        return stream_captions(list(self.captioners.values()), photos, n_best, errors)
