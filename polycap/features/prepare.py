@@ -35,7 +35,12 @@ SHARES = (1.0, 0.375, 0.125)
 
 @dataclass(frozen=True)
 class Features:
-    """The views of a dataset's photos, the plain one first, and the PCA that reduced them."""
+    """Stored features of a dataset's photos.
+
+    Attributes:
+        stores: the views, the plain one first, the mirrored one second where there is one.
+        pca: the PCA that reduced them.
+    """
 
     stores: tuple[FeatureStore, ...]
     pca: FeaturePCA

@@ -77,7 +77,14 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class PackFile:
-    """A written pack file: path, size in bytes, SHA-256 in hexadecimal, and manifest."""
+    """A written pack file.
+
+    Attributes:
+        path: the file.
+        size: bytes of the file.
+        sha256: hash of the file, in hexadecimal.
+        manifest: the file's own description of its contents.
+    """
 
     path: Path
     size: int

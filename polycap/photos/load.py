@@ -18,7 +18,12 @@ __all__ = ["PhotoBytes", "Photograph", "load_photo"]
 
 @dataclass(frozen=True)
 class PhotoBytes:
-    """Bytes of an image file, such as an upload, and its name in messages and results."""
+    """An image file in memory, such as an upload.
+
+    Attributes:
+        name: name of the file in messages and results.
+        data: bytes of the file.
+    """
 
     name: str
     data: bytes
@@ -27,7 +32,7 @@ class PhotoBytes:
         return self.name
 
 
-Photograph: TypeAlias = "str | PathLike[str] | bytes | PhotoBytes | Image.Image | NDArray[np.uint8]"
+Photograph: TypeAlias = str | PathLike[str] | bytes | PhotoBytes | Image.Image | NDArray[np.uint8]
 
 
 def load_photo(photo: Photograph, size: int, limits: PhotoLimits | None = None) -> NDArray[np.uint8]:

@@ -16,6 +16,12 @@ class TrainingSettings(DecoderSizes):
     """The recipe. The defaults are those that the shipped English pack was trained with.
 
     Attributes:
+        kind: decoder kind, attention or merge. (default: attention)
+        units: LSTM units. (default: 512)
+        embedding: channels of a token embedding. (default: 256)
+        feature_dropout: dropout rate of the image features, 0 to 1. (default: 0.3)
+        embedding_dropout: dropout rate of the token embeddings, 0 to 1. (default: 0.3)
+        output_dropout: dropout rate before the output layer, 0 to 1. (default: 0.5)
         photos_per_batch: photos, each with all captions that are drawn of it.
         learning_rate, warmup_epochs, weight_decay: of AdamW; the peak rate, and the epochs until it.
         clip_norm: greatest norm of a gradient.
