@@ -37,7 +37,7 @@ def spy(event, arguments):
             stream.write(event + " " + repr(arguments[:2]) + "\\n")
 sys.addaudithook(spy)
 """
-SPY_ON_CHILDREN = "import polycap.machine.child\npolycap.child._BOOT = {spy!r} + polycap.machine.child._BOOT\n"
+SPY_ON_CHILDREN = "import polycap.machine.child\npolycap.machine.child._BOOT = {spy!r} + polycap.machine.child._BOOT\n"
 APERTIUM = """#!/bin/sh
 case "$1" in
 -l) echo eng-spa ;;

@@ -62,6 +62,9 @@ class Caption:
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return f"<Caption {self.language.code} {self.text!r}>"
+
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_captioner": None}  # which stays in its process
 

@@ -296,4 +296,4 @@ def _require_one(languages: Sequence[Language]) -> None:
     """Check that a pack is given for one language alone."""
     if len(languages) != 1:
         names = ", ".join(language.code for language in languages)
-        raise LanguageError(f"--pack is one language's, but --language names {len(languages)}: {names}")
+        raise LanguageError(f"`pack` is one language's, but `language` names {len(languages)}: {names}")

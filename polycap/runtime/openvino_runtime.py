@@ -195,7 +195,7 @@ class ExportedAttention:
 
 
 def _decoder_subject(pack: "Pack") -> dict[str, Any]:
-    """What decides a decoder, for the key of a graph: its settings and the hashes of the pack's files."""
+    """Return the part of a graph's key that identifies a decoder: its settings and the hashes of the pack's files."""
     files = {name: entry.sha256 for name, entry in pack.card.files.items()}
     return {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files}
 

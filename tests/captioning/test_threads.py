@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import polycap
+import quick_captioners
 from polycap.captioning.captioner import Captioner
 from polycap.captioning.group import CaptionerGroup
 from polycap.encoder.encoder import Encoder
@@ -98,6 +99,7 @@ FORKS = """
 import os, signal, sys, threading
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+import quick_captioners
 from quick_captioners import caption_some, load_two
 import numpy as np
 
@@ -144,7 +146,7 @@ def test_a_forked_process_captions_or_says_why_not(
     when: str, finished_world: World, quick_graph: Path, cache: Path
 ) -> None:
     variables = {"POLYCAP_LANGUAGES": str(finished_world.places), "POLYCAP_CACHE": str(cache)}
-    arguments = [str(Path(__file__).parent.parent), str(finished_world.pack), str(quick_graph), when]
+    arguments = [str(Path(quick_captioners.__file__).parent), str(finished_world.pack), str(quick_graph), when]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKS, *arguments],
         env={**os.environ, **variables},

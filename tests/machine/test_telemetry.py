@@ -59,7 +59,7 @@ def test_openvino_without_reports(tmp_path: Path) -> None:
     """In a process that has not imported it yet; the package for reports can be imported afterwards."""
     (tmp_path / "openvino_telemetry").mkdir()
     (tmp_path / "openvino_telemetry" / "__init__.py").write_text("print('reports')")
-    code = "from polycap.telemetry import *; import_openvino(); print('before'); import openvino_telemetry"
+    code = "from polycap.machine.telemetry import *; import_openvino(); print('before'); import openvino_telemetry"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "before\nreports\n"

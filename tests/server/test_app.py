@@ -117,7 +117,7 @@ def test_the_description(client: httpx.Client) -> None:
     assert set(post["requestBody"]["content"]) == {"multipart/form-data", "image/*"}
     assert set(post["responses"]) == {"200", "400", "404", "408", "413", "415", "422", "500", "503"}
     assert all(parameter["description"] for parameter in post["parameters"])
-    assert set(api["components"]["schemas"]["Caption"]["properties"]) == set(CaptionAnswer.model_fields)
+    assert set(api["components"]["schemas"]["CaptionAnswer"]["properties"]) == set(CaptionAnswer.model_fields)
     for path in ("/docs", "/redoc", "/nothing"):  # the first two would load scripts from elsewhere
         detail(client.get(path), 404)
     detail(client.get(URL), 405)
