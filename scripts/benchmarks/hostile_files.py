@@ -20,7 +20,7 @@ SIZES = {12: (4000, 3000), 24: (6000, 4000), 50: (8660, 5773), 58: (9300, 6200),
 
 def photo(megapixels: int, kind: str, path: Path, mode: str = "RGB", **options: Any) -> None:
     """Draw a scene with grain, which compresses as a photo does."""
-    scene = Image.open(Path(__file__).parents[2] / "polycap" / "pictures" / "dog.jpg")
+    scene = Image.open(Path(__file__).parents[2] / "polycap" / "photos" / "pictures" / "dog.jpg")
     width, height = SIZES[megapixels]
     pixels = np.asarray(scene.resize((width, height)))
     image = Image.new("RGB", (width, height))
