@@ -6,7 +6,7 @@ from polycap.decoder.base import Decoder
 from polycap.decoder.rerank import rerank
 from polycap.decoder.search import Search
 from polycap.errors import TrainingError
-from polycap.metrics import bleu, bleu_metric
+from polycap.metrics import bleu_metric, corpus_bleu
 from polycap.text.tokenizer import Tokenizer
 from polycap.training.examples import caption_texts, normalized_captions
 from polycap.training.inputs import TrainingInputs
@@ -30,6 +30,6 @@ def make_dev_score(inputs: TrainingInputs, decoder: Decoder, tokenizer: Tokenize
         for start in range(0, len(rows), 50):
             found = rerank(search.find(store.features[rows[start : start + 50]]), settings)
             captions += [tokenizer.decode(ids) for ids in found.token_ids[:, 0]]
-        return bleu(captions, references, tokenizer=inputs.language.evaluation.sacrebleu_tokenizer)
+        return corpus_bleu(captions, references, tokenizer=inputs.language.evaluation.sacrebleu_tokenizer)
 
     return score

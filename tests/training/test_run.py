@@ -24,7 +24,7 @@ from polycap.decoder.search import Search
 from polycap.decoder.weights import named_weights
 from polycap.errors import EvaluationError, FeatureStoreError, TrainingError
 from polycap.features.store import FeatureStore, StoreWriter
-from polycap.metrics import bleu
+from polycap.metrics import corpus_bleu
 from polycap.pack.card import Card, read_card
 from polycap.pack.pack import load_pack
 from polycap.text.tokenizer import Tokenizer
@@ -85,7 +85,7 @@ def test_a_run_learns_and_is_judged_by_its_captions(
     found = Search(pack.decoder, tiny_inputs.language.decoding).find(features)
     captions = [pack.tokenizer.decode(ids[0]) for ids in found.token_ids]
     references = [[tiny_inputs.language.normalize(c.text) for c in photo.captions] for photo in photos]
-    assert bleu(captions, references, tokenizer="13a") == pytest.approx(best)
+    assert corpus_bleu(captions, references, tokenizer="13a") == pytest.approx(best)
 
 
 def test_the_run_folder(run: Path, tiny_inputs: TrainingInputs) -> None:
