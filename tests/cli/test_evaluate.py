@@ -63,6 +63,6 @@ def test_evaluate_for_people_and_for_the_card(world: World, tmp_path: Path, monk
     assert f"{score['bleu4']:6.2f} ± 0.00" == lines["BLEU-4"]
     assert "lengths" not in score
     assert (score["failures"]["photos"], score["failures"]["different_captions"]) == (1, 1)
-    assert "Looked for in the captions of 1 photos of the test split, references: mt:engine." in (
+    assert "Counted in the captions of 1 photos of the test split, references: mt:engine." in (
         pack / "CARD.md"
     ).read_text(encoding="utf-8")

@@ -124,7 +124,7 @@ def test_the_card_says_so(tmp_path: Path) -> None:
     assert "- women called men: 1 (100%) of 1 photos" in text
     assert "- most frequent caption: “a dog”, 2 (40%)" in text
     assert "of the test split" in failures_text([test])
-    assert failures_text([{"split": "dev"}]) == "Not looked for yet: `polycap evaluate --record` does."
+    assert failures_text([{"split": "dev"}]) == "Not counted yet: `polycap evaluate --record` counts them."
 
 
 @pytest.mark.parametrize(
