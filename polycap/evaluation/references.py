@@ -105,10 +105,10 @@ def select_references(dataset: Dataset, split: str, origin: str | None = None) -
     """
     found = count_origins(dataset.split(split))
     if origin is not None:
-        return dataset.of_origin(origin)
+        return dataset.with_origin(origin)
     chief = main_origin(dataset.split(split))
     if len(found) > 1 and chief.startswith(HUMAN):
-        return dataset.of_origin(chief)
+        return dataset.with_origin(chief)
     if len(found) > 1:
         counts = ", ".join(f"{count:,} {name}" for name, count in found.items())
         raise DatasetError(

@@ -18,7 +18,7 @@ def reward_references(inputs: TrainingInputs, names: Sequence[str]) -> list[list
     """
     train = inputs.photos("train")
     texts = {photo.name: caption_texts(inputs.language, photo) for photo in train}
-    chief = inputs.dataset.of_origin(main_origin(train)).split("train")
+    chief = inputs.dataset.with_origin(main_origin(train)).split("train")
     peoples = {photo.name: caption_texts(inputs.language, photo) for photo in chief}
     texts |= {name: captions for name, captions in peoples.items() if len(captions) > 1}
     return [texts[name] for name in names]

@@ -57,5 +57,5 @@ class TrainingInputs:
         """
         dev = self.photos("dev")
         known = {photo.name for photo in dev}
-        chosen = self.dataset.of_origin(main_origin(dev)).split("dev")
+        chosen = self.dataset.with_origin(main_origin(dev)).split("dev")
         return [photo for photo in chosen if photo.name in known]
