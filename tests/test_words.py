@@ -14,7 +14,6 @@ QUESTION_WORDS = {"how", "what", "when", "where", "which", "who", "whom", "whose
 UNFINISHED = {
     "captioning",
     "cli",
-    "evaluation",
     "features",
     "language",
     "pipeline",
