@@ -150,8 +150,10 @@ def score_predictions(
     if not kept:
         raise EvaluationError(f"{dataset.folder}: no photo of the {split} split can be read")
     normalize = language.normalize
-    captions = [normalize(predicted[photo.name], raw=raw) for photo in kept]
-    references = [[normalize(caption.text, raw=raw) for caption in photo.captions] for photo in kept]
+    captions = [normalize(predicted[photo.name], keep_case_and_punctuation=raw) for photo in kept]
+    references = [
+        [normalize(caption.text, keep_case_and_punctuation=raw) for caption in photo.captions] for photo in kept
+    ]
     scores = score_captions(
         captions,
         references,

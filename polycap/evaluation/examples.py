@@ -12,7 +12,7 @@ from polycap.errors import CaptionRuntimeError
 from polycap.evaluation.evaluate import Evaluation
 from polycap.evaluation.predict import reduced_features
 from polycap.features.store import FeatureStore
-from polycap.metrics import photo_scores
+from polycap.metrics import scores_per_photo
 
 __all__ = ["Examples", "ShownExample", "choose_examples"]
 
@@ -68,7 +68,7 @@ def choose_examples(
         shown: how many at either end; no photo is at both.
     """
     tokenizer = evaluation.language.evaluation.sacrebleu_tokenizer
-    metric, scores = photo_scores(evaluation.captions, evaluation.references, tokenizer)
+    metric, scores = scores_per_photo(evaluation.captions, evaluation.references, tokenizer)
     order = [int(number) for number in np.argsort(-scores, kind="stable")]
     best = order[:shown]
     worst = [int(number) for number in np.argsort(scores, kind="stable") if number not in best][:shown]

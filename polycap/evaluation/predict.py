@@ -50,7 +50,7 @@ def reduced_features(
     """
     pca = captioner.pack.pca
     if store is not None:
-        whole = captioner.encoder.identity.whole  # reduced by the pack itself, which fits the encoder
+        whole = captioner.encoder.identity.full  # reduced by the pack itself, which fits the encoder
         encoder = whole if store.pca is None and store.encoder == whole else captioner.pack.card.encoder
         store.require(encoder, store.pca and (pca.identity if pca else None))
         found = store.read(photo.name for photo in photos)

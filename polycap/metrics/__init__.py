@@ -7,7 +7,7 @@ only collapse white space, since a text is one line of a file."""
 from polycap.metrics.agreement import Agreement
 from polycap.metrics.bleu import bleu, bleu_metric, known_tokenizers, words_of
 from polycap.metrics.diversity import Diversity, Lengths
-from polycap.metrics.measure import METRICS, is_human, photo_scores
+from polycap.metrics.measure import METRICS, is_human, scores_per_photo
 from polycap.metrics.score_files import write_score_files
 from polycap.metrics.scores import Scores, score_captions
 
@@ -21,8 +21,8 @@ __all__ = [
     "bleu_metric",
     "is_human",
     "known_tokenizers",
-    "photo_scores",
     "score_captions",
+    "scores_per_photo",
     "words_of",
     "write_score_files",
 ]

@@ -26,7 +26,7 @@ from polycap.decoder.weights import assign_weights
 from polycap.encoder.pca import FeaturePCA
 from polycap.errors import FeatureStoreError, PackError, TokenizerError
 from polycap.files import atomic_path, make_folder, sha256_file
-from polycap.pack.card import CARD, DECODER, PCA, TOKENIZER, Card, FileEntry, read_card
+from polycap.pack.card import CARD_JSON, DECODER, PCA, TOKENIZER, Card, FileEntry, read_card
 from polycap.pack.record import write_card
 from polycap.text.tokenizer import Tokenizer
 
@@ -108,7 +108,7 @@ def save_pack(
         pca: PCA of the features; None without one.
     """
     make_folder(folder)
-    (folder / CARD).unlink(missing_ok=True)
+    (folder / CARD_JSON).unlink(missing_ok=True)
     with atomic_path(folder / DECODER) as temporary:
         save_file({name: np.asarray(value, dtype=np.float16) for name, value in weights.items()}, temporary)
     tokenizer.save(folder / TOKENIZER)
@@ -142,10 +142,12 @@ def load_pack(folder: Path) -> Pack:
         raise PackError(str(error)) from error
     identities = (pca.identity if pca else None, tokenizer.identity)
     if identities != (card.pca, card.tokenizer):
-        raise PackError(f"{folder}: its PCA or tokenizer is not the one that {CARD} names; install the pack again")
+        raise PackError(f"{folder}: its PCA or tokenizer is not the one that {CARD_JSON} names; install the pack again")
     sizes = (pca.components if pca else card.decoder.channels, tokenizer.vocab_size)
     if sizes != (card.decoder.channels, card.decoder.vocab_size):
-        raise PackError(f"{folder}: its PCA or tokenizer is not of the sizes that {CARD} names; install the pack again")
+        raise PackError(
+            f"{folder}: its PCA or tokenizer is not of the sizes that {CARD_JSON} names; install the pack again"
+        )
     _read_tensors(folder / DECODER, weight_shapes(card.decoder))
     return Pack(folder, card, tokenizer, pca)
 
@@ -194,7 +196,8 @@ def _check_header(path: Path, shapes: Shapes) -> None:
         names = file_shapes.keys() | shapes.keys()
         first = min(name for name in names if file_shapes.get(name) != shapes.get(name))
         raise PackError(
-            f"{path}: its tensors are not those of the decoder in {CARD} (first: {first!r:.60}); install the pack again"
+            f"{path}: its tensors are not those of the decoder in {CARD_JSON} (first: {first!r:.60}); "
+            "install the pack again"
         )
 
 

@@ -168,7 +168,7 @@ def test_a_caption_goes_to_another_process_without_its_captioner(captioner: Capt
     caption = captioner(photos[0])
     other = pickle.loads(pickle.dumps(caption))
     assert other == caption
-    with pytest.raises(PolycapError, match="no captioner is at hand for attention maps"):
+    with pytest.raises(PolycapError, match="has no captioner for attention maps"):
         other.attention()
 
 

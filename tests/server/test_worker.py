@@ -140,7 +140,9 @@ def test_languages_are_loaded_when_they_are_asked_for(
         return load_pack(language.pack_folder)
 
     monkeypatch.setattr("polycap.captioning.load._Parts.pack", spy)
-    monkeypatch.setattr("polycap.language.registry.Registry.default", property(lambda self: (self.get(CODE),)))
+    monkeypatch.setattr(
+        "polycap.language.registry.Registry.default_languages", property(lambda self: (self.get(CODE),))
+    )
     with open_service() as service, running(service) as client:
         assert (loaded, service.default, service.limits) == ([CODE], [CODE, RTL], DEFAULTS)
         assert len(client.post(URL, files=files(photos[0]), data={"language": CODE}).json()) == 1
@@ -165,7 +167,9 @@ def test_a_pack_that_is_broken_is_not_among_those_by_default(
         return load_pack(folder)
 
     monkeypatch.setattr("polycap.captioning.captioners.load_pack", load)
-    monkeypatch.setattr("polycap.language.registry.Registry.default", property(lambda self: (self.get(CODE),)))
+    monkeypatch.setattr(
+        "polycap.language.registry.Registry.default_languages", property(lambda self: (self.get(CODE),))
+    )
     with open_service() as service:
         assert service.default == [CODE]
     assert f"{RTL}: left out: is broken" in caplog.text
