@@ -221,15 +221,12 @@ def stream_captions(
         raise PolycapError(f'errors: is {errors!r}; it is "raise" or "return"')
     if n_best < 1:
         raise PolycapError(f"n_best: is {n_best}; it is a number from 1 up")
-    encoder = captioners[0].encoder
-    for captioner in captioners:
-        captioner.pack.require_encoder(encoder.identity)
     listed: Iterable[Photograph] = [photos] if is_photo(photos) else photos  # type: ignore[assignment]
     requests = (CaptionRequest(photo, captioners) for photo in listed)
-    return _raised(caption_requests(requests, encoder, n_best=n_best), errors)
+    return _raise_errors(caption_requests(requests, captioners[0].encoder, n_best=n_best), errors)
 
 
-def _raised(results: Iterator[PhotoCaptions], errors: Errors) -> Iterator[PhotoCaptions]:
+def _raise_errors(results: Iterator[PhotoCaptions], errors: Errors) -> Iterator[PhotoCaptions]:
     for result in results:
         if isinstance(result, PhotoError) and errors == "raise":
             raise result

@@ -10,7 +10,7 @@ from polycap.captioning.rows import AnswerRow
 from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import PolycapError
 from polycap.language import Language, Registry
-from polycap.pack.pack import load_pack
+from polycap.pack.card import read_card
 
 __all__ = ["Captioners"]
 
@@ -75,7 +75,7 @@ class Captioners:
 
     def _is_usable(self, language: Language) -> bool:
         try:
-            load_pack(language.pack_folder).require_encoder(self.encoder.identity)
+            read_card(language.pack_folder).require_encoder(self.encoder.identity, language.pack_folder)
         except PolycapError as error:
             logger.warning("%s: left out: %s", language.code, error)
             return False

@@ -27,6 +27,7 @@ class CaptionerGroup:
 
     Raises:
         LanguageError: there is no captioner, or two are of one language.
+        PackError: a captioner has another encoder than the first.
     """
 
     def __init__(self, captioners: Sequence[Captioner]) -> None:
@@ -34,6 +35,8 @@ class CaptionerGroup:
         if not captioners or len(self.captioners) < len(captioners):
             codes = ", ".join(captioner.language.code for captioner in captioners)
             raise LanguageError(f"captioners of [{codes}]: a group has one or more, of different languages")
+        for captioner in captioners:
+            captioner.pack.require_encoder(captioners[0].encoder.identity)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {', '.join(self.captioners)}>"

@@ -58,7 +58,6 @@ def caption_requests(
         photo.
 
     Raises:
-        PackError: a captioner is of another encoder.
         CaptionRuntimeError: this process was forked from one that had captioned.
     """
     require_same_process()  # before any thread starts, since its locks would hang in a fork
@@ -73,7 +72,7 @@ def caption_requests(
             decoded, grid = running.result()
             batch = photos.take(BATCH_SIZE)
             running = encoding.submit(_encode, batch, encoder)
-            for count, captions in enumerate(_batch_captions(decoded, grid, encoder, n_best), start=1):
+            for count, captions in enumerate(_batch_captions(decoded, grid, n_best), start=1):
                 yield captions
                 photos.draw(MAX_AHEAD - len(batch) - (len(decoded) - count))
         photos.finish()
@@ -87,10 +86,10 @@ def _encode(batch: Sequence[tuple[CaptionRequest, Future[Decoded]]], encoder: Ph
 
 
 def _batch_captions(
-    decoded: Sequence[tuple[CaptionRequest, Decoded]], grid: NDArray[np.float16], encoder: PhotoEncoder, n_best: int
+    decoded: Sequence[tuple[CaptionRequest, Decoded]], grid: NDArray[np.float16], n_best: int
 ) -> Iterator[PhotoCaptions]:
     requests = [request for request, photo in decoded if not isinstance(photo, PhotoError)]
-    candidates = _search(grid, requests, encoder, n_best)
+    candidates = _search(grid, requests, n_best)
     for request, photo in decoded:
         if isinstance(photo, PhotoError):
             photo.photo = request.photo
@@ -105,13 +104,12 @@ def _batch_captions(
 
 
 def _search(
-    grid: NDArray[np.float16], requests: Sequence[CaptionRequest], encoder: PhotoEncoder, n_best: int
+    grid: NDArray[np.float16], requests: Sequence[CaptionRequest], n_best: int
 ) -> "dict[Captioner, Iterator[tuple[Candidate, ...]]]":
     """Return an iterator of candidates per captioner, over its photos in order; packs of one PCA share its output."""
     candidates = {}
     reduced: dict[Any, NDArray[np.float32]] = {}
     for captioner in dict.fromkeys(captioner for request in requests for captioner in request.captioners):
-        captioner.pack.require_encoder(encoder.identity)
         rows = [row for row, request in enumerate(requests) if captioner in request.captioners]
         kind = (captioner.pack.card.pca, captioner.pack.card.decoder.channels)
         if kind not in reduced:

@@ -1,5 +1,6 @@
 """`card.json`: description of a pack. Does not import Keras."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,22 @@ class Card(_Strict):
     files: dict[str, FileEntry] = Field(default_factory=dict)
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    def require_encoder(self, identity: Sequence[str], folder: Path) -> None:
+        """Check that the encoder with this identity is the one that the decoder was trained with.
+
+        Args:
+            identity: identities of the encoder, see `EncoderIdentity`.
+            folder: folder of the pack, for the message.
+
+        Raises:
+            PackError: it is another encoder.
+        """
+        if self.encoder not in identity:
+            raise PackError(
+                f"{folder}: was trained for encoder {self.encoder}, but the encoder at hand is {identity[0]}; give the "
+                "weights that it was trained with, or train again"
+            )
 
     @field_validator("scores")
     @classmethod

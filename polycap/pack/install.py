@@ -79,10 +79,10 @@ def install_pack(
             needs hooks that are not installed; or another pack is installed.
         DownloadError: the file can't be downloaded.
     """
-    with open_source(str(source), sha256, progress=progress) as path:
+    with open_source(str(source), sha256, progress=progress) as (path, received):
         manifest = read_manifest(path)
         folder = packs_folder() / manifest.language
-        record = {"source": redacted(str(source)), "sha256": sha256_file(path)}
+        record = {"source": redacted(str(source)), "sha256": received}
         if _is_installed(folder, manifest, force=force):
             return InstalledPack(manifest.language, folder, **record, changed=False)
         _require_encoder(str(source), manifest, encoder_weights)

@@ -172,8 +172,8 @@ def unpack_file(path: Path, folder: Path) -> Manifest:
     with open_archive(path, PackError) as source:
         manifest, files = _check_contents(path, source)
         for name, entry in files.items():
-            extract(source, entry, folder / name)
-            if name != MANIFEST_JSON and sha256_file(folder / name) != manifest.files[name].sha256:
+            received = extract(source, entry, folder / name)
+            if name != MANIFEST_JSON and received != manifest.files[name].sha256:
                 raise PackError(f"{path}: {name} is not the file that its manifest names; get the file again")
     return manifest
 
