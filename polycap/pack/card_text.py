@@ -43,10 +43,10 @@ def card_text(card: "Card") -> str:
 
 
 def _listing(values: Mapping[str, object]) -> str:
-    return "\n".join(f"- {name}: {_line(value)}" for name, value in values.items())
+    return "\n".join(f"- {name}: {_value_line(value)}" for name, value in values.items())
 
 
-def _line(value: object) -> str:
+def _value_line(value: object) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {_line(part)}" for name, part in value.items())
+        return "; ".join(f"{name}: {_value_line(part)}" for name, part in value.items())
     return str(value)

@@ -114,8 +114,8 @@ def write_pack_file(
     card = load_pack(folder).card
     if card.language != language.code:
         raise PackError(f"{folder}: is a pack of {card.language}, not of {language.code}; name its own language")
-    contents = {name: _read(language.folder / name) for name in ("language.toml", "samples.toml")}
-    contents |= {f"pack/{name}": _read(folder / name) for name in (CARD_JSON, *card.files)}
+    contents = {name: _read_optional(language.folder / name) for name in ("language.toml", "samples.toml")}
+    contents |= {f"pack/{name}": _read_optional(folder / name) for name in (CARD_JSON, *card.files)}
     contents[f"pack/{CARD_MD}"] = card_text(card).encode()
     existing = {name: content for name, content in sorted(contents.items()) if content is not None}
     manifest = Manifest(
@@ -137,7 +137,7 @@ def hooks_hash(folder: Path) -> str | None:
     return sha256_file(path) if path.is_file() else None
 
 
-def _read(path: Path) -> bytes | None:
+def _read_optional(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 

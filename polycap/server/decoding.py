@@ -69,7 +69,9 @@ class Decoders:
         self._processes: set[subprocess.Popen[bytes]] = set()
         count = min(core_count(), _MAX_CORES) + 1
         self._share = count - 1
-        self._threads = [threading.Thread(target=self._run, name=f"decoding {n}", daemon=True) for n in range(count)]
+        self._threads = [
+            threading.Thread(target=self._run, name=f"decoding {number}", daemon=True) for number in range(count)
+        ]
 
     def __enter__(self) -> "Decoders":
         for thread in self._threads:

@@ -156,7 +156,7 @@ class _Form:
     def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
         self._disposition, self._data = b"", bytearray()
-        self._name, self._file = (_text(options.get(key, b"")) for key in (b"name", b"filename"))
+        self._name, self._file = (_decode(options.get(key, b"")) for key in (b"name", b"filename"))
         if self._name == PHOTOS:
             if b"filename" not in options:
                 raise HTTPException(422, f"{PHOTOS}: is text; send files (curl -F {PHOTOS}=@dog.jpg)")
@@ -185,13 +185,13 @@ class _Form:
         if self._name == PHOTOS:
             self.upload.photos.append(PhotoBytes(self._file, bytes(self._data)))
         else:
-            self.upload.fields.append((self._name, _text(self._data)))
+            self.upload.fields.append((self._name, _decode(self._data)))
 
     def _on_end(self) -> None:
         self.ended = True
 
 
-def _text(data: bytes | bytearray) -> str:
+def _decode(data: bytes | bytearray) -> str:
     """Decode a name or a value as UTF-8, which browsers and curl send."""
     return data.decode("utf-8", errors="replace")
 
