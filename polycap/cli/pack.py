@@ -45,7 +45,7 @@ def install(
     """Verify a pack file and install it. Its language then captions with it; nothing in it is executed."""
     from polycap.pack.install import install_pack
 
-    done = install_pack(source, sha256=sha256, force=force, weights=encoder_weights)
+    done = install_pack(source, sha256=sha256, force=force, encoder_weights=encoder_weights)
     if as_json:
         print_json(done.to_json())
         return

@@ -31,7 +31,7 @@ def serve(
     max_photo_mb: Annotated[int, typer.Option(min=1, help="Megabytes of a photo, at most.")] = DEFAULTS.photo_mb,
     max_photos: Annotated[int, typer.Option(min=1, help="Photos of a request, at most.")] = DEFAULTS.photos,
     queue: Annotated[int, typer.Option(min=1, help="Photos in memory, at most; above, requests get status 503.")] = (
-        DEFAULTS.queue
+        DEFAULTS.max_photos_in_memory
     ),
     memory_mb: Annotated[
         int, typer.Option(min=1, help="Megabytes of their files, at most; above, requests get status 503.")

@@ -35,7 +35,7 @@ def train(
     from polycap.pipeline.steps import parse_settings, train_language
 
     require_keras("polycap train")
-    language = get_language(code, mine=True)
+    language = get_language(code, writable=True)
     settings = parse_settings(setting or [], language)
     if not captions and any(source.translated for source in language.captions):
         raise PolycapError(

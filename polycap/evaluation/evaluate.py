@@ -161,7 +161,7 @@ def score_predictions(
     photos = tuple(photo for photo in dataset.split(split) if photo.name in predictions)
     if not photos:
         raise EvaluationError(f"{dataset.folder}: no photo of the {split} split can be read")
-    normalize = partial(language.normalize, raw=raw)
+    normalize = partial(language.normalize, keep_case_and_punctuation=raw)
     captions = [normalize(predictions[photo.name]) for photo in photos]
     references = [[normalize(caption.text) for caption in photo.captions] for photo in photos]
     scores = score_captions(

@@ -51,8 +51,8 @@ def reduced_features(
     """
     pca = captioner.pack.pca
     if store is not None:
-        whole = captioner.encoder.identity.whole  # its features are reduced by the pack's PCA, which is of this encoder
-        encoder = whole if store.pca is None and store.encoder == whole else captioner.pack.card.encoder
+        full = captioner.encoder.identity.full  # its features are reduced by the pack's PCA, which is of this encoder
+        encoder = full if store.pca is None and store.encoder == full else captioner.pack.card.encoder
         store.require(encoder, store.pca and (pca.identity if pca else None))
         features = store.read(photo.name for photo in photos)
         return features.astype(np.float32) if store.pca else captioner.reduce(features)

@@ -14,7 +14,7 @@ import httpx
 
 from polycap.errors import DownloadError
 from polycap.files.folders import make_folder
-from polycap.files.locks import waiting
+from polycap.files.locks import wait_for_lock
 from polycap.files.progress import progress_bar
 
 __all__ = ["download"]
@@ -120,7 +120,7 @@ def _mismatch(path: Path, expected: dict[str, str]) -> str:
 @contextmanager
 def _locked(job: _Job) -> Iterator[None]:
     """Lock the part file against other processes; afterwards remove it if it is empty."""
-    with waiting(job.lock, f"{job.path}: waiting for another process that is downloading it"):
+    with wait_for_lock(job.lock, f"{job.path}: waiting for another process that is downloading it"):
         try:
             yield
         finally:

@@ -107,7 +107,7 @@ def build_language(
     """
     if not dry_run:
         require_keras("polycap build")
-    language, work = get_language(code, mine=True), Path(work)
+    language, work = get_language(code, writable=True), Path(work)
     parse_settings(settings, language)  # those given now, before they are kept
     arguments = settle_arguments(
         work / code,

@@ -8,7 +8,7 @@ from pathlib import Path
 from polycap.errors import BuildError, PackError
 from polycap.files import atomic_path
 from polycap.language import Language
-from polycap.pack.card import CARD, CARD_TEXT, card_hash, read_card
+from polycap.pack.card import CARD_JSON, CARD_MD, card_hash, read_card
 
 __all__ = ["copy_pack", "is_installed", "require_writable"]
 
@@ -39,7 +39,7 @@ def copy_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]
     if before is not None and (before.files, before.data) == (card.files, card.data):
         scores = before.scores
     target.mkdir(exist_ok=True)
-    (target / CARD).unlink(missing_ok=True)
+    (target / CARD_JSON).unlink(missing_ok=True)
     for name in card.files:
         with atomic_path(target / name) as temporary:
             shutil.copyfile(source / name, temporary)
@@ -51,7 +51,7 @@ def copy_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]
             "%s: captions still come from the installed pack in %s; `polycap uninstall %s` makes way for this one",
             *(language.code, language.installed_pack, language.code),
         )
-    return [target / name for name in card.files], [target / CARD, target / CARD_TEXT]
+    return [target / name for name in card.files], [target / CARD_JSON, target / CARD_MD]
 
 
 def require_writable(language: Language) -> None:

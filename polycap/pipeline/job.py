@@ -14,7 +14,7 @@ from polycap.files import sha256_file
 from polycap.files.hashes import HashCache
 from polycap.language import Language, get_language
 from polycap.language.settings import NO_ENGINES
-from polycap.pack.card import CARD
+from polycap.pack.card import CARD_JSON
 from polycap.pipeline.arguments import BuildArguments
 from polycap.training.settings import TrainingSettings, parse_settings
 from polycap.translation.choose import choose_engine
@@ -146,10 +146,10 @@ class Job:
         name = self.arguments.start
         if not name:
             return None
-        folder = Path(name) if (Path(name) / CARD).is_file() else get_language(name).pack_folder
+        folder = Path(name) if (Path(name) / CARD_JSON).is_file() else get_language(name).pack_folder
         if folder == self.language.pack_folder:
             raise BuildError(f"`start` {name}: {name} can't begin with what it will have become; name another language")
-        if not (folder / CARD).is_file():
+        if not (folder / CARD_JSON).is_file():
             raise BuildError(f"`start` {name}: {folder} has no pack: build that first, or give `start` ''")
         return folder
 

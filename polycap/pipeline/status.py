@@ -9,7 +9,7 @@ from typing import Any
 from polycap.errors import LanguageError, PackError, PolycapError
 from polycap.files.hashes import HashCache
 from polycap.language import Language, Registry
-from polycap.pack.card import CARD, read_card
+from polycap.pack.card import CARD_JSON, read_card
 from polycap.pipeline.arguments import read_arguments
 from polycap.pipeline.install import is_installed
 from polycap.pipeline.job import Job
@@ -132,7 +132,7 @@ def _pack(language: Language, run: Path | None) -> PackStatus | None:
     except PackError:
         return None
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    has_run = run is not None and (run / "pack" / CARD).is_file()
+    has_run = run is not None and (run / "pack" / CARD_JSON).is_file()
     of_run = is_installed(run / "pack", language) if run and has_run else None
     return PackStatus(folder, size, card.created, of_run, language.installed_pack is not None)
 

@@ -1,4 +1,4 @@
-"""One captioner in many threads, and in forked processes."""
+"""Tests of a captioner in several threads and in forked processes."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ CALLS = [(size, thread) for thread in range(8) for size in (1, 2, 6, 3, 1, 5, 4,
 
 @pytest.fixture(scope="module")
 def quick_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A graph in place of the encoder's."""
+    """Graph instead of the encoder's."""
     path = tmp_path_factory.mktemp("graph") / "model.xml"
     write_quick_graph(path)
     return path
@@ -36,13 +36,13 @@ def quick_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache with the graphs of both searches, once `captioners` is made."""
+    """Cache with the graphs of both searches, after `captioners`."""
     return tmp_path_factory.mktemp("threads-cache")
 
 
 @pytest.fixture(scope="module")
 def captioners(finished_world: World, quick_graph: Path, cache: Path) -> list[Captioner]:
-    """Two languages over one encoder, by OpenVINO."""
+    """Captioners of two languages with one encoder, by OpenVINO."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYCAP_LANGUAGES", str(finished_world.places))
         patch.setenv("POLYCAP_CACHE", str(cache))
@@ -51,7 +51,7 @@ def captioners(finished_world: World, quick_graph: Path, cache: Path) -> list[Ca
 
 @pytest.fixture(scope="module")
 def photos() -> list[Any]:
-    """Forty-eight noises, `(32, 32, 3) uint8`."""
+    """48 photos of noise, `(32, 32, 3) uint8`."""
     return list(np.random.default_rng(1).integers(0, 256, (48, 32, 32, 3), dtype=np.uint8))
 
 

@@ -287,7 +287,7 @@ def test_a_pack_is_of_its_own_language(photo: Path, world: World, caplog: pytest
     assert row["language"] == CODE
     assert caplog.messages == []
     assert run_polycap(*caption(photo, "--pack", world.pack, code=OTHER_CODE)).status == 0
-    assert caplog.messages == [f"{world.pack}: captions in {CODE}, by its card, and not in {OTHER_CODE}"]
+    assert caplog.messages == [f"{world.pack}: is a pack of {CODE} by its card, not of {OTHER_CODE}"]
 
 
 @pytest.mark.usefixtures("world", "quick_encoder")

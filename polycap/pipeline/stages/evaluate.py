@@ -5,7 +5,7 @@ from pathlib import Path
 from polycap.dataset import main_origin
 from polycap.evaluation.references import select_references
 from polycap.files import sha256_file
-from polycap.pack.card import CARD
+from polycap.pack.card import CARD_JSON
 from polycap.pipeline.job import table
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
@@ -50,5 +50,5 @@ class EvaluateStage(JobStage):
             folder=self.scores,
             progress=job.progress,
         )
-        card = pack / CARD
+        card = pack / CARD_JSON
         return StageResult({"card": sha256_file(card)}, [*sorted(self.scores.glob("*.*")), card])

@@ -48,7 +48,7 @@ class FeaturesStage(JobStage):
         facts = {
             "photos": digest(photos),
             "train split": digest([photo.name for photo in job.dataset.split("train")]),
-            "encoder": expected_identity(job.arguments.encoder_weights, job.hashes.get).whole,
+            "encoder": expected_identity(job.arguments.encoder_weights, job.hashes.get).full,
             "components": str(job.arguments.components),
             "mirrored": str(job.arguments.mirrored),
         }

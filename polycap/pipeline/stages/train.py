@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from polycap.pack.card import CARD, CARD_TEXT, TOKENIZER, card_hash, read_card
+from polycap.pack.card import CARD_JSON, CARD_MD, TOKENIZER, card_hash, read_card
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage, judged_by
@@ -50,7 +50,7 @@ class TrainStage(JobStage):
             progress=job.progress,
         )
         card = read_card(pack)
-        changeable = [pack / CARD, pack / CARD_TEXT]  # scores are entered there
+        changeable = [pack / CARD_JSON, pack / CARD_MD]  # scores are entered there
         return StageResult(
             {"training run": place.name, "pack": card_hash(card)}, [pack / name for name in card.files], changeable
         )

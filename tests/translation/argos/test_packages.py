@@ -1,4 +1,4 @@
-"""Argos packages: found, installed from good and hostile archives, downloaded from loopback, killed on the way."""
+"""Tests of polycap/translation/argos/packages.py, with a server on loopback."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from polycap.translation.argos.settings import argos_setting, packages_folder
 
 @pytest.fixture(autouse=True)
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where packages go in these tests: a folder that is not there yet."""
+    """Folder of packages in these tests, which does not exist yet."""
     folder = tmp_path / "argos" / "packages"
     monkeypatch.setenv("ARGOS_PACKAGES_DIR", str(folder))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -35,8 +35,8 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- where and what ---
 
 
-def test_the_folder_is_the_one_that_argos_would_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Environment, settings.json, XDG, home: asked of Argos itself, which makes folders, so in a process of its own."""
+def test_the_folder_is_that_of_argos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environment, settings.json, XDG and home, compared with Argos in another process, since it creates folders."""
     code = "from argostranslate import settings; print(settings.package_data_dir)"
     home = {"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
     (tmp_path / "config/argos-translate").mkdir(parents=True)
@@ -59,13 +59,13 @@ def test_the_folder_is_the_one_that_argos_would_take(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\xff"])
-def test_settings_that_are_none_are_left(text: str, tmp_path: Path) -> None:
+def test_broken_settings_are_ignored(text: str, tmp_path: Path) -> None:
     (tmp_path / "config/argos-translate").mkdir(parents=True)
     (tmp_path / "config/argos-translate/settings.json").write_text(text, encoding="latin-1")
     assert argos_setting("ARGOS_BEAM_SIZE") is None
 
 
-def test_looking_makes_nothing(packages: Path, tmp_path: Path) -> None:
+def test_listing_creates_no_folders(packages: Path, tmp_path: Path) -> None:
     assert installed_packages() == []
     assert ArgosEngine().pairs() == []
     assert list(tmp_path.iterdir()) == []
@@ -98,7 +98,7 @@ def test_of_two_versions_the_newer_is_taken(tmp_path: Path, caplog: pytest.LogCa
     assert caplog.text == ""
     older = install_file(save(tmp_path, make_archive(package_files(version="1.9"))))
     assert older.facts.version == "1.9"
-    assert "xa_xb@1.10 is installed, too, and newer; delete" in caplog.text
+    assert "xa_xb@1.10 is installed, too, and is newer; delete" in caplog.text
     assert [package.facts.version for package in installed_packages()] == ["1.10"]
 
 
@@ -154,8 +154,8 @@ argos_packages.install_file(Path(sys.argv[1]))
 """
 
 
-def test_killed_anywhere_it_leaves_the_old_package_or_the_new(tmp_path: Path, packages: Path) -> None:
-    """Each step of an installation over another one, killed with -9; Argos reads the folder, too, at any time."""
+def test_a_killed_installation_leaves_the_old_package_or_the_new(tmp_path: Path, packages: Path) -> None:
+    """Each step of an installation over another one, with `kill -9`; Argos can read the folder at any time."""
     old, new = make_archive(package_files()), make_archive({**package_files(), "some-name/extra": b"new"})
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     seen = []
@@ -205,7 +205,7 @@ def test_two_at_once(tmp_path: Path) -> None:
 
 
 class Server:
-    """An index and packages on loopback; `break_after` bytes it breaks off, once."""
+    """Server on loopback with an index and packages; it disconnects once, after `break_after` bytes."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -247,7 +247,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[start:end])
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -294,12 +294,12 @@ def test_no_link_that_works(server: Server) -> None:
         install_pair("xa", "xc", progress=False)
 
 
-def test_what_the_server_has_is_no_package(server: Server, packages: Path) -> None:
+def test_a_download_that_is_no_package(server: Server, packages: Path) -> None:
     server.offer("xa", "xb", b"<html>")
     server.offer("xa", "xc", make_archive(package_files("xa", "xd")))
     with pytest.raises(TranslationError, match="can't be unpacked"):
         install_pair("xa", "xb", progress=False)
-    with pytest.raises(TranslationError, match=r"holds xa_xd@1\.0, not what the index says"):
+    with pytest.raises(TranslationError, match=r"holds xa_xd@1\.0, not the package of the index"):
         install_pair("xa", "xc", progress=False)
     assert visible(packages) == []
     server.files["/xa_xb-1.0.argosmodel"] = make_archive(package_files())
@@ -325,7 +325,7 @@ def test_an_index_that_does_not_answer(server: Server, monkeypatch: pytest.Monke
         assert "\n" not in str(caught.value)
 
 
-def test_the_way_by_another_language_is_downloaded(server: Server) -> None:
+def test_a_route_through_another_language_is_downloaded(server: Server) -> None:
     for source, target in (("xa", "xb"), ("xb", "xc"), ("xa", "xd")):
         server.offer(source, target, make_archive(package_files(source, target)))
     engine = ArgosEngine()
@@ -336,7 +336,7 @@ def test_the_way_by_another_language_is_downloaded(server: Server) -> None:
 
 
 def test_the_real_packages_from_argos_own_index(server: Server, shared: Path, packages: Path) -> None:
-    """The index as Argos has it, with the links of four packages rewritten; then killed in the middle of a download."""
+    """Argos' index, with the links of four packages changed; one download is killed."""
     index = json.loads((shared / "argos" / "argospm-index.json").read_text())
     for entry in index:
         path = shared / "argos" / f"translate-{entry['from_code']}_{entry['to_code']}-0_1.argosmodel"
