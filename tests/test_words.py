@@ -13,12 +13,10 @@ PACKAGE = Path(polycap.__file__).parent
 QUESTION_WORDS = {"how", "what", "when", "where", "which", "who", "whom", "whose", "why"}
 UNFINISHED = {
     "captioning",
-    "cli",
     "dataset",
     "evaluation",
     "features",
     "language",
-    "pipeline",
     "server",
     "training",
     "translation",

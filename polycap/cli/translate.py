@@ -13,34 +13,54 @@ __all__ = ["translate"]
 
 
 def translate(
-    code: Annotated[str, typer.Argument(help="The language.")],
+    code: Annotated[str, typer.Argument(help="Language.")],
     data: Annotated[
-        Path | None, typer.Option(help="The dataset's folder; without it, the package is installed and that is all.")
+        Path | None,
+        typer.Option(help="Folder of the dataset.", show_default="none: the package is installed, and that is all"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the captions go; translations/CODE.jsonl.")] = None,
-    engine: Annotated[str | None, typer.Option(help="An engine other than the language's own.")] = None,
-    source: Annotated[str | None, typer.Option(help="The engine's code of the captions' language.")] = None,
-    target: Annotated[str | None, typer.Option(help="The engine's code of this language.")] = None,
-    package: Annotated[Path | None, typer.Option(help="Install this package (.argosmodel) before.")] = None,
-    install: Annotated[bool, typer.Option("--install", help="Download and install the package before.")] = False,
-    sample: Annotated[int, typer.Option(min=0, help="Print so many captions beside their translations.")] = 0,
-    html: Annotated[Path | None, typer.Option(help="Also write a page: a sample, and what was dropped.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File of the translated captions.", show_default="translations/CODE.jsonl")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Name of the translation engine.", show_default="the language's own")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="The engine's code of the captions' language.",
+            show_default="that of [translation], else the source language's",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="The engine's code of this language.", show_default="that of [translation], else the language's"
+        ),
+    ] = None,
+    package: Annotated[
+        Path | None, typer.Option(help="File of a package (.argosmodel) to install first.", show_default="none")
+    ] = None,
+    install: Annotated[bool, typer.Option("--install", help="Download and install the package first.")] = False,
+    sample: Annotated[int, typer.Option(min=0, help="Number of captions to print beside their translations.")] = 0,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Also write an HTML page: a sample, and the dropped translations.", show_default="none"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Translate a dataset's captions into a language. Drops what is no good; resumes where it was stopped."""
+    """Translate a dataset's captions into a language, and drop unfit ones. A run that was stopped is resumed."""
     from polycap.language import get_language
-    from polycap.pipeline.steps import prepare_engine, translate_language
+    from polycap.pipeline.steps import EngineOptions, prepare_engine, translate_language
 
-    language = get_language(code)
-    if data is None and not (package or install):
-        raise PolycapError("name the dataset with --data, or a package to install with --package or --install")
-    choice = prepare_engine(language, engine, source, target, package=package, install=install)
+    language, options = get_language(code), EngineOptions(engine, source, target, package, install)
     if data is None:
+        if not (package or install):
+            raise PolycapError("name the dataset with --data, or a package to install with --package or --install")
+        prepare_engine(language, options)
         return
-    dataset = read_dataset(data, [], None)
     path = out or Path("translations") / f"{language.code}.jsonl"
-    done = translate_language(language, dataset, choice.open(), path, sample=sample, page=html)
+    result = translate_language(language, read_dataset(data), path, options, sample=sample, page=html)
     if as_json:
-        print_json(done.to_json())
+        print_json(result.to_json())
     else:
-        typer.echo("\n".join(done.lines()))
+        typer.echo("\n".join(result.lines()))

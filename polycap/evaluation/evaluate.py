@@ -1,6 +1,6 @@
 """How good a language's captions are, on a split of a dataset."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -32,6 +32,7 @@ class Evaluation:
         captions: one per photo, in the form that was scored; `references` likewise.
         scores: the figures.
         raw: whether that form has case and punctuation.
+        via: language and engine that the captions were translated by, `CODE:ENGINE`. (default: "", not translated)
     """
 
     language: Language
@@ -41,6 +42,7 @@ class Evaluation:
     references: list[list[str]]
     scores: Scores
     raw: bool = False
+    via: str = ""
 
     @cached_property
     def failures(self) -> dict[str, Any]:
@@ -49,7 +51,8 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """The object that `polycap evaluate --json` prints."""
-        return self.scores.to_json(language=self.language.code, split=self.split)
+        row = self.scores.to_json(language=self.language.code, split=self.split)
+        return row | ({"via": self.via} if self.via else {})
 
     def write(self, folder: Path) -> None:
         """Write predictions, references and scores, so that `sacrebleu` can recompute them.
@@ -101,7 +104,8 @@ def evaluate_captioner(
     if folder is not None:
         make_folder(Path(folder))  # before the work: what can't be written should not be found out after it
     predicted = predict([captioner], photos, store, progress=progress)
-    found = score_predictions(captioner.language, dataset, split, predicted[captioner.language.code], raw=raw)
+    scored = score_predictions(captioner.language, dataset, split, predicted[captioner.language.code], raw=raw)
+    found = replace(scored, via=captioner.translated_by)
     if folder is not None:
         found.write(Path(folder))
     return found
