@@ -83,7 +83,7 @@ def check_dataset(
     *,
     captions: Path | None = None,
     photos: Path | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> DatasetReport:
     """Read a dataset folder and, with `decode`, open every photo of it.
 
@@ -114,7 +114,7 @@ def check_dataset(
     )
 
 
-def _undecodable(dataset: Dataset, progress: bool) -> list[DatasetFault]:
+def _undecodable(dataset: Dataset, progress: bool | None) -> list[DatasetFault]:
     """One fault for each photo that can't be decoded; all cores decode, Pillow letting go of the lock."""
     limits = PhotoLimits.of_environment()
     with warnings.catch_warnings(), ThreadPoolExecutor(core_count()) as pool:

@@ -43,7 +43,7 @@ def fetch_flickr8k(
     base_url: str | None = None,
     checksums: Mapping[str, str] | None = None,
     keep: bool = False,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Dataset:
     """Download Flickr8k into `folder` and read it.
 
@@ -92,7 +92,7 @@ def _record(folder: Path, name: str, md5: str, files: list[str]) -> None:
     write_json(folder / _MARKER, {**_fetched(folder), name: {"md5": md5, "files": files}})
 
 
-def _unpack(archive: Path, folder: Path, progress: bool) -> list[str]:
+def _unpack(archive: Path, folder: Path, progress: bool | None) -> list[str]:
     """Unpack an archive's files into `folder`, each whole or not at all, and return their names.
 
     Raises:

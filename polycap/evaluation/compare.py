@@ -55,7 +55,7 @@ def compare_languages(
     store: FeatureStore | None = None,
     raw: bool = False,
     folder: Path | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Comparison:
     """Caption a split in several languages and score each. One that can't be scored stops no other.
 

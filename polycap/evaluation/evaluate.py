@@ -81,7 +81,7 @@ def evaluate_captioner(
     store: FeatureStore | None = None,
     raw: bool = False,
     folder: str | PathLike[str] | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Evaluation:
     """Caption a split freely and score the captions against the dataset's.
 
@@ -121,7 +121,7 @@ def evaluate_pack(
     runtime: Any,
     store: FeatureStore | None = None,
     folder: Path | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Evaluation:
     """Score a pack that is not the language's own yet, such as a run's, and enter the scores in its card.
 

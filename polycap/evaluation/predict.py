@@ -21,7 +21,11 @@ BATCH = 50
 
 
 def predict(
-    captioners: Sequence[Captioner], photos: Sequence[Photo], store: FeatureStore | None = None, *, progress: bool
+    captioners: Sequence[Captioner],
+    photos: Sequence[Photo],
+    store: FeatureStore | None = None,
+    *,
+    progress: bool | None,
 ) -> dict[str, dict[str, str]]:
     """The captions of photos in one or more languages; without a store, each photo is encoded once for all of them.
 
@@ -76,7 +80,9 @@ def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureSto
     return captions
 
 
-def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progress: bool) -> dict[str, dict[str, str]]:
+def _from_photos(
+    captioners: Sequence[Captioner], photos: Sequence[Photo], progress: bool | None
+) -> dict[str, dict[str, str]]:
     names = {photo.path: photo.name for photo in photos}
     captions: dict[str, dict[str, str]] = {captioner.language.code: {} for captioner in captioners}
     results = CaptionerGroup(captioners).pipe(list(names), errors="return")

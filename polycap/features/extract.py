@@ -27,7 +27,7 @@ def extract_features(
     mirrored: bool = False,
     pca: FeaturePCA | None = None,
     hashes: HashCache | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> FeatureStore:
     """Encode every photo that the store in `folder` does not have yet.
 

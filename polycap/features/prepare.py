@@ -57,7 +57,7 @@ def prepare_features(
     mirrored: bool = False,
     keep_full: bool = False,
     hashes: HashCache | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Features:
     """Extract, fit the PCA, reduce; each step resumes where it was stopped and is skipped once it is done.
 

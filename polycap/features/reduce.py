@@ -62,7 +62,7 @@ def fit_pca(
 
 
 def reduce_store(
-    store: FeatureStore, pca: FeaturePCA, folder: Path, *, encoder: str = "", progress: bool = True
+    store: FeatureStore, pca: FeaturePCA, folder: Path, *, encoder: str = "", progress: bool | None = None
 ) -> FeatureStore:
     """Write a store of the same photos with reduced channels; resumable as extraction is.
 

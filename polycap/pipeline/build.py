@@ -68,7 +68,7 @@ def build_language(
     work: str | PathLike[str] = "work",
     dry_run: bool = False,
     on_step: Callable[[PlannedStage], None] | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Build:
     """Make a language's pack. Stages whose inputs are unchanged are skipped, and a build that was stopped is resumed.
 
@@ -78,7 +78,7 @@ def build_language(
         work: work folder; languages in it share features. (default: work)
         dry_run: only plan; nothing is written, and TensorFlow is not loaded. (default: False)
         on_step: function that is called with each stage before it runs or is skipped. (default: none)
-        progress: draw bars on stderr, if it is a terminal. (default: True)
+        progress: draw bars on stderr. (default: if it is a terminal)
 
     Raises:
         LanguageError: no such language, or its folder is broken.
@@ -107,7 +107,7 @@ def build_language(
     return Build(code, tuple(steps), scores, pack)
 
 
-def _make_job(code: str, options: BuildOptions, work: Path, *, needs_keras: bool, progress: bool) -> Job:
+def _make_job(code: str, options: BuildOptions, work: Path, *, needs_keras: bool, progress: bool | None) -> Job:
     """Check options and extras, and return the language with the arguments of its build."""
     if needs_keras:
         require_keras("polycap build")

@@ -37,7 +37,7 @@ class Job:
         work: work folder of all languages.
         folder: work folder of this language.
         hashes: hashes of files.
-        progress: whether to draw bars on stderr.
+        progress: whether to draw bars on stderr; None if it is a terminal.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Job:
         work: Path,
         hashes: HashCache | None = None,
         *,
-        progress: bool = True,
+        progress: bool | None = None,
     ) -> None:
         self.language, self.arguments, self.work, self.progress = language, arguments, work, progress
         self.folder = work / language.code

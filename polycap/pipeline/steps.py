@@ -74,7 +74,7 @@ def make_features(
     folder: str | PathLike[str],
     options: FeatureOptions | None = None,
     *,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> "Features":
     """Encode a dataset's photos, once for all languages. Waits for another process that does it, and resumes.
 
@@ -82,7 +82,7 @@ def make_features(
         dataset: its photos of all splits are encoded; the PCA is fitted on the train split only.
         folder: folder of the features.
         options: see `FeatureOptions`. (default: its defaults)
-        progress: draw bars on stderr, if it is a terminal. (default: True)
+        progress: draw bars on stderr. (default: if it is a terminal)
 
     Returns:
         The views of the photos, `(cells, channels) float16` a photo, and the PCA that reduced them.
@@ -105,7 +105,7 @@ def encode_dataset(
     *,
     clear: bool = False,
     hashes: HashCache | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> "Features":
     """Encode a dataset's photos as `make_features` does, with a given encoder.
 
@@ -203,7 +203,7 @@ def translate_language(
     journal: Path | None = None,
     sample: int = 0,
     page: str | PathLike[str] | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> TranslatedCaptions:
     """Translate a dataset's captions into a language, and drop unfit translations. Resumes a run that was stopped.
 
@@ -215,7 +215,7 @@ def translate_language(
         journal: folder of all that the engine returned. (default: beside `out`)
         sample: number of captions to return beside their translations. (default: 0)
         page: HTML page to write, with a sample and the dropped translations. (default: none)
-        progress: draw a bar on stderr, if it is a terminal. (default: True)
+        progress: draw a bar on stderr. (default: if it is a terminal)
 
     Raises:
         TranslationError: there is no engine, its package is not installed, or it failed.
@@ -239,7 +239,7 @@ def train_language(
     tokenizer: Path | None = None,
     start: str | PathLike[str] | None = None,
     terms: Sequence[str] = (),
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Path:
     """Train a language's decoder, and return its pack's folder. Resumes a run that was stopped.
 
@@ -252,7 +252,7 @@ def train_language(
         tokenizer: file of a trained tokenizer. (default: one is trained on the train split's captions)
         start: folder of the pack whose weights training begins with. (default: none)
         terms: terms of the captions, for the pack's card. (default: none)
-        progress: draw bars on stderr, if it is a terminal. (default: True)
+        progress: draw bars on stderr. (default: if it is a terminal)
 
     Raises:
         TrainingError: a split has no captions, or `folder` has a run of other inputs or settings.

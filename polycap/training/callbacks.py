@@ -159,7 +159,7 @@ class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """A bar over the epoch's batches, on stderr; `seconds` and `tokens_per_second` join the epoch's logs."""
 
     def __init__(
-        self, title: str, epochs: int, batches: int, target_tokens: Callable[[], int], *, enabled: bool = True
+        self, title: str, epochs: int, batches: int, target_tokens: Callable[[], int], *, enabled: bool | None = None
     ) -> None:
         super().__init__()
         self.title, self.epochs, self.batches = title, epochs, batches

@@ -37,7 +37,7 @@ __all__ = ["train_decoder"]
 
 
 def train_decoder(
-    inputs: TrainingInputs, folder: Path, settings: TrainingSettings | None = None, *, progress: bool = True
+    inputs: TrainingInputs, folder: Path, settings: TrainingSettings | None = None, *, progress: bool | None = None
 ) -> Path:
     """Train a decoder, or go on where a run in `folder` stopped, and write its pack.
 

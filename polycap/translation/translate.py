@@ -98,7 +98,7 @@ def translate_captions(
     out: Path,
     *,
     journal: Path | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
     chunk: int = CAPTIONS_PER_CHUNK,
 ) -> TranslationReport:
     """Translate a dataset's captions, or go on where a killed run stopped; the bytes at the end are the same.
@@ -152,7 +152,7 @@ def _write(rows: Iterable[dict[str, Any]], refused: Mapping[str, Sequence[Refusa
     return counts
 
 
-def _fill(journal: Journal, translator: Translator, total: int, *, progress: bool) -> None:
+def _fill(journal: Journal, translator: Translator, total: int, *, progress: bool | None) -> None:
     """Have the engine translate what is missing."""
     begun, start = journal.done, time.monotonic()
     if begun and begun < total:

@@ -72,7 +72,7 @@ class ArgosEngine:
         """
         return install_file(path)
 
-    def install_pair(self, source: str, target: str, *, progress: bool = True) -> list[InstalledPackage]:
+    def install_pair(self, source: str, target: str, *, progress: bool | None = None) -> list[InstalledPackage]:
         """Download what a pair needs and is not installed: its package, or those of the way by another language.
 
         Raises:

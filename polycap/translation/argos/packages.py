@@ -74,7 +74,7 @@ def install_file(path: Path) -> InstalledPackage:
     return _install(path, link="", expected=None)
 
 
-def install_pair(source: str, target: str, *, progress: bool = True) -> InstalledPackage:
+def install_pair(source: str, target: str, *, progress: bool | None = None) -> InstalledPackage:
     """Download the package of a pair from Argos' index and install it; if one is installed, that one is returned.
 
     A download that was killed goes on where it stopped.
@@ -165,7 +165,7 @@ def _find(source: str, target: str) -> ArgosPackage:
     return max(found, key=lambda package: version_key(package.version))
 
 
-def _download(package: ArgosPackage, archive: Path, progress: bool) -> str:
+def _download(package: ArgosPackage, archive: Path, progress: bool | None) -> str:
     """Download from the first link that works, and return that link."""
     reasons = []
     for link in package.links:
