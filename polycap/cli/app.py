@@ -6,11 +6,11 @@ import typer
 
 from polycap.cli.build import build, status
 from polycap.cli.caption import caption
+from polycap.cli.command import Command
 from polycap.cli.data import data_check, data_fetch
 from polycap.cli.evaluate import evaluate
 from polycap.cli.features import features
 from polycap.cli.languages import check, list_languages, new
-from polycap.cli.options import Command
 from polycap.cli.pack import install, pack, uninstall
 from polycap.cli.quantize import quantize
 from polycap.cli.serve import serve

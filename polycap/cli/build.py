@@ -1,10 +1,12 @@
 """`polycap build` and `polycap status`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from polycap.cli.command import with_options
 from polycap.cli.options import (
     CAPTIONS_DEFAULT,
     ORIGIN_DEFAULT,
@@ -24,46 +26,65 @@ __all__ = ["build", "status"]
 LAST = "the last build's, else "
 
 
-def build(
-    code: Annotated[str, typer.Argument(help="Language.")],
+@dataclass(frozen=True, kw_only=True)
+class BuildArguments:
+    """Arguments of `polycap build`."""
+
+    code: Annotated[str, typer.Argument(help="Language.")]
     data: Annotated[
         Path | None,
         typer.Option(help="Folder of the dataset; needed by a first build.", show_default="the last build's"),
-    ] = None,
+    ] = None
     captions: Annotated[
         list[str] | None, captions_option(f"{LAST}{CAPTIONS_DEFAULT}, translated if [translation] names an engine")
-    ] = None,
-    origin: Annotated[str | None, origin_option(LAST + ORIGIN_DEFAULT)] = None,
-    work: Work = Path("work"),
-    settings: Annotated[list[str] | None, settings_option(LAST + SETTINGS_DEFAULT)] = None,
+    ] = None
+    origin: Annotated[str | None, origin_option(LAST + ORIGIN_DEFAULT)] = None
+    work: Work = Path("work")
+    settings: Annotated[list[str] | None, settings_option(LAST + SETTINGS_DEFAULT)] = None
     components: Annotated[
         int | None,
         typer.Option(min=1, max=2048, help="Channels of the last cells after the PCA.", show_default=LAST + "512"),
-    ] = None,
+    ] = None
     mirrored: Annotated[
         bool | None, typer.Option(help="Also train on horizontally flipped photos.", show_default=LAST + "yes")
-    ] = None,
+    ] = None
     start: Annotated[
         str | None,
         typer.Option(
             help="Language, or folder of a pack, whose weights training begins with; '' for none.",
             show_default=LAST + "none",
         ),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would run, and why.")] = False,
-    as_json: AsJson = False,
-    encoder_weights: Annotated[Path | None, weights_option(LAST + WEIGHTS_DEFAULT)] = None,
-) -> None:
+    ] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would run, and why.")] = False
+    as_json: AsJson = False
+    encoder_weights: Annotated[Path | None, weights_option(LAST + WEIGHTS_DEFAULT)] = None
+
+
+@with_options
+def build(options: BuildArguments) -> None:
     """Make a language's pack, from photos and captions to scores. Stages whose inputs are unchanged are skipped.
 
     A build that was stopped is resumed by the same command.
     """
     from polycap.pipeline import BuildOptions, build_language
 
-    options = BuildOptions(data, captions or (), origin, settings or (), components, mirrored, encoder_weights, start)
-    on_step = None if as_json else lambda step: typer.echo(step.line())
-    result = build_language(code, options, work=work, dry_run=dry_run, on_step=on_step)
-    if as_json:
+    result = build_language(
+        options.code,
+        BuildOptions(
+            data=options.data,
+            captions=options.captions or (),
+            origin=options.origin,
+            settings=options.settings or (),
+            components=options.components,
+            mirrored=options.mirrored,
+            encoder_weights=options.encoder_weights,
+            start=options.start,
+        ),
+        work=options.work,
+        dry_run=options.dry_run,
+        on_step=None if options.as_json else lambda step: typer.echo(step.line()),
+    )
+    if options.as_json:
         print_json(result.to_json())
     elif result.scores is not None:
         print_scores(result.scores)

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,16 +13,8 @@ from tqdm import tqdm
 
 from polycap.captioning.options import CaptionerOptions
 from polycap.captioning.rows import caption_rows, error_row, text_lines
-from polycap.cli.options import (
-    AsJson,
-    Beam,
-    MaxMegapixels,
-    PackFolder,
-    PrecisionName,
-    RuntimeName,
-    Weights,
-    limit_photos,
-)
+from polycap.cli.command import with_options
+from polycap.cli.options import AsJson, CaptionerArguments
 from polycap.cli.output import print_notes
 from polycap.errors import PhotoError, PolycapError
 
@@ -38,8 +31,11 @@ STANDARD_INPUT = Path("-")
 """Path that means a photo on standard input; a file of this name needs its whole path."""
 
 
-def caption(
-    photos: Annotated[list[str], typer.Argument(help="Photos, folders of photos, or - for standard input.")],
+@dataclass(frozen=True, kw_only=True)
+class CaptionArguments(CaptionerArguments):
+    """Arguments of `polycap caption`."""
+
+    photos: Annotated[list[str], typer.Argument(help="Photos, folders of photos, or - for standard input.")]
     language: Annotated[
         str | None,
         typer.Option(
@@ -47,37 +43,30 @@ def caption(
             help='Languages: codes with commas between, or "all" trained languages.',
             show_default="trained languages whose captions are not translated",
         ),
-    ] = None,
-    beam: Beam = None,
-    n_best: Annotated[int, typer.Option(min=1, max=64, help="Captions per photo and language; at most --beam.")] = 1,
-    as_json: AsJson = False,
-    html: Annotated[
-        Path | None, typer.Option(help="Also write an HTML page with the photos.", show_default="none")
-    ] = None,
-    pack: PackFolder = None,
+    ] = None
+    n_best: Annotated[int, typer.Option(min=1, max=64, help="Captions per photo and language; at most --beam.")] = 1
+    as_json: AsJson = False
+    html: Annotated[Path | None, typer.Option(help="Also write an HTML page with the photos.", show_default="none")] = (
+        None
+    )
     via: Annotated[
         str | None,
         typer.Option(
             help="Language to caption in and to translate from, for languages without a decoder.", show_default="none"
         ),
-    ] = None,
-    encoder_weights: Weights = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    max_megapixels: MaxMegapixels = None,
-) -> None:
+    ] = None
+
+
+@with_options
+def caption(options: CaptionArguments) -> None:
     """Caption photos. Photos that can't be read are listed at the end, and the exit status is then 1."""
-    limit_photos(max_megapixels)
-    if "" in photos:  # Path("") is the current folder
+    if "" in options.photos:  # Path("") is the current folder
         raise PolycapError('"": names no photo; is a variable empty? This folder is "."')
-    options = CaptionerOptions(beam, n_best, pack, encoder_weights, via, runtime=runtime, precision=precision)
-    all_photos, missing = _find_all(map(Path, photos))
-    if as_json:
+    photos, missing = _find_all(map(Path, options.photos))
+    if options.as_json:
         for path, error in missing.items():
             print(_line(error_row(path, error)))
-    errors = list(missing.values())
-    if all_photos:
-        errors += _print_captions(all_photos, language, options, as_json=as_json, html=html)
+    errors = [*missing.values(), *(_print_captions(photos, options) if photos else ())]
     print_notes(errors)
     raise typer.Exit(1 if errors else 0)
 
@@ -104,33 +93,26 @@ def _standard_input() -> "PhotoBytes":
     return PhotoBytes("-", sys.stdin.buffer.read())
 
 
-def _print_captions(
-    photos: "Sequence[Path | PhotoBytes]",
-    languages: str | None,
-    options: CaptionerOptions,
-    *,
-    as_json: bool,
-    html: Path | None,
-) -> list[str]:
+def _print_captions(photos: "Sequence[Path | PhotoBytes]", options: CaptionArguments) -> list[str]:
     """Print the captions of each photo when they are ready, write the page, and return the errors of photos."""
     from polycap.captioning.page import prepare_page, write_page
 
-    if html is not None:
-        prepare_page(html)
-    group = _load(languages, options)
+    if options.html is not None:
+        prepare_page(options.html)
+    group = _load(options.language, options.captioner(n_best=options.n_best, via=options.via))
     results = group.pipe(photos, n_best=options.n_best, errors="return")
     is_shown = len(photos) >= 8 and sys.stderr.isatty()
     kept: list[PhotoCaptions] = []
     errors: list[str] = []
     for result in tqdm(results, total=len(photos), unit="photo", disable=not is_shown):
-        for line in _lines(result, as_json=as_json, name_language=len(group.captioners) > 1):
+        for line in _lines(result, as_json=options.as_json, name_language=len(group.captioners) > 1):
             tqdm.write(line, file=sys.stdout)
         if isinstance(result, PhotoError):
             errors.append(str(result))
-        if html is not None:
+        if options.html is not None:
             kept.append(result)
-    if html is not None:
-        write_page(html, "Captions by polycap", kept)
+    if options.html is not None:
+        write_page(options.html, "Captions by polycap", kept)
     return errors
 
 

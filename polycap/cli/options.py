@@ -1,13 +1,14 @@
-"""Options that several commands have, and the defaults in the help of all options."""
+"""Options that several commands have."""
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from polycap.captioning.options import CaptionerOptions
 from polycap.cli.output import print_note
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ __all__ = [
     "WEIGHTS_DEFAULT",
     "AsJson",
     "Beam",
+    "CaptionerArguments",
     "CaptionsOption",
-    "Command",
     "Data",
     "MaxMegapixels",
     "Origin",
@@ -40,35 +41,6 @@ __all__ = [
     "settings_option",
     "weights_option",
 ]
-
-
-class Command(TyperCommand):
-    """Command whose help ends with "(default: …)" for each option and argument that may be left out.
-
-    The text is `show_default` where that is a text, or else the value of the default. Flags without a `--no-` form
-    have none.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        for parameter in self.params:
-            _complete_help(parameter)
-
-
-def _complete_help(parameter: Any) -> None:
-    is_flag = getattr(parameter, "is_flag", False) and not parameter.secondary_opts
-    text = parameter.show_default if isinstance(parameter.show_default, str) else _default_text(parameter.default)
-    if text and not is_flag and not parameter.required:
-        parameter.help = f"{parameter.help} (default: {text})"
-    if getattr(parameter, "multiple", False):
-        parameter.help += " (repeatable)"
-    parameter.show_default = False  # it is in the help now
-
-
-def _default_text(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else str(value)
 
 
 CAPTIONS_DEFAULT = "the language's [[captions]] files, else the dataset's captions"
@@ -150,6 +122,24 @@ CaptionsOption = Annotated[list[str] | None, captions_option(CAPTIONS_DEFAULT)]
 Origin = Annotated[str | None, origin_option(ORIGIN_DEFAULT)]
 Settings = Annotated[list[str] | None, settings_option(SETTINGS_DEFAULT)]
 MaxMegapixels = Annotated[float | None, megapixels_option("50")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionerArguments:
+    """Options of the commands that caption photos."""
+
+    beam: Beam = None
+    pack: PackFolder = None
+    encoder_weights: Weights = None
+    runtime: RuntimeName = None
+    precision: PrecisionName = None
+    max_megapixels: MaxMegapixels = None
+
+    def captioner(self, **more: Any) -> CaptionerOptions:
+        """Return the captioners' options, with others of `CaptionerOptions`; limit the photos of this process."""
+        limit_photos(self.max_megapixels)
+        names = ("beam", "pack", "encoder_weights", "runtime", "precision")
+        return CaptionerOptions(**{name: getattr(self, name) for name in names}, **more)
 
 
 def limit_photos(megapixels: float | None) -> None:
