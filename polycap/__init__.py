@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from polycap.evaluation.evaluate import Evaluation, evaluate_captioner
     from polycap.features.prepare import Features
     from polycap.features.store import FeatureStore
-    from polycap.language import Language, available_languages, get_language
+    from polycap.language import Language, LanguageFault, available_languages, get_language
     from polycap.language.registry import LanguageEntry
     from polycap.language.settings import DecodingSettings
     from polycap.metrics import Scores
@@ -82,6 +82,7 @@ __all__ = [
     "InstalledPack",
     "Language",
     "LanguageEntry",
+    "LanguageFault",
     "LanguageStatus",
     "PackFile",
     "Photo",
@@ -137,6 +138,7 @@ _HOMES = {
     "InstalledPack": "polycap.pack.install",
     "Language": "polycap.language",
     "LanguageEntry": "polycap.language.registry",
+    "LanguageFault": "polycap.language",
     "LanguageStatus": "polycap.pipeline.status",
     "PackFile": "polycap.pack.pack_file",
     "Photo": "polycap.dataset",

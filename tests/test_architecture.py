@@ -71,6 +71,7 @@ PUBLIC = [
     "InstalledPack",
     "Language",
     "LanguageEntry",
+    "LanguageFault",
     "LanguageStatus",
     "PackFile",
     "Photo",
