@@ -83,7 +83,7 @@ class EvaluateArguments(CaptionerArguments):
 def evaluate(options: EvaluateArguments) -> None:
     """Score captions by BLEU-1 to BLEU-4, chrF++, CIDEr-D and ROUGE-L, beside the scores of people's captions."""
     if options.every:
-        unfit = {"the language": options.code, "--origin": options.origin, "--pack": options.pack, "--via": options.via}
+        unfit = {"language": options.code, "--origin": options.origin, "--pack": options.pack, "--via": options.via}
         if given := [name for name, value in unfit.items() if value is not None]:
             raise PolycapError(f"--all takes no {', '.join(given)}; origins go with a file: CODE=FILE,origin=…")
         _evaluate_all(options)
