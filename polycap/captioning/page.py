@@ -11,14 +11,14 @@ from PIL import Image
 
 from polycap.captioning.caption import Caption
 from polycap.captioning.stream import PhotoCaptions
-from polycap.errors import PhotoError
+from polycap.errors import PhotoError, PolycapError
 from polycap.language import Language
-from polycap.pages.template import write_template
+from polycap.pages.template import make_page_folder, write_template
 from polycap.photos.load import PhotoBytes
 from polycap.photos.samples import credit_of
 from polycap.photos.thumbnail import Thumbnail, thumbnail
 
-__all__ = ["caption_html", "write_page"]
+__all__ = ["caption_html", "prepare_page", "write_page"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,17 @@ class _Card:
     captions: Sequence[_ShownCaption]
     error: str
     credit: str
+
+
+def prepare_page(path: Path) -> None:
+    """Make the folder of a page.
+
+    Raises:
+        PolycapError: it can't be made, or `path` is a folder itself.
+    """
+    make_page_folder(path)
+    if path.is_dir():
+        raise PolycapError(f"{path}: is a folder; name a file for the page")
 
 
 def write_page(path: Path, title: str, results: Iterable[PhotoCaptions]) -> None:

@@ -22,7 +22,11 @@ BATCH_SIZE = 50
 
 
 def predict(
-    captioners: Sequence[Captioner], photos: Sequence[Photo], store: FeatureStore | None = None, *, progress: bool
+    captioners: Sequence[Captioner],
+    photos: Sequence[Photo],
+    store: FeatureStore | None = None,
+    *,
+    progress: bool | None,
 ) -> dict[str, dict[str, str]]:
     """Caption photos in one or more languages; without a store, each photo is encoded once for all of them.
 
@@ -78,7 +82,9 @@ def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureSto
     return captions
 
 
-def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progress: bool) -> dict[str, dict[str, str]]:
+def _from_photos(
+    captioners: Sequence[Captioner], photos: Sequence[Photo], progress: bool | None
+) -> dict[str, dict[str, str]]:
     """Caption photos from their files; return captions by language code and photo name."""
     names = {photo.path: photo.name for photo in photos}
     captions: dict[str, dict[str, str]] = {captioner.language.code: {} for captioner in captioners}

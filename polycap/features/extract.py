@@ -27,7 +27,7 @@ def extract_features(
     mirrored: bool = False,
     pca: FeaturePCA | None = None,
     hashes: HashCache | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> FeatureStore:
     """Encode all photos that are not in the store yet.
 
@@ -38,7 +38,7 @@ def extract_features(
         mirrored: whether to flip the photos horizontally, as a second view for training. (default: False)
         pca: PCA to reduce the cells with. (default: none)
         hashes: hashes of the photo files; photos whose files have changed are encoded again. (default: no such check)
-        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Returns:
         The store. Photos that can't be decoded are in its `faults`.

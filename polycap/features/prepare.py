@@ -57,7 +57,7 @@ def prepare_features(
     mirrored: bool = False,
     keep_full: bool = False,
     hashes: HashCache | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Features:
     """Extract features, fit the PCA and reduce them. Each step is resumed if unfinished, and skipped if finished.
 
@@ -76,7 +76,7 @@ def prepare_features(
         mirrored: whether to add the mirrored view. (default: False)
         keep_full: whether to keep the unreduced stores. (default: False)
         hashes: hashes of the photo files. (default: those in the folder)
-        progress: whether to draw progress bars on stderr, if that is a terminal. (default: True)
+        progress: whether to draw progress bars on stderr. (default: if it is a terminal)
 
     Raises:
         FeatureStoreError: the folder has features of other photos, of another encoder, precision or PCA; or photo

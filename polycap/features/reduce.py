@@ -62,7 +62,7 @@ def fit_pca(
 
 
 def reduce_store(
-    store: FeatureStore, pca: FeaturePCA, folder: Path, *, encoder: str = "", progress: bool = True
+    store: FeatureStore, pca: FeaturePCA, folder: Path, *, encoder: str = "", progress: bool | None = None
 ) -> FeatureStore:
     """Write a store of the same photos with reduced channels; an unfinished one is resumed.
 
@@ -71,7 +71,7 @@ def reduce_store(
         pca: PCA to reduce it with.
         folder: folder of the reduced store.
         encoder: identity of the encoder of the channels that `pca` reads. (default: that of `store`)
-        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
         FeatureStoreError: `store` is reduced or unfinished, or `folder` has another store.

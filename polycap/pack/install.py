@@ -61,7 +61,7 @@ def install_pack(
     sha256: str | None = None,
     force: bool = False,
     encoder_weights: Path | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> InstalledPack:
     """Install a pack file, atomically, also after `kill -9`.
 
@@ -72,7 +72,7 @@ def install_pack(
         sha256: expected hash of the file, hexadecimal. (default: not checked)
         force: whether to replace another installed pack of this language. (default: False)
         encoder_weights: file of the encoder's weights. (default: the first source of `find_weights`)
-        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
         PackError: the file is no pack file, is broken, is not safe to unpack or is for another encoder; its language

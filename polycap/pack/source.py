@@ -18,13 +18,13 @@ _HEADERS_BYTES = 1 << 16  # maximum size of a zip archive's headers
 
 
 @contextmanager
-def open_source(source: str, sha256: str | None, *, progress: bool) -> Iterator[tuple[Path, str]]:
+def open_source(source: str, sha256: str | None, *, progress: bool | None) -> Iterator[tuple[Path, str]]:
     """Yield path and SHA-256 of a pack file; download it from a URL, and remove the download afterwards.
 
     Args:
         source: path, or http, https or file URL.
         sha256: expected hash, hexadecimal; None to check none.
-        progress: whether to draw a progress bar on stderr, if that is a terminal.
+        progress: whether to draw a progress bar on stderr; None if it is a terminal.
 
     Raises:
         PackError: the file does not exist, has another hash, or the URL is of an unknown kind.

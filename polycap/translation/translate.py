@@ -98,7 +98,7 @@ def translate_captions(
     out: Path,
     *,
     journal: Path | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
     chunk: int = CAPTIONS_PER_CHUNK,
 ) -> TranslationReport:
     """Translate a dataset's captions; resume an interrupted translation, with the same bytes as result.
@@ -109,7 +109,7 @@ def translate_captions(
         translator: loaded engine.
         out: caption file to write, JSON Lines; rejected translations are written beside it.
         journal: folder of the journal. (default: `NAME.journal` beside `out`)
-        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
         chunk: captions that are translated and written at once. (default: 1024)
 
     Raises:
@@ -154,7 +154,7 @@ def _write(rows: Iterable[dict[str, Any]], refusals: Mapping[str, Sequence[Refus
     return counts
 
 
-def _translate_missing(journal: Journal, translator: Translator, total: int, *, progress: bool) -> None:
+def _translate_missing(journal: Journal, translator: Translator, total: int, *, progress: bool | None) -> None:
     """Translate the captions that are not in the journal yet."""
     resumed, start = journal.done, time.monotonic()
     if resumed and resumed < total:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import polycap
-from polycap import build_language, load_dataset, write_pack_file
+from polycap import BuildOptions, build_language, load_dataset, write_pack_file
 from polycap.captioning.caption import Candidate, Caption
 from polycap.captioning.captioner import Captioner
 from polycap.captioning.group import CaptionerGroup
@@ -340,7 +340,7 @@ def test_paths_may_be_text(world: World, encoder: Any, tmp_path: Path) -> None:
     assert dataset == load_dataset(world.data)
     out = tmp_path / "x.polycap"
     assert write_pack_file(captioner.language, str(out), pack=str(world.pack)).path == out
-    plan = build_language(CODE, data=str(world.data), work=str(tmp_path), dry_run=True)
+    plan = build_language(CODE, BuildOptions(data=str(world.data)), work=str(tmp_path), dry_run=True)
     assert plan.language == CODE
 
 

@@ -73,13 +73,13 @@ class ArgosEngine:
         """
         return install_file(path)
 
-    def install_pair(self, source: str, target: str, *, progress: bool = True) -> list[InstalledPackage]:
+    def install_pair(self, source: str, target: str, *, progress: bool | None = None) -> list[InstalledPackage]:
         """Download and install the missing packages of a pair: its own, or those of a route through other languages.
 
         Args:
             source: Argos' code of the source language.
             target: Argos' code of the target language.
-            progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+            progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
         Raises:
             DownloadError: the index or a package can't be downloaded.

@@ -74,7 +74,7 @@ def install_file(path: Path) -> InstalledPackage:
     return _install(path, link="", expected=None)
 
 
-def install_pair(source: str, target: str, *, progress: bool = True) -> InstalledPackage:
+def install_pair(source: str, target: str, *, progress: bool | None = None) -> InstalledPackage:
     """Return the installed package of a pair; if there is none, download it from Argos' index and install it.
 
     An unfinished download is resumed.
@@ -82,7 +82,7 @@ def install_pair(source: str, target: str, *, progress: bool = True) -> Installe
     Args:
         source: Argos' code of the source language.
         target: Argos' code of the target language.
-        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
         DownloadError: the index or the package can't be downloaded.
@@ -165,7 +165,7 @@ def _find(source: str, target: str) -> ArgosPackage:
     return max(matching, key=lambda package: version_key(package.version))
 
 
-def _download(package: ArgosPackage, archive: Path, progress: bool) -> str:
+def _download(package: ArgosPackage, archive: Path, progress: bool | None) -> str:
     """Download a package from the first link that works; return the link."""
     reasons = []
     for link in package.links:
