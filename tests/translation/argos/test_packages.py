@@ -137,7 +137,7 @@ KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
 from polycap.translation.argos import archive as argos_archive, packages as argos_packages
-left = int(sys.argv[2])
+left = 0
 def counted(function):
     def call(*arguments, **keywords):
         global left
@@ -150,30 +150,42 @@ shutil.copyfileobj = counted(shutil.copyfileobj)
 shutil.rmtree = counted(shutil.rmtree)
 Path.rename, Path.mkdir = counted(Path.rename), counted(Path.mkdir)
 argos_packages.write_json = counted(argos_packages.write_json)
-argos_packages.install_file(Path(sys.argv[1]))
+for line in sys.stdin:
+    left = int(line)
+    if not (child := os.fork()):
+        argos_packages.install_file(Path(sys.argv[1]))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_killed_installation_leaves_the_old_package_or_the_new(tmp_path: Path, packages: Path) -> None:
     """Each step of an installation over another one, with `kill -9`; Argos can read the folder at any time."""
     old, new = make_archive(package_files()), make_archive({**package_files(), "some-name/extra": b"new"})
+    path = save(tmp_path, new, "new.argosmodel")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", KILLED, str(path)]
     seen = []
-    for step in range(60):
-        install_file(save(tmp_path, old, "old.argosmodel"))
-        path = save(tmp_path, new, "new.argosmodel")
-        command = [sys.executable, "-c", KILLED, str(path), str(step)]
-        code = subprocess.run(command, env=environment, check=False).returncode
-        found = [(package.path / "extra").is_file() for package in installed_packages()]
-        seen.append((code, found))
-        assert found in ([True], [False], [])
-        for folder in packages.iterdir():
-            if folder.is_dir() and any(folder.iterdir()):
-                assert (folder / "metadata.json").is_file(), "Argos fails on such a folder"
-        assert (install_file(path).path / "extra").is_file()
-        assert visible(packages) == ["translate-xa_xb-1_0"]
-        if code == 0:
-            break
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    ) as installer:
+        assert installer.stdin
+        assert installer.stdout
+        for step in range(60):
+            install_file(save(tmp_path, old, "old.argosmodel"))
+            print(step, file=installer.stdin, flush=True)
+            code = int(installer.stdout.readline())
+            found = [(package.path / "extra").is_file() for package in installed_packages()]
+            seen.append((code, found))
+            assert found in ([True], [False], [])
+            for folder in packages.iterdir():
+                if folder.is_dir() and any(folder.iterdir()):
+                    assert (folder / "metadata.json").is_file(), "Argos fails on such a folder"
+            assert (install_file(path).path / "extra").is_file()
+            assert visible(packages) == ["translate-xa_xb-1_0"]
+            if code == 0:
+                break
     print(seen)
     assert code == 0
     assert len(seen) > 8
