@@ -428,7 +428,7 @@ def check_without_traceback(folder: Path) -> bool:
     return not report.faults
 
 
-@OFTEN
+@settings(OFTEN, max_examples=300)
 @given(changes=CHANGES, samples=SAMPLE_LISTS, noise=NOISE, sample_noise=NOISE)
 def test_no_change_of_a_good_folder_makes_a_traceback(
     tmp_path: Path, changes: list[Any], samples: Any, noise: bytes, sample_noise: bytes
