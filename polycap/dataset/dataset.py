@@ -51,7 +51,12 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class DatasetFault:
-    """One thing wrong in the files: where (`captions.txt:17`, `Images/x.jpg`) and what."""
+    """Fault in a dataset's files.
+
+    Attributes:
+        where: file and line, or photo, such as `captions.txt:17` or `Images/x.jpg`.
+        message: description of the fault.
+    """
 
     where: str
     message: str

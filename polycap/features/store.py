@@ -32,16 +32,19 @@ FEATURES, STORE_JSON, PROGRESS = "features.f16", "store.json", "progress.jsonl"
 
 
 class FeatureStore:
-    """A finished or growing store, opened for reading.
+    """Feature store, finished or not, opened for reading.
 
     Attributes:
-        names: photo names, in row order.
+        folder: folder of the store.
+        manifest: content of `store.json`.
+        names: names of the photos, in row order.
         features: `(photos, cells, channels) float16`, memory-mapped, read-only.
-        encoder: the identity of the encoder that made it.
-        precision: in which numbers the encoder computed, such as bf16; None where polycap did not yet say.
-        pca: the identity of the PCA that reduced it, or None.
-        faults: the reason for each photo that has no features.
-        contents: the SHA-256 of the file that each row was made from, by row; None where polycap did not yet say.
+        encoder: identity of the encoder.
+        precision: precision of the encoder, such as bf16; None in stores of early versions.
+        pca: identity of the PCA that reduced the features; None for unreduced ones.
+        mirrored: whether the photos were flipped horizontally.
+        faults: messages of photos that can't be read, by name.
+        contents: SHA-256 of the photo files, by row; None in stores of early versions.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -21,7 +21,14 @@ __all__ = ["LanguageFault", "folder_name", "load_language", "read_language"]
 
 @dataclass(frozen=True)
 class LanguageFault:
-    """One fault of a language folder, and what to do about it."""
+    """Fault of a language folder.
+
+    Attributes:
+        where: file and key, `path:key`.
+        received: the value, shortened.
+        allowed: description of the allowed values.
+        fix: instruction for the author.
+    """
 
     where: str  # path:key
     received: str

@@ -43,7 +43,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LanguageEntry:
-    """A language folder that was found: a language, or what is wrong with it."""
+    """Language folder: a language, or the folder's faults.
+
+    Attributes:
+        code: code of the language.
+        folder: the folder.
+        origin: `BUILT_IN`, `LANGUAGES_VARIABLE`, `INSTALLED`, or the entry point.
+        language: the language; None if the folder is broken.
+        faults: faults of the folder. (default: none)
+    """
 
     code: str
     folder: Path
