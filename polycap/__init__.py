@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from polycap.training.inputs import TrainingInputs
     from polycap.training.run import train_decoder
     from polycap.training.settings import TrainingSettings
+    from polycap.training.side_by_side import train_side_by_side
     from polycap.translation.choose import choose_engine
     from polycap.translation.translate import TranslationReport, translate_captions
 
@@ -77,6 +78,7 @@ __all__ = [
     "open_runtime",
     "prepare_features",
     "train_decoder",
+    "train_side_by_side",
     "translate_captions",
     "uninstall_pack",
     "write_pack_file",
@@ -119,6 +121,7 @@ _HOMES = {
     "open_runtime": "polycap.runtime.choose",
     "prepare_features": "polycap.features.prepare",
     "train_decoder": "polycap.training.run",
+    "train_side_by_side": "polycap.training.side_by_side",
     "translate_captions": "polycap.translation.translate",
     "uninstall_pack": "polycap.pack.install",
     "write_pack_file": "polycap.pack.pack_file",

@@ -89,6 +89,7 @@ PUBLIC = [
     "open_runtime",
     "prepare_features",
     "train_decoder",
+    "train_side_by_side",
     "translate_captions",
     "uninstall_pack",
     "write_pack_file",

@@ -26,6 +26,7 @@ __all__ = [
     "parse_settings",
     "prepare_engine",
     "train_language",
+    "train_languages",
     "translate_language",
 ]
 
@@ -173,6 +174,7 @@ def train_language(
     *,
     tokenizer: Path | None = None,
     start: Path | None = None,
+    photo_layers: Path | None = None,
     terms: Sequence[str] = (),
     progress: bool = True,
 ) -> Path:
@@ -186,6 +188,7 @@ def train_language(
         settings: how to train; by default as the language's folder says.
         tokenizer: the file of one that is trained already; by default one is trained on the train split's captions.
         start: the pack whose decoder this one begins with.
+        photo_layers: pack whose photo layers the decoder has, not trained further. (default: layers of its own)
         terms: of the captions, for the pack's card.
         progress: draw bars on stderr.
 
@@ -199,6 +202,47 @@ def train_language(
     from polycap.training.run import train_decoder
 
     opened = open_features(features) if isinstance(features, Path) else features
-    inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, tokenizer, start, tuple(terms))
+    inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, tokenizer, start, tuple(terms), photo_layers)
     with lock_folder(folder, language.code):
         return train_decoder(inputs, folder, settings or parse_settings((), language), progress=progress)
+
+
+def train_languages(
+    languages: Sequence[Language],
+    datasets: Sequence[Dataset],
+    features: "Features | Path",
+    folder: Path,
+    settings: Sequence[TrainingSettings] | None = None,
+    *,
+    terms: Sequence[Sequence[str]] | None = None,
+    progress: bool = True,
+) -> list[Path]:
+    """Train several languages side by side, over photo layers that they share, and return their packs' folders.
+
+    Args:
+        languages: two or more.
+        datasets: photos and splits, with the captions of each language.
+        features: what `make_features` made, or its folder.
+        folder: the run's, with a folder in it for each language.
+        settings: recipe of each language. (default: as its folder says)
+        terms: of each language's captions, for its pack's card. (default: none)
+        progress: draw bars on stderr.
+
+    Raises:
+        TrainingError, FeatureStoreError: as for `train_side_by_side`.
+        BuildError: another process trains in `folder`.
+    """
+    # mistakes are told before TensorFlow is loaded
+    from polycap.features.prepare import open_features
+    from polycap.training.inputs import TrainingInputs
+    from polycap.training.side_by_side import train_side_by_side
+
+    opened = open_features(features) if isinstance(features, Path) else features
+    inputs = [
+        TrainingInputs(language, dataset, opened.stores, opened.pca, terms=tuple(of_captions))
+        for language, dataset, of_captions in zip(languages, datasets, terms or [()] * len(languages), strict=True)
+    ]
+    recipes = settings or [parse_settings((), language) for language in languages]
+    by_code = {language.code: recipe for language, recipe in zip(languages, recipes, strict=True)}
+    with lock_folder(folder, ", ".join(by_code)):
+        return list(train_side_by_side(inputs, folder, by_code, progress=progress).values())

@@ -38,9 +38,15 @@ def _before(inputs: TrainingInputs, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _terms(inputs: TrainingInputs) -> list[str]:
-    """The terms of the data, of the pack that training began with, and of the encoder, each once."""
-    start = read_card(inputs.start).terms if inputs.start else []
-    return list(dict.fromkeys([*(inputs.dataset.terms or [OTHER_TERMS]), *inputs.terms, *start, ENCODER_TERMS]))
+    """The terms of the data, of the packs that training began with, and of the encoder, each once."""
+    packs = [term for pack in (inputs.start, inputs.photo_layers) if pack for term in read_card(pack).terms]
+    return list(dict.fromkeys([*(inputs.dataset.terms or [OTHER_TERMS]), *inputs.terms, *packs, ENCODER_TERMS]))
+
+
+def _photo_layers(config: dict[str, Any]) -> dict[str, Any]:
+    """Return where the photo layers are from, if they are not the decoder's own."""
+    keys = ("photo layers", "side by side")
+    return {key: config[key] for key in keys if config[key]}
 
 
 def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, learned: dict[str, Any]) -> Card:
@@ -66,6 +72,7 @@ def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, 
         training={
             **config["settings"],
             "begins with": config["start"] or "nothing",
+            **_photo_layers(config),
             **_before(inputs, config),
             "chosen by": f"dev BLEU-4 of free-running captions, references: {main_origin(inputs.photos('dev'))}",
             **learned,

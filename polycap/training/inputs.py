@@ -26,6 +26,8 @@ class TrainingInputs:
         tokenizer: one that is trained already, or its file; without it, one is trained on the train split's captions.
         start: the pack whose decoder this one begins with; where its tokens are others, but for what belongs to them.
         terms: of the captions, for the pack's card, beside those of photos and encoder.
+        photo_layers: pack whose photo layers the decoder has; they are not trained further. (default: None, layers of
+            its own)
     """
 
     language: Language
@@ -35,6 +37,7 @@ class TrainingInputs:
     tokenizer: Tokenizer | Path | None = None
     start: Path | None = None
     terms: tuple[str, ...] = ()
+    photo_layers: Path | None = None
 
     def check(self) -> None:
         """Raise TrainingError or FeatureStoreError where the parts don't belong together."""

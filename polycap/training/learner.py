@@ -48,7 +48,11 @@ class TrainedWeights:
 
 
 class Learner:
-    """The phases of one run; each goes on where it stopped."""
+    """The phases of one run; each goes on where it stopped.
+
+    Attributes:
+        dev_score: captions the dev split by the decoder's weights and returns its BLEU-4, 0–100.
+    """
 
     def __init__(
         self,
@@ -63,7 +67,7 @@ class Learner:
         self._inputs, self._settings, self._decoder, self._tokenizer = inputs, settings, decoder, tokenizer
         self._folder, self._progress = folder, progress
         self._examples, self._weights = train_examples(inputs, tokenizer)
-        self._score = make_dev_score(inputs, decoder, tokenizer)
+        self.dev_score = make_dev_score(inputs, decoder, tokenizer)
 
     def expect_frequencies(self) -> None:
         """See `polycap.training.initialize`."""
@@ -71,7 +75,10 @@ class Learner:
 
     def learn(self) -> TrainedWeights:
         """Run the epochs that are left of all phases."""
-        forced = self._force() if self._settings.epochs else self._begin()
+        return self.finish(self._run(self.forced_phase()) if self._settings.epochs else self._begin())
+
+    def finish(self, forced: dict[str, float]) -> TrainedWeights:
+        """Run what follows teacher forcing, whose best epoch has the log `forced`."""
         facts: dict[str, Any] = {
             "best epoch": int(forced["epoch"]),
             "best epoch's dev BLEU-4": round(forced["dev_bleu4"], 2),
@@ -84,12 +91,12 @@ class Learner:
         facts |= {"best self-critical epoch": int(free["epoch"]), "dev BLEU-4": round(score, 2)}
         return TrainedWeights(self._folder / INTERPOLATED, facts)
 
-    def _force(self) -> dict[str, float]:
-        """Teacher forcing; returns the best epoch's log."""
+    def forced_phase(self) -> Phase:
+        """Return the phase of teacher forcing."""
         settings, batches = self._settings, self._batches()
         optimizer = teacher_forcing_optimizer(settings, len(batches))
         loss = TokenLoss(settings.label_smoothing, self._tokenizer.vocab_size)
-        return self._run(Phase("epoch", self._folder, batches, settings.epochs, loss, optimizer, settings.ema_decay))
+        return Phase("epoch", self._folder, batches, settings.epochs, loss, optimizer, settings.ema_decay)
 
     def _begin(self) -> dict[str, float]:
         """No epoch of teacher forcing: what the run began with is its result."""
@@ -97,7 +104,7 @@ class Learner:
         if not path.is_file():
             save_arrays(path, _arrays(self._decoder))
         self._take(read_arrays(path))
-        return {"epoch": 0, "dev_bleu4": self._score()}
+        return {"epoch": 0, "dev_bleu4": self.dev_score()}
 
     def _speak_freely(self) -> dict[str, float]:
         """Self-critical training from the best forced weights; returns the best epoch's log."""
@@ -135,10 +142,10 @@ class Learner:
         between = {name: forced[name] + np.float32(share) * (free[name] - forced[name]) for name in forced}
         save_arrays(self._folder / INTERPOLATED, between)
         self._take(between)
-        return self._score()
+        return self.dev_score()
 
     def _run(self, phase: Phase) -> dict[str, float]:
-        return run_phase(phase, self._decoder, self._score, progress=self._progress)
+        return run_phase(phase, self._decoder, self.dev_score, progress=self._progress)
 
     def _take(self, weights: dict[str, NDArray[Any]]) -> None:
         assign_weights(self._decoder, weights)

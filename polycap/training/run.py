@@ -12,10 +12,12 @@
     pack/            the result
 """
 
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from polycap.decoder.base import Decoder
 from polycap.decoder.kinds import build_decoder
 from polycap.decoder.settings import DecoderSettings, DecoderSizes
 from polycap.errors import TrainingError
@@ -26,14 +28,14 @@ from polycap.pack.card import TOKENIZER
 from polycap.pack.pack import save_pack
 from polycap.text.tokenizer import Tokenizer
 from polycap.training.card import make_card
-from polycap.training.initialize import initial_pack_hash, transfer_weights
+from polycap.training.initialize import fix_photo_layers, initial_pack_hash, transfer_weights
 from polycap.training.inputs import TrainingInputs
-from polycap.training.learner import SELF_CRITICAL, Learner, read_arrays
+from polycap.training.learner import SELF_CRITICAL, Learner, TrainedWeights, read_arrays
 from polycap.training.log import LOG, time_spent
 from polycap.training.settings import TrainingSettings
 from polycap.training.tokenizer import train_tokenizer
 
-__all__ = ["train_decoder"]
+__all__ = ["claim_folder", "decoder_settings", "make_config", "make_tokenizer", "train_decoder", "write_pack"]
 
 
 def train_decoder(
@@ -59,23 +61,48 @@ def train_decoder(
     make_folder(folder)
     keras.utils.set_random_seed(settings.seed)
     machine = describe_machine(bfloat16=allow_bfloat16())
-    tokenizer = _tokenizer(inputs, folder)
-    config = _config(inputs, settings, tokenizer)
-    _claim(folder, config)
-    decoder = build_decoder(_decoder_settings(inputs, settings, tokenizer))
+    tokenizer = make_tokenizer(inputs, folder)
+    config = make_config(inputs, settings, tokenizer)
+    claim_folder(folder, config)
+    decoder = build_decoder(decoder_settings(inputs, settings, tokenizer))
     learner = Learner(inputs, settings, decoder, tokenizer, folder, progress=progress)
     if inputs.start is None or not transfer_weights(decoder, inputs.start, tokenizer.identity):
         if not settings.epochs:
             raise TrainingError(f"epochs=0: {inputs.start} is of other tokens, which must be learned first")
         learner.expect_frequencies()
+    if inputs.photo_layers is not None:
+        fix_photo_layers(decoder, inputs.photo_layers)
     learned = learner.learn()
+    return write_pack(inputs, folder, config, decoder, learned, machine)
+
+
+def write_pack(
+    inputs: TrainingInputs,
+    folder: Path,
+    config: dict[str, Any],
+    decoder: Decoder,
+    trained: TrainedWeights,
+    machine: dict[str, Any],
+) -> Path:
+    """Write a finished run's pack and return its folder.
+
+    Args:
+        inputs: what the run learned from.
+        folder: the run's.
+        config: the run's, as `make_config` returns it.
+        decoder: its settings are written, and its weights are not.
+        trained: weights of the pack, and facts for its card.
+        machine: description of the machine, for the card.
+    """
     cost = {**time_spent([folder / LOG, folder / SELF_CRITICAL / LOG]), **machine}
-    card = make_card(inputs, config, decoder, learned.facts | cost)
-    save_pack(folder / "pack", card, read_arrays(learned.weights), tokenizer, inputs.pca)
+    card = make_card(inputs, config, decoder, trained.facts | cost)
+    weights, tokenizer = read_arrays(trained.weights), Tokenizer.load(folder / TOKENIZER)
+    save_pack(folder / "pack", card, weights, tokenizer, inputs.pca)
     return folder / "pack"
 
 
-def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
+def make_tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
+    """Return the run's tokenizer: the one given, the one in its folder, or a new one; it is put into the folder."""
     path = folder / TOKENIZER
     given = inputs.tokenizer
     if given is not None:
@@ -85,9 +112,24 @@ def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
     return Tokenizer.load(path)
 
 
-def _config(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> dict[str, Any]:
+def make_config(
+    inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer, side_by_side: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return all that decides a run: settings, hashes of the inputs and versions, JSON-serialisable.
+
+    Args:
+        inputs: language, dataset, features and packs.
+        settings: recipe.
+        tokenizer: the run's.
+        side_by_side: codes of all languages that are trained in turns, in that order. (default: this one alone)
+
+    Raises:
+        PackError: a pack that the run begins with is missing or broken.
+        TrainingError: such a pack learned from other features.
+    """
     packages = ("polycap", "keras", "numpy", "sentencepiece", "sacrebleu", keras.backend.backend())
     pca = inputs.pca.identity if inputs.pca else None
+    packs = {"start": inputs.start, "photo layers": inputs.photo_layers}
     hooks = inputs.language.folder / "hooks.py"
     return {
         "language": inputs.language.code,
@@ -102,7 +144,8 @@ def _config(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Token
         "hooks": sha256_file(hooks) if hooks.is_file() else None,
         "words": inputs.language.evaluation.sacrebleu_tokenizer,
         "decoding": inputs.language.decoding.model_dump(),
-        "start": inputs.start and initial_pack_hash(inputs.start, inputs.stores[0].encoder, pca),
+        **{key: pack and initial_pack_hash(pack, inputs.stores[0].encoder, pca) for key, pack in packs.items()},
+        "side by side": list(side_by_side) or None,
         "versions": {name: _version(name) for name in packages},
     }
 
@@ -114,8 +157,12 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _claim(folder: Path, config: dict[str, Any]) -> None:
-    """Write the run's config, or check that the run there is this one."""
+def claim_folder(folder: Path, config: dict[str, Any]) -> None:
+    """Write the run's config, or check that the run there is this one.
+
+    Raises:
+        TrainingError: the folder holds a run of other inputs or settings.
+    """
     path = folder / "config.json"
     if not path.is_file():
         write_json(path, config)
@@ -140,7 +187,8 @@ def _differing(one: Any, other: Any) -> tuple[Any, Any]:
     return {key: one.get(key) for key in keys}, {key: other.get(key) for key in keys}
 
 
-def _decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> DecoderSettings:
+def decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> DecoderSettings:
+    """Return the decoder's settings: the recipe's sizes, and those of the features and the tokenizer."""
     cells, channels = inputs.stores[0].shape
     return DecoderSettings(
         **settings.model_dump(include=set(DecoderSizes.model_fields)),
