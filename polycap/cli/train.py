@@ -53,7 +53,7 @@ def train(
     from polycap.pipeline.steps import parse_settings, train_language, train_languages
 
     require_keras("polycap train")
-    languages = [get_language(each, mine=True) for each in code.split(",")]
+    languages = [get_language(each, mine=True) for each in dict.fromkeys(code.split(","))]
     recipes = [parse_settings(setting or [], language) for language in languages]
     files, conditions = (_of_each(languages, *given) for given in (("captions", captions), ("terms", terms)))
     datasets = [_read(data, language, given, origin) for language, given in zip(languages, files, strict=True)]
