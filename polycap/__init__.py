@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         TranslatedCaptions,
         make_features,
         train_language,
+        train_languages,
         translate_language,
     )
     from polycap.runtime.protocol import Runtime
@@ -112,6 +113,7 @@ __all__ = [
     "load_with_captions",
     "make_features",
     "train_language",
+    "train_languages",
     "translate_language",
     "uninstall_pack",
     "write_pack_file",
@@ -167,6 +169,7 @@ _HOMES = {
     "load_with_captions": "polycap.dataset",
     "make_features": "polycap.pipeline.steps",
     "train_language": "polycap.pipeline.steps",
+    "train_languages": "polycap.pipeline.steps",
     "translate_language": "polycap.pipeline.steps",
     "uninstall_pack": "polycap.pack.install",
     "write_pack_file": "polycap.pack.pack_file",

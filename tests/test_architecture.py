@@ -101,6 +101,7 @@ PUBLIC = [
     "load_with_captions",
     "make_features",
     "train_language",
+    "train_languages",
     "translate_language",
     "uninstall_pack",
     "write_pack_file",

@@ -6,6 +6,7 @@ from polycap.decoder.base import Decoder, State
 from polycap.decoder.lstm import Tensor
 from polycap.decoder.packed import PackedCaptions, pack_equal_lengths
 from polycap.decoder.settings import DecoderSettings
+from polycap.encoder.photo_layers import PhotoLayers
 from polycap.machine.backend import keras
 
 __all__ = ["AttentionDecoder"]
@@ -27,7 +28,7 @@ class AttentionDecoder(Decoder):
 
     token_weights = frozenset({"embedding/embeddings", "output_bias"})
 
-    def __init__(self, settings: DecoderSettings) -> None:
+    def __init__(self, settings: DecoderSettings, photo_layers: PhotoLayers | None = None) -> None:
         super().__init__(settings)
         units, embedding = settings.units, settings.embedding
         dense = keras.layers.Dense
@@ -35,12 +36,7 @@ class AttentionDecoder(Decoder):
         self.feature_dropout = keras.layers.Dropout(
             settings.feature_dropout, noise_shape=(1, settings.cells, settings.channels)
         )
-        self.cell_projection = dense(units, activation="relu", name="cell_projection")
-        self.place = self.add_weight(
-            shape=(settings.cells, units), initializer="zeros", name="place"
-        )  # position embedding of each cell
-        self.initial_output = dense(units, activation="tanh", name="initial_output")
-        self.photo_gates = dense(4 * units, use_bias=False, name="photo_gates")
+        self.photo_layers = photo_layers or PhotoLayers(settings.cells, settings.units)
         self.embedding = keras.layers.Embedding(
             settings.vocab_size,
             embedding,
@@ -61,10 +57,8 @@ class AttentionDecoder(Decoder):
 
     def prepare(self, features: Tensor, training: bool = False) -> tuple[State, State]:
         features = self.feature_dropout(ops.cast(features, "float32"), training=training)
-        cells = self.cell_projection(features) + self.place  # (photos, cells, units)
-        mean = ops.mean(cells, axis=1, keepdims=True)  # (photos, 1, units)
-        output = self.initial_output(mean)
-        return (cells, self.photo_gates(mean)), (output, ops.zeros_like(output))
+        cells, gates, output = self.photo_layers(features)
+        return (cells, gates), (output, ops.zeros_like(output))
 
     def embed(self, token_ids: Tensor, training: bool = False) -> Tensor:
         embedded = self.embedding_dropout(self.embedding(token_ids), training=training)

@@ -24,11 +24,13 @@ class Decoder(keras.Model):  # type: ignore[misc]
 
     Attributes:
         state_gates: the LSTM's recurrent matrix, a layer.
+        photo_layers: layers that depend on the photo alone, which several decoders may share; None if this kind can't.
         token_weights: names of the weights that belong to the tokens of one language. The other weights are
             language-independent.
     """
 
     state_gates: Any
+    photo_layers: Any = None
     token_weights: frozenset[str] = frozenset()
 
     def __init__(self, settings: DecoderSettings) -> None:

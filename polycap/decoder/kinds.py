@@ -4,6 +4,7 @@ from polycap.decoder.attention import AttentionDecoder
 from polycap.decoder.base import Decoder
 from polycap.decoder.merge import MergeDecoder
 from polycap.decoder.settings import DecoderSettings
+from polycap.encoder.photo_layers import PhotoLayers
 from polycap.machine.backend import require_float32
 from polycap.machine.fork import require_same_process
 
@@ -15,8 +16,12 @@ DECODERS: dict[str, type[Decoder]] = {
 }
 
 
-def build_decoder(settings: DecoderSettings) -> Decoder:
+def build_decoder(settings: DecoderSettings, photo_layers: PhotoLayers | None = None) -> Decoder:
     """Build a decoder with random weights.
+
+    Args:
+        settings: kind, sizes and dropout rates.
+        photo_layers: those of another decoder of the kind attention, to share them. (default: layers of its own)
 
     Raises:
         CaptionRuntimeError: this process was forked from one that had loaded Keras, or Keras makes layers of another
@@ -24,6 +29,6 @@ def build_decoder(settings: DecoderSettings) -> Decoder:
     """
     require_same_process()
     require_float32()
-    decoder = DECODERS[settings.kind](settings)
+    decoder = AttentionDecoder(settings, photo_layers) if photo_layers else DECODERS[settings.kind](settings)
     decoder.build_weights()
     return decoder

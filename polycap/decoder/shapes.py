@@ -5,7 +5,7 @@ The names are those in packs. They are polycap's own: a name that changes makes 
 
 from polycap.decoder.settings import DecoderSettings
 
-__all__ = ["Shapes", "weight_shapes"]
+__all__ = ["Shapes", "photo_shapes", "weight_shapes"]
 
 Shapes = dict[str, tuple[int, ...]]
 """Shapes of weights by name, such as `state_gates/kernel`."""
@@ -15,6 +15,19 @@ def weight_shapes(settings: DecoderSettings) -> Shapes:
     """Return the shapes of the weights that `build_decoder(settings)` makes, as `named_weights` names them."""
     kinds = {"attention": _attention, "merge": _merge}
     return _lstm(settings) | kinds[settings.kind](settings)
+
+
+def photo_shapes(settings: DecoderSettings) -> Shapes:
+    """Return the shapes of the weights that belong to `polycap.encoder.photo_layers`; none of a kind without them."""
+    if settings.kind != "attention":
+        return {}
+    units = settings.units
+    return {
+        **_dense("cell_projection", settings.channels, units),
+        "place": (settings.cells, units),
+        **_dense("initial_output", units, units),
+        "photo_gates/kernel": (units, 4 * units),
+    }
 
 
 def _lstm(settings: DecoderSettings) -> Shapes:
@@ -30,10 +43,7 @@ def _lstm(settings: DecoderSettings) -> Shapes:
 def _attention(settings: DecoderSettings) -> Shapes:
     units = settings.units
     return {
-        **_dense("cell_projection", settings.channels, units),
-        "place": (settings.cells, units),
-        **_dense("initial_output", units, units),
-        "photo_gates/kernel": (units, 4 * units),
+        **photo_shapes(settings),
         "query/kernel": (units, units),
         **_dense("readout", 2 * units, settings.embedding),
         "output_bias": (settings.vocab_size,),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.decoder.shapes import weight_shapes
+from polycap.decoder.shapes import photo_shapes, weight_shapes
 
 if TYPE_CHECKING:
     from polycap.decoder.base import Decoder
@@ -19,12 +19,17 @@ def named_weights(decoder: "Decoder") -> dict[str, Any]:
     """Return the decoder's variables by the names in `polycap.decoder.shapes`, in that order.
 
     A name is a path of attributes, whatever Keras calls the variable: `state_gates/kernel` is
-    `decoder.state_gates.kernel`. The random states of dropout have none.
+    `decoder.state_gates.kernel`; those of the photo layers begin at `decoder.photo_layers`. The random states of
+    dropout have none.
 
     Raises:
         ValueError: a weight has no name.
     """
-    named = {name: attrgetter(name.replace("/", "."))(decoder) for name in weight_shapes(decoder.settings)}
+    of_photo = photo_shapes(decoder.settings)
+    named = {
+        name: attrgetter(name.replace("/", "."))(decoder.photo_layers if name in of_photo else decoder)
+        for name in weight_shapes(decoder.settings)
+    }
     nameless = {id(v) for v in decoder.trainable_variables} - {id(v) for v in named.values()}
     if nameless:
         raise ValueError(

@@ -30,6 +30,7 @@ __all__ = [
     "parse_settings",
     "prepare_engine",
     "train_language",
+    "train_languages",
     "translate_language",
 ]
 
@@ -238,6 +239,7 @@ def train_language(
     *,
     tokenizer: Path | None = None,
     start: str | PathLike[str] | None = None,
+    photo_layers: str | PathLike[str] | None = None,
     terms: Sequence[str] = (),
     progress: bool | None = None,
 ) -> Path:
@@ -251,6 +253,7 @@ def train_language(
         settings: the recipe. (default: `TrainingSettings()`, with the decoder of the language's folder)
         tokenizer: file of a trained tokenizer. (default: one is trained on the train split's captions)
         start: folder of the pack whose weights training begins with. (default: none)
+        photo_layers: folder of the pack whose photo layers the decoder has, not trained further. (default: none)
         terms: terms of the captions, for the pack's card. (default: none)
         progress: draw bars on stderr. (default: if it is a terminal)
 
@@ -265,6 +268,59 @@ def train_language(
 
     folder, initial_pack = Path(folder), Path(start) if start else None
     opened = open_features(Path(features)) if isinstance(features, str | PathLike) else features
-    inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, tokenizer, initial_pack, tuple(terms))
+    inputs = TrainingInputs(
+        language,
+        dataset,
+        opened.stores,
+        opened.pca,
+        tokenizer,
+        initial_pack,
+        tuple(terms),
+        Path(photo_layers) if photo_layers else None,
+    )
     with lock_folder(folder, language.code):
         return train_decoder(inputs, folder, settings or parse_settings((), language), progress=progress)
+
+
+def train_languages(
+    languages: Sequence[Language],
+    datasets: Sequence[Dataset],
+    features: "Features | str | PathLike[str]",
+    folder: str | PathLike[str],
+    settings: Sequence[TrainingSettings] | None = None,
+    *,
+    terms: Sequence[Sequence[str]] | None = None,
+    progress: bool | None = None,
+) -> list[Path]:
+    """Train several languages side by side, over photo layers that they share; return the folders of their packs.
+
+    An unfinished run is resumed.
+
+    Args:
+        languages: two or more.
+        datasets: photos and splits, with the captions of each language.
+        features: result of `make_features`, or its folder.
+        folder: folder of the run; each language has a folder in it.
+        settings: recipe of each language. (default: `TrainingSettings()`, with the decoder of the language's folder)
+        terms: terms of each language's captions, for its pack's card. (default: none)
+        progress: draw bars on stderr. (default: if it is a terminal)
+
+    Raises:
+        TrainingError: settings differ where they must be the same; or as for `train_language`.
+        FeatureStoreError: there are no features, or not of these photos.
+        BuildError: another process trains in `folder`.
+    """
+    from polycap.features.prepare import open_features
+    from polycap.training.inputs import TrainingInputs
+    from polycap.training.side_by_side import train_side_by_side
+
+    folder = Path(folder)
+    opened = open_features(Path(features)) if isinstance(features, str | PathLike) else features
+    inputs = [
+        TrainingInputs(language, dataset, opened.stores, opened.pca, terms=tuple(of_captions))
+        for language, dataset, of_captions in zip(languages, datasets, terms or [()] * len(languages), strict=True)
+    ]
+    recipes = settings or [parse_settings((), language) for language in languages]
+    by_code = {language.code: recipe for language, recipe in zip(languages, recipes, strict=True)}
+    with lock_folder(folder, ", ".join(by_code)):
+        return list(train_side_by_side(inputs, folder, by_code, progress=progress).values())

@@ -41,6 +41,7 @@ _DECODER = (
     "decoder.merge",
     "decoder.kinds",
     "decoder.packed",
+    "encoder.photo_layers",
 )
 DECIDING = {
     "encoder": ("encoder.network", "encoder.identity"),

@@ -17,7 +17,7 @@ from polycap.files.progress import progress_bar
 from polycap.machine.backend import keras
 from polycap.training.log import LOG
 
-__all__ = ["BEST", "Average", "Checkpoint", "DevEvaluation", "EpochLog", "ProgressCallback", "save_arrays"]
+__all__ = ["BEST", "Average", "Checkpoint", "DevEvaluation", "EpochLog", "ProgressCallback", "save_arrays", "write_log"]
 
 BEST = "best.npz"
 """Name of the file of a phase's best weights."""
@@ -105,20 +105,16 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         row = {"epoch": float(epoch + 1), **{key: float(value) for key, value in (logs or {}).items()}}
         self.history.append(row)
         if row is self.best:
-            average = {name: np.asarray(mean) for name, mean in zip(self.names, self.average.average, strict=True)}
-            save_arrays(self.best_path, average)
+            self._save_best()
         save_arrays(self.path, self._state())
         self._write_log()
 
+    def _save_best(self) -> None:
+        average = {name: np.asarray(mean) for name, mean in zip(self.names, self.average.average, strict=True)}
+        save_arrays(self.best_path, average)
+
     def _write_log(self) -> None:
-        """Write the log, unless it is unchanged."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(self.history[0]), extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.history)
-        current = self.log_path.read_bytes() if self.log_path.is_file() else b""
-        if current != text.getvalue().encode():
-            write_text(self.log_path, text.getvalue())
+        write_log(self.log_path, self.history)
 
     def restore(self) -> int:
         """Load the last checkpoint, if there is one.
@@ -161,6 +157,17 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             "columns": np.array(columns),
             "history": np.array([[row[column] for column in columns] for row in self.history]),
         }
+
+
+def write_log(path: Path, rows: list[dict[str, float]]) -> None:
+    """Write the rows of `log.csv`, unless they are there already."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    there = path.read_bytes() if path.is_file() else b""
+    if there != text.getvalue().encode():
+        write_text(path, text.getvalue())
 
 
 class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc]

@@ -38,9 +38,16 @@ def _earlier_training(inputs: TrainingInputs, config: dict[str, Any]) -> dict[st
 
 
 def _terms(inputs: TrainingInputs) -> list[str]:
-    """Return the terms of the data, of the initial pack and of the encoder, each once."""
-    initial_terms = read_card(inputs.initial_pack).terms if inputs.initial_pack else []
-    return list(dict.fromkeys([*(inputs.dataset.terms or [OTHER_TERMS]), *inputs.terms, *initial_terms, ENCODER_TERMS]))
+    """Return the terms of the data, of the packs that the run began with, and of the encoder, each once."""
+    packs = [inputs.initial_pack, inputs.photo_layers]
+    earlier = [term for pack in packs if pack for term in read_card(pack).terms]
+    return list(dict.fromkeys([*(inputs.dataset.terms or [OTHER_TERMS]), *inputs.terms, *earlier, ENCODER_TERMS]))
+
+
+def _photo_layers(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the origin of the photo layers, if they are not the decoder's own."""
+    keys = ("photo layers", "side by side")
+    return {key: config[key] for key in keys if config[key]}
 
 
 def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, results: dict[str, Any]) -> Card:
@@ -74,6 +81,7 @@ def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, 
         training={
             **config["settings"],
             "begins with": config["start"] or "nothing",
+            **_photo_layers(config),
             **_earlier_training(inputs, config),
             "chosen by": f"dev BLEU-4 of free-running captions, references: {main_origin(inputs.photos('dev'))}",
             **results,

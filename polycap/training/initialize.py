@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from polycap.decoder.base import Decoder
+from polycap.decoder.settings import DecoderSettings
+from polycap.decoder.shapes import photo_shapes
 from polycap.decoder.weights import named_weights
 from polycap.errors import TrainingError
 from polycap.pack.card import DECODER, read_card
 from polycap.pack.pack import load_pack
 from polycap.text.tokenizer import EOS
 
-__all__ = ["initial_pack_hash", "set_token_frequencies", "transfer_weights"]
+__all__ = ["fix_photo_layers", "initial_pack_hash", "set_token_frequencies", "transfer_weights"]
 
 
 def transfer_weights(decoder: Decoder, folder: Path, tokenizer: str) -> bool:
@@ -48,6 +50,32 @@ def transfer_weights(decoder: Decoder, folder: Path, tokenizer: str) -> bool:
     for name, variable in own_weights.items():
         variable.assign(pack_weights[name])
     return same_tokens
+
+
+def fix_photo_layers(decoder: Decoder, folder: Path) -> None:
+    """Assign the photo layers of the pack in `folder` to `decoder`, and train them no further.
+
+    Raises:
+        PackError: there is no pack, or it is broken.
+        TrainingError: one of the two decoders has no photo layers, or they are of another size.
+    """
+    pack = load_pack(folder)
+    shapes = photo_shapes(decoder.settings)
+    if not shapes or photo_shapes(pack.card.decoder) != shapes:
+        ours, theirs = (_photo_sizes(settings) for settings in (decoder.settings, pack.card.decoder))
+        raise TrainingError(
+            f"{folder}: its photo layers are of {theirs}, the decoder's of {ours}; train with the settings that its "
+            "card names, or with photo layers of its own"
+        )
+    weights = named_weights(pack.decoder)
+    for name, variable in named_weights(decoder).items():
+        if name in shapes:
+            variable.assign(weights[name])
+    decoder.photo_layers.trainable = False
+
+
+def _photo_sizes(settings: DecoderSettings) -> str:
+    return f"kind {settings.kind}, {settings.cells} cells, {settings.channels} channels and {settings.units} units"
 
 
 def initial_pack_hash(folder: Path, encoder: str, pca: str | None) -> str:

@@ -27,6 +27,8 @@ class TrainingInputs:
         initial_pack: folder of a pack whose decoder's weights initialise this one; if its tokenizer differs, the
             weights of its tokens are not used. (default: random weights)
         terms: terms of use of the captions, for the pack's card, beside those of photos and encoder. (default: none)
+        photo_layers: folder of a pack whose photo layers the decoder has, not trained further. (default: layers of its
+            own)
     """
 
     language: Language
@@ -36,6 +38,7 @@ class TrainingInputs:
     tokenizer: Tokenizer | Path | None = None
     initial_pack: Path | None = None
     terms: tuple[str, ...] = ()
+    photo_layers: Path | None = None
 
     def check(self) -> None:
         """Raise TrainingError for an empty split, and FeatureStoreError for stores of another encoder or PCA."""

@@ -53,7 +53,11 @@ class TrainedWeights:
 
 
 class Learner:
-    """Phases of one run; each is resumed from its checkpoint."""
+    """Phases of one run; each is resumed from its checkpoint.
+
+    Attributes:
+        dev_score: function that captions the dev split by the decoder and returns its BLEU-4, 0–100.
+    """
 
     def __init__(
         self,
@@ -68,7 +72,7 @@ class Learner:
         self._inputs, self._settings, self._decoder, self._tokenizer = inputs, settings, decoder, tokenizer
         self._folder, self._progress = folder, progress
         self._examples, self._weights = train_examples(inputs, tokenizer)
-        self._score = make_dev_score(inputs, decoder, tokenizer)
+        self.dev_score = make_dev_score(inputs, decoder, tokenizer)
 
     def set_token_frequencies(self) -> None:
         """Initialise the output bias by the captions of the train split."""
@@ -76,7 +80,10 @@ class Learner:
 
     def train(self) -> TrainedWeights:
         """Run the remaining epochs of all phases."""
-        forced = self._teacher_forcing() if self._settings.epochs else self._keep_initial()
+        return self.finish(self._run(self.forced_phase()) if self._settings.epochs else self._keep_initial())
+
+    def finish(self, forced: dict[str, float]) -> TrainedWeights:
+        """Run the phases after teacher forcing, whose best epoch has the log `forced`."""
         facts: dict[str, Any] = {
             "best epoch": int(forced["epoch"]),
             "best epoch's dev BLEU-4": round(forced["dev_bleu4"], 2),
@@ -89,12 +96,12 @@ class Learner:
         facts |= {"best self-critical epoch": int(self_critical["epoch"]), "dev BLEU-4": round(score, 2)}
         return TrainedWeights(self._folder / INTERPOLATED, facts)
 
-    def _teacher_forcing(self) -> dict[str, float]:
-        """Train by teacher forcing; return the log of the best epoch."""
+    def forced_phase(self) -> Phase:
+        """Return the phase of teacher forcing."""
         settings, batches = self._settings, self._batches()
         optimizer = teacher_forcing_optimizer(settings, len(batches))
         loss = TokenLoss(settings.label_smoothing, self._tokenizer.vocab_size)
-        return self._run(Phase("epoch", self._folder, batches, settings.epochs, loss, optimizer, settings.ema_decay))
+        return Phase("epoch", self._folder, batches, settings.epochs, loss, optimizer, settings.ema_decay)
 
     def _keep_initial(self) -> dict[str, float]:
         """Save the initial weights as the best ones, in place of teacher forcing; return their log."""
@@ -102,7 +109,7 @@ class Learner:
         if not path.is_file():
             save_arrays(path, _arrays(self._decoder))
         self._load_weights(read_arrays(path))
-        return {"epoch": 0, "dev_bleu4": self._score()}
+        return {"epoch": 0, "dev_bleu4": self.dev_score()}
 
     def _self_critical(self) -> dict[str, float]:
         """Run self-critical training from the best weights of teacher forcing; return the log of the best epoch."""
@@ -141,11 +148,11 @@ class Learner:
         interpolated = {name: forced[name] + share * (self_critical[name] - forced[name]) for name in forced}
         save_arrays(self._folder / INTERPOLATED, interpolated)
         self._load_weights(interpolated)
-        return self._score()
+        return self.dev_score()
 
     def _run(self, phase: Phase) -> dict[str, float]:
         """Run a phase; return the log of its best epoch."""
-        return run_phase(phase, self._decoder, self._score, progress=self._progress)
+        return run_phase(phase, self._decoder, self.dev_score, progress=self._progress)
 
     def _load_weights(self, weights: dict[str, NDArray[Any]]) -> None:
         """Assign weights to the decoder."""

@@ -17,7 +17,7 @@ from polycap.machine.extras import install_line
 from polycap.training.callbacks import BEST, Average, Checkpoint, DevEvaluation, EpochLog, ProgressCallback
 from polycap.training.interrupt import deferred_interrupt
 
-__all__ = ["BEST", "Phase", "run_phase"]
+__all__ = ["BEST", "EpochBatches", "Phase", "compile_decoder", "require_finite", "run_phase", "tensorboard"]
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +73,7 @@ def run_phase(phase: Phase, decoder: Decoder, score: Callable[[], float], *, pro
         TrainingError: the checkpoint is of another decoder, or the loss is not finite.
     """
     make_folder(phase.folder)
-    # XLA made training ten times slower on a CPU; other backends have their own compilers
-    jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
-    decoder.compile(optimizer=phase.optimizer, loss=phase.loss, jit_compile=jit_compile)
-    decoder.optimizer.build(decoder.trainable_variables)
+    compile_decoder(decoder, phase)
     weights = named_weights(decoder)
     average = Average(list(weights.values()), phase.ema_decay)
     checkpoint = Checkpoint(phase.folder, list(weights), average)
@@ -90,11 +87,19 @@ def run_phase(phase: Phase, decoder: Decoder, score: Callable[[], float], *, pro
         DevEvaluation(average, score),
         checkpoint,
         EpochLog(phase.title, logger.info),
-        *_tensorboard(phase.folder),
+        *tensorboard(phase.folder),
     ]
     callback_list = keras.callbacks.CallbackList(callbacks, model=decoder)
     _run_epochs(decoder, phase.batches, range(finished, phase.epochs), callback_list)
     return checkpoint.best
+
+
+def compile_decoder(decoder: Decoder, phase: Phase) -> None:
+    """Compile a decoder with the phase's loss and optimizer, and create the optimizer's variables."""
+    # XLA made training ten times slower on a CPU; other backends have their own compilers
+    jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
+    decoder.compile(optimizer=phase.optimizer, loss=phase.loss, jit_compile=jit_compile)
+    decoder.optimizer.build(decoder.trainable_variables)
 
 
 def _run_epochs(decoder: Decoder, batches: EpochBatches, epochs: range, callbacks: Any) -> None:
@@ -108,14 +113,19 @@ def _run_epochs(decoder: Decoder, batches: EpochBatches, epochs: range, callback
             for index, batch in enumerate(batches):
                 losses.append(float(decoder.train_on_batch(*batch)))
                 check_interrupt()
-                if not isfinite(losses[-1]):
-                    raise TrainingError(f"epoch {epoch + 1}: the loss is {losses[-1]}; lower the learning_rate")
+                require_finite(losses[-1], f"epoch {epoch + 1}")
                 callbacks.on_train_batch_end(index, {"loss": sum(losses) / len(losses)})
             callbacks.on_epoch_end(epoch, {"loss": sum(losses) / len(losses)})
     callbacks.on_train_end()
 
 
-def _tensorboard(folder: Path) -> list[Any]:
+def require_finite(loss: float, place: str) -> None:
+    """Raise TrainingError unless the loss of a batch is finite."""
+    if not isfinite(loss):
+        raise TrainingError(f"{place}: the loss is {loss}; lower the learning_rate")
+
+
+def tensorboard(folder: Path) -> list[Any]:
     """Return the TensorBoard callback, if TensorBoard is installed."""
     if find_spec("tensorboard") is None:
         logger.warning("tensorboard is not installed: log.csv only (%s for both)", install_line("train"))

@@ -12,10 +12,12 @@
     pack/             the result
 """
 
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from polycap.decoder.base import Decoder
 from polycap.decoder.kinds import build_decoder
 from polycap.decoder.settings import DecoderSettings, DecoderSizes
 from polycap.errors import TrainingError
@@ -26,14 +28,14 @@ from polycap.pack.card import TOKENIZER
 from polycap.pack.pack import save_pack
 from polycap.text.tokenizer import Tokenizer
 from polycap.training.card import make_card
-from polycap.training.initialize import initial_pack_hash, transfer_weights
+from polycap.training.initialize import fix_photo_layers, initial_pack_hash, transfer_weights
 from polycap.training.inputs import TrainingInputs
-from polycap.training.learner import SELF_CRITICAL, Learner, read_arrays
+from polycap.training.learner import SELF_CRITICAL, Learner, TrainedWeights, read_arrays
 from polycap.training.log import LOG, time_spent
 from polycap.training.settings import TrainingSettings
 from polycap.training.tokenizer import train_tokenizer
 
-__all__ = ["train_decoder"]
+__all__ = ["decoder_settings", "make_config", "make_tokenizer", "start_or_check", "train_decoder", "write_pack"]
 
 
 def train_decoder(
@@ -65,24 +67,47 @@ def train_decoder(
     make_folder(folder)
     keras.utils.set_random_seed(settings.seed)
     machine = describe_machine(bfloat16=allow_bfloat16())
-    tokenizer = _tokenizer(inputs, folder)
-    config = _config(inputs, settings, tokenizer)
-    _start_or_check(folder, config)
-    decoder = build_decoder(_decoder_settings(inputs, settings, tokenizer))
+    tokenizer = make_tokenizer(inputs, folder)
+    config = make_config(inputs, settings, tokenizer)
+    start_or_check(folder, config)
+    decoder = build_decoder(decoder_settings(inputs, settings, tokenizer))
     learner = Learner(inputs, settings, decoder, tokenizer, folder, progress=progress)
     if inputs.initial_pack is None or not transfer_weights(decoder, inputs.initial_pack, tokenizer.identity):
         if not settings.epochs:
             raise TrainingError(f"epochs=0: {inputs.initial_pack} has another tokenizer; train with epochs above 0")
         learner.set_token_frequencies()
-    trained = learner.train()
+    if inputs.photo_layers is not None:
+        fix_photo_layers(decoder, inputs.photo_layers)
+    return write_pack(inputs, folder, config, decoder, learner.train(), machine)
+
+
+def write_pack(
+    inputs: TrainingInputs,
+    folder: Path,
+    config: dict[str, Any],
+    decoder: Decoder,
+    trained: TrainedWeights,
+    machine: dict[str, Any],
+) -> Path:
+    """Write the pack of a finished run and return its folder.
+
+    Args:
+        inputs: inputs of the run.
+        folder: folder of the run.
+        config: contents of the run's `config.json`, see `make_config`.
+        decoder: decoder of the run; only its settings are used.
+        trained: weights of the pack, and facts for its card.
+        machine: description of the machine, for the card.
+    """
     cost = {**time_spent([folder / LOG, folder / SELF_CRITICAL / LOG]), **machine}
     card = make_card(inputs, config, decoder, trained.facts | cost)
-    save_pack(folder / "pack", card, read_arrays(trained.weights), tokenizer, inputs.pca)
+    weights, tokenizer = read_arrays(trained.weights), Tokenizer.load(folder / TOKENIZER)
+    save_pack(folder / "pack", card, weights, tokenizer, inputs.pca)
     return folder / "pack"
 
 
-def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
-    """Return the tokenizer of the run: that of the inputs, that of the folder, or a newly trained one."""
+def make_tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
+    """Return the tokenizer of the run: that of the inputs, that of the folder, or a newly trained one; save it."""
     path = folder / TOKENIZER
     tokenizer = inputs.tokenizer
     if tokenizer is not None:
@@ -92,10 +117,24 @@ def _tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
     return Tokenizer.load(path)
 
 
-def _config(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Return the contents of `config.json`."""
+def make_config(
+    inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer, side_by_side: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the contents of `config.json`: settings, hashes of the inputs, and versions.
+
+    Args:
+        inputs: inputs of the run.
+        settings: recipe.
+        tokenizer: tokenizer of the run.
+        side_by_side: codes of all languages that are trained in turns, in that order. (default: this one alone)
+
+    Raises:
+        PackError: a pack that the run begins with is missing or broken.
+        TrainingError: such a pack was trained on other features.
+    """
     packages = ("polycap", "keras", "numpy", "sentencepiece", "sacrebleu", keras.backend.backend())
     pca = inputs.pca.identity if inputs.pca else None
+    packs = {"start": inputs.initial_pack, "photo layers": inputs.photo_layers}
     hooks = inputs.language.folder / "hooks.py"
     return {
         "language": inputs.language.code,
@@ -110,7 +149,8 @@ def _config(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Token
         "hooks": sha256_file(hooks) if hooks.is_file() else None,
         "words": inputs.language.evaluation.sacrebleu_tokenizer,
         "decoding": inputs.language.decoding.model_dump(),
-        "start": inputs.initial_pack and initial_pack_hash(inputs.initial_pack, inputs.stores[0].encoder, pca),
+        **{key: pack and initial_pack_hash(pack, inputs.stores[0].encoder, pca) for key, pack in packs.items()},
+        "side by side": list(side_by_side) or None,
         "versions": {name: _version(name) for name in packages},
     }
 
@@ -123,8 +163,12 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _start_or_check(folder: Path, config: dict[str, Any]) -> None:
-    """Write the config of a new run, or check that the run in the folder has the same config."""
+def start_or_check(folder: Path, config: dict[str, Any]) -> None:
+    """Write the config of a new run, or check that the run in the folder has the same config.
+
+    Raises:
+        TrainingError: the folder has a run of other inputs or settings.
+    """
     path = folder / "config.json"
     if not path.is_file():
         write_json(path, config)
@@ -149,7 +193,7 @@ def _differences(one: Any, other: Any) -> tuple[Any, Any]:
     return {key: one.get(key) for key in keys}, {key: other.get(key) for key in keys}
 
 
-def _decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> DecoderSettings:
+def decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> DecoderSettings:
     """Return the settings of the decoder: the sizes of the recipe, and those of tokenizer and features."""
     cells, channels = inputs.stores[0].shape
     return DecoderSettings(

@@ -94,7 +94,8 @@ def make_decoder(kind: str, *, seed: int = 0, scale: float = 3.0, **sizes: Any) 
     """A decoder with random weights; a `scale` above 1 makes it speak its mind."""
     decoder = build_decoder(decoder_settings(kind, **sizes))
     generator = np.random.default_rng(seed)
-    for weight in decoder.trainable_variables:
+    # The photo layers' place comes first, whatever layer has it: tests are about the captions of these very weights.
+    for weight in sorted(decoder.trainable_variables, key=lambda weight: str(weight.name) != "place"):
         fan_in = weight.shape[0] if len(weight.shape) > 1 else 4
         weight.assign(generator.normal(size=weight.shape, scale=scale / fan_in**0.5))
     return decoder

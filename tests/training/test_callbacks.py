@@ -9,7 +9,7 @@ from polycap.errors import TrainingError
 from polycap.machine.backend import keras
 from polycap.training.callbacks import Average
 from polycap.training.inputs import TrainingInputs
-from polycap.training.phase import _tensorboard
+from polycap.training.phase import tensorboard
 from polycap.training.run import train_decoder
 from tiny import training_settings
 
@@ -52,8 +52,8 @@ def test_a_loss_that_is_no_number(tiny_inputs: TrainingInputs, tmp_path: Path) -
     assert not (tmp_path / "pack").exists()
 
 
-def test_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    assert len(_tensorboard(tmp_path)) == 1
+def test_withouttensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    assert len(tensorboard(tmp_path)) == 1
     monkeypatch.setattr("polycap.training.phase.find_spec", lambda _: None)
-    assert _tensorboard(tmp_path) == []
+    assert tensorboard(tmp_path) == []
     assert 'tensorboard is not installed: log.csv only (pip install "polycap[train]" for both)' in caplog.text

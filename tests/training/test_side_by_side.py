@@ -1,0 +1,150 @@
+"""Several languages side by side over shared photo layers, and one more over layers that are fixed."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from polycap.decoder.shapes import photo_shapes
+from polycap.errors import TrainingError
+from polycap.language import load_language
+from polycap.pack.card import DECODER
+from polycap.pack.pack import load_pack
+from polycap.training.callbacks import save_arrays
+from polycap.training.inputs import TrainingInputs
+from polycap.training.run import train_decoder
+from polycap.training.settings import TrainingSettings
+from polycap.training.side_by_side import train_side_by_side
+from polycap.training.turns import in_turns
+from tiny import CODE, OTHER_CODE, decoder_settings, make_language, training_settings
+
+pytest_plugins = ["tiny_fixtures"]
+
+SETTINGS = training_settings(epochs=2, output_dropout=0.2, ema_decay=0.9, self_critical_epochs=1)
+RECIPES = {CODE: SETTINGS, OTHER_CODE: SETTINGS}
+PHOTO_WEIGHTS = photo_shapes(decoder_settings("attention")).keys()
+
+
+@pytest.fixture(scope="module")
+def both(tiny_inputs: TrainingInputs, tmp_path_factory: pytest.TempPathFactory) -> list[TrainingInputs]:
+    """The tiny language, and another of fewer train photos."""
+    other = load_language(make_language(tmp_path_factory.mktemp("other"), OTHER_CODE))
+    left_out = {photo.name for photo in tiny_inputs.dataset.split("train")[:4]}
+    photos = tuple(photo for photo in tiny_inputs.dataset.photos if photo.name not in left_out)
+    fewer = replace(tiny_inputs.dataset, photos=photos)
+    return [tiny_inputs, replace(tiny_inputs, language=other, dataset=fewer)]
+
+
+@pytest.fixture(scope="module")
+def run(both: list[TrainingInputs], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing disturbed; read-only."""
+    folder = tmp_path_factory.mktemp("side") / "run"
+    packs = train_side_by_side(both, folder, RECIPES, progress=False)
+    assert packs == {code: folder / code / "pack" for code in (CODE, OTHER_CODE)}
+    return folder
+
+
+def read_log(folder: Path) -> list[dict[str, float]]:
+    with (folder / "log.csv").open(encoding="utf-8", newline="") as stream:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def test_the_photo_layers_are_the_same_numbers_in_each_pack(run: Path) -> None:
+    one, other = (load_file(run / code / "pack" / DECODER) for code in (CODE, OTHER_CODE))
+    same = {name for name in one if one[name].shape == other[name].shape and (one[name] == other[name]).all()}
+    assert same == set(PHOTO_WEIGHTS)
+    for code in (CODE, OTHER_CODE):
+        card = load_pack(run / code / "pack").card
+        assert card.language == code
+        assert card.training["side by side"] == [CODE, OTHER_CODE]
+
+
+def test_the_epochs_are_judged_by_the_mean_of_all_languages(run: Path) -> None:
+    logs, means = [read_log(run / code) for code in (CODE, OTHER_CODE)], read_log(run)
+    assert list(logs[0][0]) == ["epoch", "loss", "seconds", "tokens_per_second", "dev_bleu4", "dev_seconds"]
+    assert [row["epoch"] for row in means] == [1, 2]
+    for one, other, mean in zip(*logs, means, strict=True):
+        assert mean["dev_bleu4"] == pytest.approx((one["dev_bleu4"] + other["dev_bleu4"]) / 2)
+    best = max(means, key=lambda row: row["dev_bleu4"])["epoch"]
+    for code in (CODE, OTHER_CODE):
+        assert load_pack(run / code / "pack").card.training["best epoch"] == best
+
+
+def test_a_stopped_run_ends_where_an_undisturbed_one_does(
+    run: Path, both: list[TrainingInputs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the bit: all languages resume after the same epoch, though the next one's best weights are there already."""
+
+    def stop_at_second_checkpoint(path: Path, arrays: Any) -> None:
+        if path.name == "checkpoint.npz" and path.exists():
+            raise KeyboardInterrupt
+        save_arrays(path, arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("polycap.training.callbacks.save_arrays", stop_at_second_checkpoint)
+        with pytest.raises(KeyboardInterrupt):
+            train_side_by_side(both, tmp_path, RECIPES, progress=False)
+    assert len(read_log(tmp_path)) == 1
+    train_side_by_side(both, tmp_path, RECIPES, progress=False)
+    for code in (CODE, OTHER_CODE):
+        one, other = (folder / code / "pack" / DECODER for folder in (run, tmp_path))
+        assert one.read_bytes() == other.read_bytes()
+        assert len(read_log(tmp_path / code)) == 2
+
+
+def test_who_has_fewer_batches_waits_evenly() -> None:
+    turns = list(in_turns([[("a",)] * 6, [("b",)] * 2, [("c",)] * 6]))  # type: ignore[list-item]
+    assert ["".join(batch[0] for _, batch in turn) for turn in turns] == ["ac", "ac", "abc", "ac", "ac", "abc"]
+    assert [index for index, _ in turns[2]] == [0, 1, 2]
+
+
+def test_another_set_of_languages_does_not_go_on_with_a_run(run: Path, both: list[TrainingInputs]) -> None:
+    with pytest.raises(TrainingError, match=r"config\.json:side by side: this run was started with"):
+        train_side_by_side(list(reversed(both)), run, RECIPES, progress=False)
+    with pytest.raises(TrainingError, match=r"config\.json:side by side: this run was started with"):
+        train_decoder(both[0], run / CODE, SETTINGS, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({OTHER_CODE: training_settings(units=8)}, "units: qaa has 16, qab 8; side by side all have the same"),
+        (dict.fromkeys((CODE, OTHER_CODE), training_settings(kind="merge")), "kind=merge, epochs=3: side by side"),
+        (dict.fromkeys((CODE, OTHER_CODE), training_settings(epochs=0)), "kind=attention, epochs=0: side by side"),
+    ],
+)
+def test_settings_that_do_not_go_together(
+    settings: dict[str, TrainingSettings], message: str, both: list[TrainingInputs], tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        train_side_by_side(both, tmp_path / "run", {CODE: training_settings(), **settings}, progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_languages_that_do_not_go_together(both: list[TrainingInputs], run: Path, tmp_path: Path) -> None:
+    for inputs in ([], both[:1], [both[0], both[0]]):
+        with pytest.raises(TrainingError, match="give two languages or more, each once"):
+            train_side_by_side(inputs, tmp_path, RECIPES, progress=False)
+    with pytest.raises(TrainingError, match="qab: begins with a pack; side by side"):
+        train_side_by_side([both[0], replace(both[1], start=run / CODE / "pack")], tmp_path, RECIPES, progress=False)
+
+
+def test_one_more_language_learns_over_fixed_photo_layers(
+    run: Path, both: list[TrainingInputs], tmp_path: Path
+) -> None:
+    """By teacher forcing and by the self-critical epochs."""
+    inputs = replace(both[1], photo_layers=run / CODE / "pack")
+    pack = train_decoder(inputs, tmp_path / "run", SETTINGS, progress=False)
+    theirs, ours = (load_file(folder / DECODER) for folder in (run / CODE / "pack", pack))
+    assert all((ours[name] == theirs[name]).all() for name in PHOTO_WEIGHTS)
+    with np.load(tmp_path / "run" / "self-critical" / "best.npz") as free:
+        np.testing.assert_array_equal(free["place"], theirs["place"])
+        assert (free["query/kernel"].astype(np.float16) != theirs["query/kernel"]).any()
+    card = load_pack(pack).card
+    assert card.training["photo layers"] == load_pack(run / CODE / "pack").card.files[DECODER].sha256
+    with pytest.raises(TrainingError, match=r"photo layers are of kind attention, .* 16 units, the decoder's of .* 8"):
+        train_decoder(inputs, tmp_path / "other", SETTINGS.model_copy(update={"units": 8}), progress=False)
