@@ -42,20 +42,18 @@ def features(options: FeaturesArguments) -> None:
     from polycap.pipeline.steps import FeatureOptions, make_features
 
     limit_photos(options.max_megapixels)
-    dataset = load_dataset(options.data)
-    result = make_features(
-        dataset,
-        options.out,
-        FeatureOptions(
-            components=options.components,
-            pca=options.pca,
-            mirrored=options.mirrored,
-            keep_full=options.keep_full,
-            encoder_weights=options.encoder_weights,
-            runtime=options.runtime,
-            precision=options.precision,
-        ),
+    chosen = FeatureOptions(
+        components=options.components,
+        pca=options.pca,
+        mirrored=options.mirrored,
+        keep_full=options.keep_full,
+        encoder_weights=options.encoder_weights,
+        runtime=options.runtime,
+        precision=options.precision,
     )
+    chosen.encoder()  # a runtime that is not installed is reported before the dataset is read
+    dataset = load_dataset(options.data)
+    result = make_features(dataset, options.out, chosen)
     print_notes(f"{name}: {reason}" for name, reason in result.stores[0].faults.items())
     kept = f"{result.pca.blocks[0][1]} components of the last cells keep {result.pca.variance:.1%} of the variance"
     typer.echo(f"{options.out}: {len(dataset.photos)} photos, {len(result.stores)} views; {kept}")

@@ -1,6 +1,6 @@
 """`polycap translate`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -62,14 +62,15 @@ def translate(options: TranslateArguments) -> None:
 
     language = get_language(options.code)
     engine = EngineOptions(options.engine, options.source, options.target, options.package, options.install)
+    if options.data is None and not (options.package or options.install):
+        raise PolycapError("name the dataset with --data, or a package to install with --package or --install")
+    prepare_engine(language, engine)  # an engine that is not installed is reported before the dataset is read
     if options.data is None:
-        if not (options.package or options.install):
-            raise PolycapError("name the dataset with --data, or a package to install with --package or --install")
-        prepare_engine(language, engine)
         return
+    installed = replace(engine, package=None, install=False)
     out = options.out or Path("translations") / f"{language.code}.jsonl"
     dataset = read_dataset(options.data)
-    result = translate_language(language, dataset, out, engine, sample=options.sample, page=options.html)
+    result = translate_language(language, dataset, out, installed, sample=options.sample, page=options.html)
     if options.as_json:
         print_json(result.to_json())
     else:

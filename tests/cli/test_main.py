@@ -133,7 +133,7 @@ MISTAKES: dict[str, tuple[Callable[[Place], list[Any]], str]] = {
     "evaluate: unwritable": (lambda p: evaluate(p, "--out", p.below_a_file), "deeper: can't make this folder"),
     "train: unknown language": (lambda p: train(p, code="xx"), "unknown language 'xx'"),
     "train: unknown setting": (lambda p: train(p, "--set", "epoch=3"), "'epoch=3': expected NAME=VALUE"),
-    "train: impossible setting": (lambda p: train(p, "--set", "epochs=0"), "epochs=0: "),
+    "train: impossible setting": (lambda p: train(p, "--set", "epochs=0"), "epochs=0 needs "),
     "train: no features": (lambda p: train(p, "--features", p.missing), "missing: no features here"),
     "train: other encoder's features": (
         lambda p: train(p, "--features", p.features_of("mirrored", encoder="another")),

@@ -125,7 +125,7 @@ def test_training_leaves_an_installed_pack_alone(
     from polycap.pipeline.install import require_writable
 
     before = tree(install_pack(pack_file).folder)
-    with pytest.raises(BuildError, match=r"is an installed pack's.*copy .* to a folder of your own"):
+    with pytest.raises(BuildError, match=r"is the folder of an installed pack.*copy .* to a folder of your own"):
         require_writable(get_language(CODE))
     own = make_language(tmp_path / "own")
     monkeypatch.setenv("POLYCAP_LANGUAGES", str(own.parent))
