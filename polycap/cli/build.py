@@ -98,7 +98,7 @@ def status(
     work: Work = Path("work"),
     as_json: AsJson = False,
 ) -> None:
-    """Print the state of each language's build, and which stages are stale and why."""
+    """Print the state of each language's build. Stale stages are named with the reason."""
     from polycap.pipeline import language_status
 
     rows = language_status(codes or [], work=work)

@@ -81,7 +81,7 @@ class EvaluateArguments(CaptionerArguments):
 
 @with_options
 def evaluate(options: EvaluateArguments) -> None:
-    """Score captions by BLEU-1 to BLEU-4, chrF++, CIDEr-D and ROUGE-L, beside the scores of people's captions."""
+    """Score captions against references, beside people's scores. By BLEU-1 to BLEU-4, chrF++, CIDEr-D and ROUGE-L."""
     if options.every:
         unfit = {"language": options.code, "--origin": options.origin, "--pack": options.pack, "--via": options.via}
         if given := [name for name, value in unfit.items() if value is not None]:

@@ -24,7 +24,7 @@ def quantize(
     encoder_weights: Weights = None,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
-    """Make the encoder for `--precision int8`, once, from photos like those to be captioned. Takes some minutes."""
+    """Make the encoder for `--precision int8`, once. Use photos like those to be captioned; it takes some minutes."""
     from polycap.dataset import load_dataset
     from polycap.photos.find import find_photos
     from polycap.runtime.quantize import quantize_encoder

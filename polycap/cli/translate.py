@@ -56,7 +56,7 @@ class TranslateArguments:
 
 @with_options
 def translate(options: TranslateArguments) -> None:
-    """Translate a dataset's captions into a language, and drop unfit ones. A run that was stopped is resumed."""
+    """Translate a dataset's captions into a language. Drops unfit ones; resumes a run that was stopped."""
     from polycap.language import get_language
     from polycap.pipeline.steps import EngineOptions, prepare_engine, translate_language
 
