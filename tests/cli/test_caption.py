@@ -88,14 +88,12 @@ def test_several_languages_and_a_page(
     folder.mkdir()
     shutil.copy(photo, folder / "a.jpg")
     (folder / "b.jpg").write_text("not a photo")
-    other = world.places / OTHER_CODE / "pack"
-    other.symlink_to(world.pack)
-    try:
-        both = run_polycap("caption", folder, "--language", f"{CODE},{OTHER_CODE},{CODE}", "--html", page)
-        assert encoded == [1], "a photo is encoded once for all languages"
-        every = run_polycap("caption", folder, "--language", "all")
-    finally:
-        other.unlink()
+    places = shutil.copytree(world.places, tmp_path / "languages", symlinks=True)
+    (places / OTHER_CODE / "pack").symlink_to(world.pack)
+    monkeypatch.setenv("POLYCAP_LANGUAGES", str(places))
+    both = run_polycap("caption", folder, "--language", f"{CODE},{OTHER_CODE},{CODE}", "--html", page)
+    assert encoded == [1], "a photo is encoded once for all languages"
+    every = run_polycap("caption", folder, "--language", "all")
     assert both.status == 1  # b.jpg
     lines = [line.split("\t") for line in both.out.splitlines()]
     assert [line[:2] for line in lines] == [[str(folder / "a.jpg"), CODE], [str(folder / "a.jpg"), OTHER_CODE]]

@@ -52,7 +52,7 @@ def test_a_loss_that_is_no_number(tiny_inputs: TrainingInputs, tmp_path: Path) -
     assert not (tmp_path / "pack").exists()
 
 
-def test_withouttensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     assert len(tensorboard(tmp_path)) == 1
     monkeypatch.setattr("polycap.training.phase.find_spec", lambda _: None)
     assert tensorboard(tmp_path) == []
