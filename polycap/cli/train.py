@@ -65,7 +65,10 @@ class TrainArguments:
 
 @with_options
 def train(options: TrainArguments) -> None:
-    """Train decoders of one or several languages and write their packs. A run that was stopped is resumed."""
+    """Train a language's decoder, or several, and write their packs.
+
+    A run that was stopped is resumed.
+    """
     from polycap.language import get_language
     from polycap.pipeline.steps import parse_settings, train_language, train_languages
 
@@ -81,8 +84,19 @@ def train(options: TrainArguments) -> None:
             raise PolycapError(f"{options.codes}: `start` and `photo_layers` are for one language; leave them out")
         packs = train_languages(languages, datasets, features, out, recipes, terms=terms)
     else:
-        parts = {"start": options.start, "photo_layers": options.photo_layers}
-        packs = [train_language(languages[0], datasets[0], features, out, recipes[0], terms=terms[0], **parts)]
+        start, photo_layers = options.start, options.photo_layers
+        packs = [
+            train_language(
+                languages[0],
+                datasets[0],
+                features,
+                out,
+                recipes[0],
+                start=start,
+                photo_layers=photo_layers,
+                terms=terms[0],
+            )
+        ]
     for pack in packs:
         typer.echo(pack)
 

@@ -44,19 +44,19 @@ class Member:
     score: Callable[[], float]
 
 
-def run_in_turns(members: Sequence[Member], folder: Path, *, progress: bool) -> dict[str, dict[str, float]]:
-    """Run the epochs that are left.
+def run_in_turns(members: Sequence[Member], folder: Path, *, progress: bool | None) -> dict[str, dict[str, float]]:
+    """Run the remaining epochs.
 
     Args:
         members: languages; their phases have the same number of epochs and the same `ema_decay`.
         folder: checkpoint and log of all languages together.
-        progress: whether to show a bar.
+        progress: whether to draw a progress bar on stderr; None for in a terminal.
 
     Returns:
         Each language's log of the best epoch, by code.
 
     Raises:
-        TrainingError: the checkpoint is of other decoders, or a loss is no number.
+        TrainingError: the checkpoint is of other decoders, or a loss is not finite.
     """
     for member in members:
         make_folder(member.phase.folder)
