@@ -41,7 +41,7 @@ class CaptionArguments(CaptionerArguments):
         typer.Option(
             envvar="POLYCAP_LANGUAGE",
             help='Languages: codes with commas between, or "all" trained languages.',
-            show_default="trained languages whose captions are not translated",
+            show_default="trained languages without a translation engine in their folder: en of those in the box",
         ),
     ] = None
     n_best: Annotated[int, typer.Option(min=1, max=64, help="Captions per photo and language; at most --beam.")] = 1
