@@ -1,5 +1,6 @@
 """Generated reference of `polycap.__all__`, by pdoc. See `scripts/docs`."""
 
+import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -25,9 +26,24 @@ def main() -> None:
 
 
 def load_names(module: ModuleType) -> None:
-    """Load the public names, which load on first use, so that pdoc finds them."""
+    """Load the public names, which load on first use, for pdoc; add inherited attributes to the docs of classes."""
     for name in module.__all__:
-        getattr(module, name)
+        value = getattr(module, name)
+        if isinstance(value, type):
+            value.__doc__ = with_inherited_attributes(value)
+
+
+def with_inherited_attributes(cls: type) -> str:
+    """Return the docstring of a class, with the "Attributes:" of its base classes in the package before its own."""
+    package = cls.__module__.split(".")[0]
+    bases = [base for base in cls.__mro__ if base.__module__.split(".")[0] == package]
+    own, *inherited = [inspect.cleandoc(base.__doc__ or "") for base in bases]
+    found = [re.search(r"^Attributes:\n((?: .*\n?)+)", text, re.MULTILINE) for text in inherited]
+    sections = [match[1] for match in found if match]
+    if not sections:
+        return own
+    head, _, rest = own.partition("Attributes:\n")
+    return f"{head.rstrip()}\n\nAttributes:\n" + "\n".join([*map(str.rstrip, sections), rest])
 
 
 def undocumented(module: ModuleType) -> Iterator[str]:

@@ -20,7 +20,7 @@ def data_check(
     max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Say what a dataset holds, and all that is wrong with it. The status is 1 if anything is."""
-    from polycap.dataset import check_dataset
+    from polycap.dataset.check import check_dataset
 
     limit_photos(max_megapixels)
     report = check_dataset(folder, decode)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from polycap.errors import EvaluationError, TokenizerError
 from polycap.language import Language, LanguageFault
 from polycap.language.hooks import load_hook
-from polycap.metrics import bleu, known_tokenizers
+from polycap.metrics import corpus_bleu, known_tokenizers
 from polycap.text.normalize import EMOJI_MARKS, normalize_text
 from polycap.text.script import direction_of, is_letter, is_script, letters_of, outsiders, share_in_script
 from polycap.text.tokenizer import UNK, Tokenizer
@@ -151,7 +151,7 @@ def check_metric(language: Language) -> Iterator[LanguageFault]:
         return
     texts = _normal_samples(language)
     try:
-        score = bleu(texts, [[text] for text in texts], tokenizer=name)
+        score = corpus_bleu(texts, [[text] for text in texts], tokenizer=name)
     except EvaluationError as error:
         raise Skip(str(error)) from error
     if abs(score - 100) > 1e-6:  # as without a sample of four words

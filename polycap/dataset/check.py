@@ -1,4 +1,4 @@
-"""`check_dataset`: everything that is in a dataset folder, and everything that is wrong with it, at once."""
+"""Check of a dataset folder: its contents, and all of its faults at once."""
 
 import warnings
 from collections import Counter
@@ -19,23 +19,23 @@ from polycap.photos.limits import PhotoLimits
 __all__ = ["DatasetReport", "check_dataset"]
 
 _SIDE = 600
-"""Pixels that a JPEG is decoded to, as captions need it: whether all of it can be decoded shows then, too."""
+"""Size that a JPEG is decoded at, pixels, as for captions; a broken JPEG fails at this size, too."""
 
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What `check_dataset` found.
+    """Result of `check_dataset`.
 
     Attributes:
-        name: the folder's name.
-        folder: the folder that was read.
-        photos: photos with at least one caption.
-        captions: their captions.
-        splits: photos by split; "none" counts those in no split, which is no fault.
-        split_source: where the splits come from, as in `Dataset`.
-        captions_per_photo: the fewest, the mean and the most captions of a photo.
-        decoded: whether every photo was opened.
-        faults: everything that is wrong, in the files' order, undecodable photos last.
+        name: name of the folder.
+        folder: the dataset's folder.
+        photos: number of photos that have a file and at least one caption.
+        captions: number of their captions.
+        splits: number of photos by split; "none" is the number of photos without a split, which is no fault.
+        split_source: source of the splits, as in `Dataset`.
+        captions_per_photo: minimum, mean and maximum number of captions per photo.
+        decoded: whether every photo was decoded.
+        faults: all faults, in the order of the files; photos that can't be decoded come last.
     """
 
     name: str
@@ -49,7 +49,7 @@ class DatasetReport:
     faults: tuple[DatasetFault, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The report as JSON-able values."""
+        """Return the report as values that JSON can represent."""
         fewest, mean, most = self.captions_per_photo
         return {
             "name": self.name,
@@ -64,7 +64,7 @@ class DatasetReport:
         }
 
     def lines(self) -> list[str]:
-        """The report as text for a person: the counts, then one line for each fault."""
+        """Return the report as lines of text: the counts, then one line per fault."""
         fewest, mean, most = self.captions_per_photo
         splits = ", ".join(f"{count:,} {name}" for name, count in self.splits.items() if name != "none")
         return [
@@ -85,14 +85,14 @@ def check_dataset(
     photos: Path | None = None,
     progress: bool = True,
 ) -> DatasetReport:
-    """Read a dataset folder and, with `decode`, open every photo of it.
+    """Read a dataset folder and decode its photos.
 
     Args:
         folder: the dataset's folder.
-        decode: decode every photo in full; without it photos are only listed.
+        decode: whether to decode every photo in full, or only to list the photos. (default: True)
         captions: the caption file, as for `load_dataset`.
         photos: the photo folder, as for `load_dataset`.
-        progress: draw a bar on stderr, when that is a terminal.
+        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
 
     Raises:
         DatasetError: nothing in the folder can be used, as for `load_dataset`.
@@ -115,10 +115,10 @@ def check_dataset(
 
 
 def _undecodable(dataset: Dataset, progress: bool) -> list[DatasetFault]:
-    """One fault for each photo that can't be decoded; all cores decode, Pillow letting go of the lock."""
+    """Return one fault per photo that can't be decoded. Threads use all cores: Pillow releases the GIL."""
     limits = PhotoLimits.of_environment()
     with warnings.catch_warnings(), ThreadPoolExecutor(core_count()) as pool:
-        warnings.simplefilter("ignore")  # odd metadata is no fault
+        warnings.simplefilter("ignore")  # unusual metadata is no fault
         decoded = pool.map(partial(_decode, limits=limits), dataset.photos)
         total = len(dataset.photos)
         bar = progress_bar(decoded, show=progress, total=total, unit=" photos", description="opening photos")
@@ -126,6 +126,7 @@ def _undecodable(dataset: Dataset, progress: bool) -> list[DatasetFault]:
 
 
 def _decode(photo: Photo, limits: PhotoLimits) -> DatasetFault | None:
+    """Decode one photo; return its fault, or None."""
     where = f"{photo.path.parent.resolve().name}/{photo.name}"
     try:
         with open_photo(photo.path, _SIDE, limits) as image:

@@ -1,4 +1,4 @@
-"""What a dataset is: photos, their captions, their splits, and what was wrong with the files."""
+"""Dataset model: photos, their captions and splits, and the faults of the files."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,19 +11,21 @@ from polycap.files import digest
 __all__ = ["HUMAN", "SPLITS", "Dataset", "DatasetFault", "Photo", "ReferenceCaption", "count_origins", "join_origins"]
 
 SPLITS = ("train", "dev", "test")
+"""Names of the splits."""
+
 HUMAN = "human"
-"""The origin of captions that people wrote, and of those whose file says nothing."""
+"""Origin of captions that people wrote, and of captions whose file names no origin."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceCaption:
-    """One caption of a photo.
+    """Reference caption of a photo.
 
     Attributes:
-        index: the i of `image#i`, from 0.
-        text: the caption.
-        origin: who wrote it: "human", "human-revised", or a translation such as "mt:argos/en_de@1.0".
-        weight: how often it is learned from, compared with the photo's other captions.
+        index: number of the caption among those of its photo, from 0, as in `image#i`.
+        text: text of the caption, not normalised.
+        origin: its author: "human", "human-revised", or a translation such as "mt:argos/en_de@1.0". (default: human)
+        weight: relative frequency in training, among the captions of the photo. (default: 1)
     """
 
     index: int
@@ -34,13 +36,13 @@ class ReferenceCaption:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo of a dataset.
+    """Photo of a dataset.
 
     Attributes:
-        name: its file name.
-        path: the file.
-        split: train, dev, test, or "" for none.
-        captions: by index.
+        name: file name, which is unique in the dataset.
+        path: path of the file.
+        split: "train", "dev", "test", or "" for none.
+        captions: reference captions, sorted by index.
     """
 
     name: str
@@ -51,7 +53,12 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class DatasetFault:
-    """One thing wrong in the files: where (`captions.txt:17`, `Images/x.jpg`) and what."""
+    """Fault in a dataset's files.
+
+    Attributes:
+        where: file and line, or photo, such as `captions.txt:17` or `Images/x.jpg`.
+        message: description of the fault.
+    """
 
     where: str
     message: str
@@ -65,13 +72,14 @@ class Dataset:
     """Photos with captions, each in at most one split.
 
     Attributes:
-        name: the folder's name.
-        folder: the folder that was read.
-        photos: every photo that has a file and at least one caption, sorted by name.
-        faults: everything wrong in the files; the photos and captions concerned are left out.
-        split_source: where the splits come from: "official files …", "karpathy", "csv column",
-            "jsonl field" or "hash of the photo's name".
-        terms: of photos and captions, as far as they are known; a pack that is trained on them carries these.
+        name: name of the folder.
+        folder: the dataset's folder.
+        photos: photos that have a file and at least one caption, sorted by name.
+        faults: faults of the files; faulty photos and captions are left out.
+        split_source: source of the splits: "official files …", "karpathy", "csv column", "jsonl field" or
+            "hash of the photo's name".
+        terms: terms of use of photos and captions, as far as they are known. A pack that is trained on the dataset
+            carries them. (default: none)
     """
 
     name: str
@@ -83,11 +91,11 @@ class Dataset:
 
     @property
     def caption_origin(self) -> str:
-        """What the captions are: one origin, or several, such as "human+mt:argos/en_de@1.0"."""
+        """Origins of the captions, such as "human" or "human+mt:argos/en_de@1.0"."""
         return join_origins(self.photos)
 
     def split(self, name: str) -> tuple[Photo, ...]:
-        """The photos of one split, sorted by name.
+        """Return the photos of one split, sorted by name.
 
         Raises:
             DatasetError: `name` is not train, dev or test.
@@ -99,18 +107,22 @@ class Dataset:
     def with_captions(
         self, captions: Mapping[str, tuple[ReferenceCaption, ...]], origin: str | None = None
     ) -> "Dataset":
-        """The same photos and splits with other captions, such as those of another language.
+        """Return the same photos and splits with other captions, such as those of another language.
 
-        Photos for which `captions` has nothing are left out. Names that are no photo of this dataset are
-        left out too, and reported together as one fault.
+        Photos without captions are left out. Captions of unknown photos are left out, too, and reported as one fault.
 
         Args:
-            captions: photo name -> captions, as `read_captions` or `read_sources` gives them.
-            origin: what they all are; without it, what each of them says.
+            captions: captions by photo name, as `read_captions` or `read_sources` returns them.
+            origin: origin of all captions. (default: the origin of each caption)
         """
         if origin is not None:
-            captions = {name: tuple(replace(c, origin=origin) for c in found) for name, found in captions.items()}
-        kept = tuple(replace(p, captions=captions[p.name]) for p in self.photos if captions.get(p.name))
+            captions = {
+                name: tuple(replace(caption, origin=origin) for caption in photo_captions)
+                for name, photo_captions in captions.items()
+            }
+        photos = tuple(
+            replace(photo, captions=captions[photo.name]) for photo in self.photos if captions.get(photo.name)
+        )
         unknown = sorted(captions.keys() - {photo.name for photo in self.photos})
         faults = self.faults
         if unknown:
@@ -118,35 +130,47 @@ class Dataset:
             message = f"{len(unknown)} photos with captions are not in {self.name}: {shown}; left out"
             origins = "+".join(sorted({caption.origin for name in unknown for caption in captions[name]}))
             faults = (*faults, DatasetFault(f"captions ({origins})", message))
-        return replace(self, photos=kept, faults=faults)
+        return replace(self, photos=photos, faults=faults)
 
-    def of_origin(self, origin: str) -> "Dataset":
-        """The photos that have captions of this origin, with those alone.
+    def with_origin(self, origin: str) -> "Dataset":
+        """Return the dataset with only the captions of this origin, and only the photos that have one.
 
         Raises:
-            DatasetError: there are none.
+            DatasetError: no caption is of this origin.
         """
-        found = {photo.name: tuple(c for c in photo.captions if c.origin == origin) for photo in self.photos}
-        chosen = self.with_captions(found)
+        captions = {
+            photo.name: tuple(caption for caption in photo.captions if caption.origin == origin)
+            for photo in self.photos
+        }
+        chosen = self.with_captions(captions)
         if not chosen.photos:
             known = ", ".join(count_origins(self.photos))
-            raise DatasetError(f"{self.name}: no caption of origin {origin!r}; there are those of {known}")
+            raise DatasetError(f"{self.name}: no caption of origin {origin!r}; its captions are of {known}")
         return chosen
 
     def fingerprint(self) -> str:
-        """A stable hash (16 hexadecimal digits) of the photos' names, splits and captions, and of weights but 1."""
-        return digest([[p.name, p.split, [_marks(caption) for caption in p.captions]] for p in self.photos])
+        """Return a stable hash, 16 hexadecimal digits, of the photos' names, splits and captions.
+
+        Weights are hashed, too, but for 1, which leaves the hash of a dataset without weights as it was before them.
+        """
+        return digest(
+            [
+                [photo.name, photo.split, [_hashed_fields(caption) for caption in photo.captions]]
+                for photo in self.photos
+            ]
+        )
 
 
-def _marks(caption: ReferenceCaption) -> list[object]:
+def _hashed_fields(caption: ReferenceCaption) -> list[object]:
+    """Return the fields of a caption that the fingerprint hashes."""
     return [caption.index, caption.text, *([caption.weight] if caption.weight != 1 else [])]
 
 
 def count_origins(photos: Iterable[Photo]) -> dict[str, int]:
-    """How many captions of each origin there are, by origin, sorted."""
+    """Return the number of captions by origin, sorted by origin."""
     return dict(sorted(Counter(caption.origin for photo in photos for caption in photo.captions).items()))
 
 
 def join_origins(photos: Iterable[Photo]) -> str:
-    """The origins of all captions, sorted, with + between; "human" where there are no captions."""
+    """Return the origins of all captions, sorted and joined by `+`; "human" if there are no captions."""
     return "+".join(count_origins(photos)) or HUMAN

@@ -1,11 +1,11 @@
-"""Where a dataset folder keeps its photos and its captions."""
+"""Search of a dataset folder for its photo folder and its caption file."""
 
 import os
 from pathlib import Path
 
 from polycap.dataset.readers import photo_key
 from polycap.errors import DatasetError
-from polycap.photos.formats import PHOTO_SUFFIXES
+from polycap.photos.find import PHOTO_SUFFIXES
 
 __all__ = ["find_captions", "find_karpathy", "find_photo_folder", "search_folders"]
 
@@ -18,7 +18,7 @@ _PHOTO_FOLDERS = (
     ".",
 )
 _KARPATHY = "dataset_*.json"
-# The first of these that is found is read. The original comes first: the official splits belong to it.
+# In order of preference. The file of the release comes first: the official splits belong to it.
 _CAPTION_FILES = (
     "Flickr8k.token.txt",
     "captions.txt",
@@ -30,7 +30,7 @@ _CAPTION_FILES = (
 
 
 def search_folders(folder: Path) -> list[Path]:
-    """The folder and its visible subfolders, sorted.
+    """Return the folder and its visible subfolders, sorted.
 
     Raises:
         DatasetError: the folder doesn't exist or can't be listed.
@@ -43,57 +43,60 @@ def search_folders(folder: Path) -> list[Path]:
 
 
 def find_captions(folder: Path) -> Path:
-    """The caption file of a dataset folder: the first of the known names, here or one level down.
+    """Return the caption file of a dataset folder: the first of the known names, in the folder or one level below.
 
     Raises:
-        DatasetError: there is none, or there are several CSV files and nothing says which.
+        DatasetError: there is none, or a pattern such as `*.csv` matches several files of a folder.
     """
     folders = search_folders(folder)
     for pattern in _CAPTION_FILES:
-        for place in folders:
-            found = _visible(place, pattern)
-            if len(found) > 1:
-                names = ", ".join(path.name for path in found)
-                raise DatasetError(f"{place}: several caption files ({names}); name the one to read")
-            if found:
-                return found[0]
+        for subfolder in folders:
+            paths = _visible_files(subfolder, pattern)
+            if len(paths) > 1:
+                names = ", ".join(path.name for path in paths)
+                raise DatasetError(f"{subfolder}: several caption files ({names}); name the one to read")
+            if paths:
+                return paths[0]
     raise DatasetError(
-        f"{folder}: no captions; looked here and one level down for {', '.join(_CAPTION_FILES)}. "
+        f"{folder}: no captions; looked here and one level below for {', '.join(_CAPTION_FILES)}. "
         "Name the caption file, or fetch Flickr8k"
     )
 
 
 def find_karpathy(folders: list[Path]) -> Path | None:
-    """Karpathy's JSON, for the splits of a caption file that has none of its own."""
-    return next((path for folder in folders for path in _visible(folder, _KARPATHY)), None)
+    """Return Karpathy's JSON, which has the splits for a caption file without splits, or None."""
+    return next((path for folder in folders for path in _visible_files(folder, _KARPATHY)), None)
 
 
 def find_photo_folder(folder: Path) -> tuple[Path, dict[str, Path]]:
-    """The folder that holds a dataset's photos, and its photos by name.
+    """Return the folder of a dataset's photos, and the paths of the photos by name.
 
     Raises:
-        DatasetError: there is none, or there are several and nothing says which.
+        DatasetError: there is none, or there are several and none has a known name.
     """
     for name in _PHOTO_FOLDERS:
         photos = list_photos(folder / name)
         if photos:
             return folder / name, photos
-    others = {place: photos for place in search_folders(folder)[1:] if (photos := list_photos(place))}
+    others = {subfolder: photos for subfolder in search_folders(folder)[1:] if (photos := list_photos(subfolder))}
     if len(others) > 1:
-        names = ", ".join(place.name for place in others)
+        names = ", ".join(subfolder.name for subfolder in others)
         raise DatasetError(f"{folder}: several folders of photos ({names}); name the one to read")
-    for place, photos in others.items():
-        return place, photos
+    for subfolder, photos in others.items():
+        return subfolder, photos
     raise DatasetError(
         f"{folder}: no photos; looked for {', '.join(sorted(PHOTO_SUFFIXES))} in "
-        f"{', '.join(_PHOTO_FOLDERS[:4])}, here and one level down. Name the photo folder, or fetch Flickr8k"
+        f"{', '.join(_PHOTO_FOLDERS[:4])}, here and one level below. Name the photo folder, or fetch Flickr8k"
     )
 
 
 def list_photos(folder: Path) -> dict[str, Path]:
-    """The photos lying in a folder, by name; empty when it is not a folder.
+    """Return the photos of a folder by name; none if it is not a folder.
 
-    One listing, no look at each file: a dataset has thousands.
+    The folder is listed once, and no file is examined: a dataset has thousands.
+
+    Raises:
+        DatasetError: the folder can't be listed.
     """
     try:
         with os.scandir(folder) as entries:
@@ -102,15 +105,16 @@ def list_photos(folder: Path) -> dict[str, Path]:
         return {}
     except OSError as error:
         raise DatasetError(f"{folder}: can't be listed ({error.strerror})") from error
-    # "._x.jpg" is what macOS leaves beside x.jpg in archives
-    kept = [name for name in names if name[0] != "." and Path(name).suffix.lower() in PHOTO_SUFFIXES]
-    return {photo_key(_printable(name)): folder / name for name in sorted(kept)}
+    # macOS adds "._x.jpg" beside x.jpg to archives
+    photo_names = [name for name in names if name[0] != "." and Path(name).suffix.lower() in PHOTO_SUFFIXES]
+    return {photo_key(_printable(name)): folder / name for name in sorted(photo_names)}
 
 
 def _printable(name: str) -> str:
-    """A file's name in which bytes that are not UTF-8 are spelled out, so that it can be shown and hashed."""
+    """Escape the bytes of a file name that are not UTF-8, so that it can be printed and hashed."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _visible(folder: Path, pattern: str) -> list[Path]:
+def _visible_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder that match a pattern, sorted, without hidden ones."""
     return sorted(path for path in folder.glob(pattern) if path.is_file() and path.name[0] != ".")

@@ -1,11 +1,11 @@
-"""Readers of caption files: each format becomes rows, and rows become captions by photo.
+"""Readers of caption files: from each format to rows, and from rows to captions by photo.
 
-Formats, told apart by what is in the file:
+Formats, recognised by the contents of the file:
 
 - `Flickr8k.token.txt`: `image#i<TAB>caption`, also the form of captions in other languages;
 - a table with a header naming an image and a caption column (Kaggle's `captions.txt`, any CSV);
 - Karpathy's JSON: `{"images": [{"filename", "split", "sentences": [{"raw"}]}]}`;
-- JSON Lines: `{"image", "caption"}`, and, where known, `"index"`, `"split"`, `"origin"` and `"weight"`.
+- JSON Lines: `{"image", "caption"}`, optionally `"index"`, `"split"`, `"origin"` and `"weight"`.
 """
 
 import json
@@ -29,15 +29,15 @@ _ORIGIN = re.compile(r"[^\s,|]+")
 
 @dataclass
 class CaptionTable:
-    """What one caption file holds.
+    """Contents of a caption file.
 
     Attributes:
-        path: the file.
-        split_source: what its splits are called in `Dataset.split_source`.
-        captions: photo name -> captions, sorted by index.
-        where: photo name -> place of its first row ("captions.txt:17").
-        assignments: (photo name, split as written, place) for every row that has a split.
-        faults: rows that were left out, and why.
+        path: path of the file.
+        split_source: source of its splits, as `Dataset.split_source` names it.
+        captions: captions by photo name, sorted by index.
+        where: file and line of the first row of each photo, by photo name, such as "captions.txt:17".
+        assignments: photo name, split as written, and file and line, of every row with a split.
+        faults: rows that were left out, with the reason.
     """
 
     path: Path
@@ -54,11 +54,11 @@ def read_captions(
     """Read a caption file in any known format.
 
     Args:
-        path: the file.
-        origin: who wrote the captions of which the file does not say.
+        path: path of the file.
+        origin: origin of the captions whose row names none. (default: human)
 
     Returns:
-        photo name -> captions sorted by index; and the rows that were left out, with file and line.
+        Captions by photo name, sorted by index; and the faults: rows that were left out, with file and line.
 
     Raises:
         DatasetError: the file can't be read, is not UTF-8 text, or is in no known format.
@@ -68,7 +68,7 @@ def read_captions(
 
 
 def read_table(path: Path, origin: str = HUMAN) -> CaptionTable:
-    """Read a caption file with its splits and places. Arguments are those of `read_captions`.
+    """Read a caption file with its splits and line numbers. For the arguments see `read_captions`.
 
     Raises:
         DatasetError: the file can't be read, is not UTF-8 text, or is in no known format.
@@ -79,7 +79,7 @@ def read_table(path: Path, origin: str = HUMAN) -> CaptionTable:
 
 
 def read_text_file(path: Path) -> str:
-    """A text file's content, without byte order mark and with `\\n` line ends.
+    """Return the contents of a text file, without byte order mark and with `\\n` line ends.
 
     Raises:
         DatasetError: the file can't be read, or is not UTF-8 text.
@@ -97,22 +97,25 @@ def read_text_file(path: Path) -> str:
 
 
 def photo_key(name: str) -> str:
-    """The name by which a photo is known: some file systems decompose accents, caption files don't."""
+    """Return the key of a photo's name: NFC, since some file systems decompose accents, and caption files don't."""
     return unicodedata.normalize("NFC", name.strip())
 
 
 def is_origin(value: object) -> bool:
-    """Whether it may be the origin of captions: it goes into lists and signatures, so no space, comma or bar."""
+    """Return whether a value may be an origin of captions.
+
+    Origins stand in lists and signatures, and so contain no space, comma or bar.
+    """
     return isinstance(value, str) and value.isprintable() and bool(_ORIGIN.fullmatch(value))
 
 
 def is_weight(value: object) -> bool:
-    """Whether it may be the weight of captions: a finite number above 0."""
+    """Return whether a value may be a weight of captions: a finite number above 0."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
 def _format_of(path: Path, text: str) -> tuple[str, Callable[[Path, str], Iterator[CaptionRow | DatasetFault]]]:
-    """The format's name for splits, and its reader."""
+    """Recognise the format of a file; return its name, as source of splits, and its reader."""
     head = [line for line in text.split("\n", 50)[:50] if line.strip()]
     if not head:
         raise DatasetError(f"{path}: is empty; expected captions as {_FORMATS}")
@@ -128,6 +131,7 @@ def _format_of(path: Path, text: str) -> tuple[str, Callable[[Path, str], Iterat
 
 
 def _is_json_line(line: str) -> bool:
+    """Return whether a line is a row of JSON Lines."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -136,14 +140,16 @@ def _is_json_line(line: str) -> bool:
 
 
 def _token_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
+    """Yield the rows of a file in the format of `Flickr8k.token.txt`."""
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield _token_row(f"{path.name}:{number}", line)
 
 
 def _token_row(where: str, line: str) -> CaptionRow | DatasetFault:
+    """Parse a line `image#i<TAB>caption`."""
     head, tab, text = line.partition("\t")
-    photo, _, digits = head.rpartition("#")  # the last #: a file's name may hold others
+    photo, _, digits = head.rpartition("#")  # the last #: a file name may contain others
     index = parse_index(digits)
     if not tab or not photo.strip() or index is None:
         return DatasetFault(where, f"malformed row {line[:60]!r}; expected image#i<TAB>caption")
@@ -151,12 +157,14 @@ def _token_row(where: str, line: str) -> CaptionRow | DatasetFault:
 
 
 def _jsonl_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
+    """Yield the rows of a file of JSON Lines."""
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield _jsonl_row(f"{path.name}:{number}", line)
 
 
 def _jsonl_row(where: str, line: str) -> CaptionRow | DatasetFault:
+    """Parse a line of JSON Lines."""
     optional = '"index" (0, 1, …), "split", "origin" and "weight" (above 0)'
     malformed = f'malformed row; expected {{"image": "x.jpg", "caption": "…"}}, optionally {optional}'
     try:
@@ -167,16 +175,17 @@ def _jsonl_row(where: str, line: str) -> CaptionRow | DatasetFault:
         return DatasetFault(where, malformed)
     keys = ("image", "caption", "index", "split", "origin", "weight")
     photo, text, index, split, origin, weight = (value.get(key) for key in keys)
-    # True is an int in Python, and no index
-    numbered = index is None or (type(index) is int and index >= 0)
-    named = isinstance(photo, str) and photo.strip() and isinstance(split, str | None)
-    sourced = (origin is None or is_origin(origin)) and (weight is None or is_weight(weight))
-    if not named or not numbered or not sourced or not isinstance(text, str):
+    # in Python True is an int, but it is no index
+    has_index = index is None or (type(index) is int and index >= 0)
+    has_photo = isinstance(photo, str) and photo.strip() and isinstance(split, str | None)
+    has_source = (origin is None or is_origin(origin)) and (weight is None or is_weight(weight))
+    if not has_photo or not has_index or not has_source or not isinstance(text, str):
         return DatasetFault(where, malformed)
     return CaptionRow(where, str(photo), text, index, split, origin, weight)
 
 
 def _karpathy_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
+    """Yield the rows of Karpathy's JSON."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -189,27 +198,28 @@ def _karpathy_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]
 
 
 def _karpathy_photo(where: str, image: Any) -> Iterator[CaptionRow | DatasetFault]:
+    """Yield the rows of one photo of Karpathy's JSON."""
     photo, sentences, split = (
         (image.get(key) for key in ("filename", "sentences", "split"))
         if isinstance(image, dict)
         else (None, None, None)
     )
-    named = isinstance(photo, str) and photo.strip()
-    if not named or not isinstance(sentences, list) or not isinstance(split, str | None):
+    has_photo = isinstance(photo, str) and photo.strip()
+    if not has_photo or not isinstance(sentences, list) or not isinstance(split, str | None):
         yield DatasetFault(where, 'malformed entry; expected "filename", "split" and a list "sentences"')
         return
     for index, sentence in enumerate(sentences):
-        raw = sentence.get("raw") if isinstance(sentence, dict) else None
-        place = f"{where}.sentences[{index}]"
-        if isinstance(raw, str):
-            yield CaptionRow(place, str(photo), raw, index, split)
+        text = sentence.get("raw") if isinstance(sentence, dict) else None
+        sentence_where = f"{where}.sentences[{index}]"
+        if isinstance(text, str):
+            yield CaptionRow(sentence_where, str(photo), text, index, split)
         else:
-            yield DatasetFault(place, 'malformed sentence; expected a text "raw"')
+            yield DatasetFault(sentence_where, 'malformed sentence; expected a text "raw"')
 
 
 def _collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], origin: str) -> CaptionTable:
-    """Gather rows by photo; a row without an index takes its place among the photo's rows."""
-    found: dict[str, dict[int, ReferenceCaption]] = {}
+    """Group rows by photo; a row without an index gets its position among the photo's rows."""
+    captions_by_photo: dict[str, dict[int, ReferenceCaption]] = {}
     seen: Counter[str] = Counter()
     for item in items:
         if isinstance(item, DatasetFault):
@@ -218,7 +228,7 @@ def _collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], or
         name, text = photo_key(item.photo), item.text.strip()
         index = seen[name] if item.index is None else item.index
         seen[name] += 1
-        captions = found.setdefault(name, {})
+        captions = captions_by_photo.setdefault(name, {})
         table.where.setdefault(name, item.where)
         if item.split is not None:
             table.assignments.append((name, item.split, item.where))
@@ -230,12 +240,16 @@ def _collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], or
             table.faults.append(DatasetFault(item.where, f"second caption #{index} of {name!r}; the first is kept"))
         else:
             captions[index] = ReferenceCaption(index, text, item.origin or origin, item.weight or 1.0)
-    table.captions = {name: tuple(by[i] for i in sorted(by)) for name, by in found.items() if by}
+    table.captions = {
+        name: tuple(captions[index] for index in sorted(captions))
+        for name, captions in captions_by_photo.items()
+        if captions
+    }
     return table
 
 
 def _is_text(text: str) -> bool:
-    """Whether UTF-8 can write it: JSON's escapes can spell what is no character."""
+    """Return whether a text can be encoded as UTF-8: JSON's escapes may contain lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Captions of the same photos from several files: where each comes from, how much it weighs, and all put together."""
+"""Caption sources: caption files of the same photos, with origin and weight, merged."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +17,13 @@ _FORM = "FILE[,origin=ORIGIN][,weight=NUMBER]"
 
 @dataclass(frozen=True, slots=True)
 class CaptionSource:
-    """One file of captions.
+    """Caption file with its origin and weight.
 
     Attributes:
-        path: the file, in any known format.
-        origin: who wrote the captions of which the file itself does not say.
-        weight: how often they are learned from: with weight 2, twice as often as a photo's captions of weight 1.
+        path: path of the file, in any known format.
+        origin: origin of the captions whose file names none. (default: human)
+        weight: factor on the weights of the captions: with 2, a caption is sampled in training twice as often as the
+            photo's captions of weight 1. (default: 1)
     """
 
     path: Path
@@ -31,16 +32,16 @@ class CaptionSource:
 
     @classmethod
     def parse(cls, text: str, origin: str | None = None) -> "CaptionSource":
-        """A source as it is written on the command line: `FILE[,origin=ORIGIN][,weight=NUMBER]`.
+        """Parse a source in the form of the command line, `FILE[,origin=ORIGIN][,weight=NUMBER]`.
 
         Args:
-            text: what is written.
-            origin: of a file without `origin=`; human unless given.
+            text: the source.
+            origin: origin of a source without `origin=`. (default: human)
 
         Raises:
             DatasetError: an unknown key, or a value that is not allowed.
         """
-        path, *pairs = [text] if Path(text).is_file() else text.split(",")  # a file's name may hold commas
+        path, *pairs = [text] if Path(text).is_file() else text.split(",")  # a file name may contain commas
         values: dict[str, str] = {"origin": HUMAN if origin is None else origin, "weight": "1"}
         for pair in pairs:
             key, equals, value = pair.partition("=")
@@ -51,10 +52,11 @@ class CaptionSource:
             raise DatasetError(
                 f"{text}: origin {values['origin']!r}; expected a name such as human or mt:google: no space, comma or |"
             )
-        return cls(Path(path), values["origin"], _weight(text, values["weight"]))
+        return cls(Path(path), values["origin"], _parse_weight(text, values["weight"]))
 
 
-def _weight(text: str, value: str) -> float:
+def _parse_weight(text: str, value: str) -> float:
+    """Parse the weight of the source `text`."""
     try:
         weight = float(value)
     except ValueError:
@@ -65,17 +67,17 @@ def _weight(text: str, value: str) -> float:
 
 
 def sources_of(files: Iterable[tuple[Path, str | None, float]]) -> list[CaptionSource]:
-    """Return sources from paths, origins and weights, as `Language.caption_files` gives them; no origin: human."""
+    """Return sources of paths, origins and weights, as `Language.caption_files` returns them; None means human."""
     return [CaptionSource(path, origin or HUMAN, weight) for path, origin, weight in files]
 
 
 def load_with_captions(
     folder: str | PathLike[str], sources: Sequence[CaptionSource] = ()
 ) -> tuple[Dataset, tuple[DatasetFault, ...]]:
-    """Read a dataset, with the captions of `sources` in place of its own where there are sources.
+    """Read a dataset; the captions of `sources`, if there are any, replace its own.
 
     Returns:
-        the dataset, and the faults of those captions, as for `with_sources`.
+        The dataset, and the faults of its captions, as for `with_sources`.
 
     Raises:
         DatasetError: the folder or a source can't be read.
@@ -84,11 +86,11 @@ def load_with_captions(
 
 
 def with_sources(dataset: Dataset, sources: Sequence[CaptionSource]) -> tuple[Dataset, tuple[DatasetFault, ...]]:
-    """Put the captions of `sources` in place of a dataset's own; without sources it stays as it is.
+    """Replace a dataset's captions by those of `sources`; without sources, return it unchanged.
 
     Returns:
-        the dataset, and the faults of its captions: rows that were left out, then photos that it lacks. Its own
-        faults if there are no sources.
+        The dataset, and the faults of its captions: rows that were left out, then unknown photos. Without sources,
+        these are the dataset's own faults.
 
     Raises:
         DatasetError: a source can't be read.
@@ -103,13 +105,12 @@ def with_sources(dataset: Dataset, sources: Sequence[CaptionSource]) -> tuple[Da
 def read_sources(
     sources: Iterable[CaptionSource],
 ) -> tuple[dict[str, tuple[ReferenceCaption, ...]], list[DatasetFault]]:
-    """The captions of several files together.
+    """Read several caption files and merge their captions by photo.
 
-    A photo's captions keep their indices in the first file that has the photo; those of later files are numbered on
-    from the highest index so far.
+    In the first file that has a photo, its captions keep their indices. Captions of later files get the next indices.
 
     Returns:
-        photo name -> captions sorted by index; and the rows that were left out, with file and line.
+        Captions by photo name, sorted by index; and the faults: rows that were left out, with file and line.
 
     Raises:
         DatasetError: a file can't be read, is not UTF-8 text, or is in no known format.
@@ -117,19 +118,19 @@ def read_sources(
     merged: dict[str, tuple[ReferenceCaption, ...]] = {}
     faults: list[DatasetFault] = []
     for source in sources:
-        captions, wrong = read_captions(source.path, source.origin)
-        faults += wrong
-        for name, found in captions.items():
-            before = merged.get(name, ())
-            start = before[-1].index + 1 if before else 0
-            numbered = enumerate(found, start) if before else ((caption.index, caption) for caption in found)
-            merged[name] = before + tuple(
+        captions, file_faults = read_captions(source.path, source.origin)
+        faults += file_faults
+        for name, added in captions.items():
+            earlier = merged.get(name, ())
+            start = earlier[-1].index + 1 if earlier else 0
+            numbered = enumerate(added, start) if earlier else ((caption.index, caption) for caption in added)
+            merged[name] = earlier + tuple(
                 replace(caption, index=index, weight=caption.weight * source.weight) for index, caption in numbered
             )
     return merged, faults
 
 
 def main_origin(photos: Iterable[Photo]) -> str:
-    """The origin to judge by, where there are several: what people wrote, or revised, or else the most frequent."""
+    """Return the preferred origin of references: written by people, or revised by people, or the most frequent."""
     counts = count_origins(photos)
-    return max(counts, key=lambda o: (o == HUMAN, o.startswith(HUMAN), counts[o]), default=HUMAN)
+    return max(counts, key=lambda origin: (origin == HUMAN, origin.startswith(HUMAN), counts[origin]), default=HUMAN)

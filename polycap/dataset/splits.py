@@ -1,4 +1,4 @@
-"""Which photo is in which split: a photo is in one, and never in train when it is in test."""
+"""Splits: every photo is in at most one, and a photo of the test split is never in train."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,17 +7,20 @@ from pathlib import Path
 from polycap.dataset.dataset import DatasetFault
 from polycap.dataset.readers import photo_key, read_text_file
 
-__all__ = ["HASH_SOURCE", "OFFICIAL_FILES", "Assignment", "hash_split", "read_official", "resolve"]
+__all__ = ["HASH_SOURCE", "OFFICIAL_FILES", "Assignment", "hash_split", "read_official", "resolve_splits"]
 
 Assignment = tuple[str, str, str]
-"""A photo's name, its split as written, and where that is written."""
+"""Name of a photo, its split as written, and the file and line of that."""
 
 OFFICIAL_FILES = {
     "test": "Flickr_8k.testImages.txt",
     "dev": "Flickr_8k.devImages.txt",
     "train": "Flickr_8k.trainImages.txt",
 }
+"""Names of the split files of the Flickr8k release."""
+
 HASH_SOURCE = "hash of the photo's name"
+"""Source of the splits of a dataset without splits, as `Dataset.split_source` names it."""
 
 _SPELLINGS = {
     "": "",
@@ -31,18 +34,18 @@ _SPELLINGS = {
     "test": "test",
     "testing": "test",
 }
-# A photo listed twice goes to the first of these, so that no test photo is ever trained on.
+# A photo that is listed in two splits is kept in the first of these, so that no test photo is trained on.
 _PRECEDENCE = ("test", "dev", "train", "")
 
 
 def hash_split(name: str) -> str:
-    """A split from nothing but the photo's name: 80% train, 10% dev, 10% test, the same on every machine."""
-    share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
-    return "train" if share < 0.8 else "dev" if share < 0.9 else "test"
+    """Return a split by the hash of a photo's name: 80% train, 10% dev, 10% test, the same on every machine."""
+    position = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+    return "train" if position < 0.8 else "dev" if position < 0.9 else "test"
 
 
-def resolve(assignments: Iterable[Assignment]) -> tuple[dict[str, str], list[DatasetFault]]:
-    """One split for each photo, and a fault for each contradiction or unknown split."""
+def resolve_splits(assignments: Iterable[Assignment]) -> tuple[dict[str, str], list[DatasetFault]]:
+    """Return the split of each photo, and a fault per contradiction or unknown split."""
     splits: dict[str, str] = {}
     faults: list[DatasetFault] = []
     for name, written, where in assignments:
@@ -50,16 +53,19 @@ def resolve(assignments: Iterable[Assignment]) -> tuple[dict[str, str], list[Dat
         if split is None:
             faults.append(DatasetFault(where, f"unknown split {written!r} of {name!r}; expected train, dev or test"))
             continue
-        before = splits.setdefault(name, split)
-        if before != split:
-            splits[name] = min(before, split, key=_PRECEDENCE.index)
-            both = f"{before or 'no split'} and {split or 'no split'}"
+        earlier = splits.setdefault(name, split)
+        if earlier != split:
+            splits[name] = min(earlier, split, key=_PRECEDENCE.index)
+            both = f"{earlier or 'no split'} and {split or 'no split'}"
             faults.append(DatasetFault(where, f"{name!r} is in {both}; kept in {splits[name]} only"))
     return splits, faults
 
 
 def read_official(folders: Iterable[Path]) -> tuple[list[Assignment], list[DatasetFault]] | None:
-    """The official split files of the first folder that has one of them; None when none has.
+    """Read the official split files of the first folder that has at least one; None if no folder has one.
+
+    Returns:
+        Assignments of photos to splits; and a fault per missing file.
 
     Raises:
         DatasetError: a split file is not UTF-8 text.
@@ -80,5 +86,6 @@ def read_official(folders: Iterable[Path]) -> tuple[list[Assignment], list[Datas
 
 
 def _read_split_file(split: str, path: Path) -> list[Assignment]:
+    """Read a file of photo names, one per line."""
     lines = enumerate(read_text_file(path).split("\n"), 1)
     return [(photo_key(line), split, f"{path.name}:{number}") for number, line in lines if line.strip()]

@@ -1,1 +1,1 @@
-"""Captions scored against references, one language or several."""
+"""Evaluation: captions scored against references, in one language or several."""

@@ -1,4 +1,4 @@
-"""All languages on the same split: each scored, and what can't be scored told."""
+"""Comparison of several languages on the same split."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Comparison:
-    """Languages on the same split.
+    """Scores and examples of several languages on the same split.
 
     Attributes:
-        dataset: the dataset's name.
-        split: the split.
-        evaluations: by language code, in order.
-        examples: the best and the worst captions of each.
-        left_out: by language code, why it is not among them.
+        dataset: name of the dataset.
+        split: name of the split.
+        evaluations: scored captions, by language code, in order. (default: none)
+        examples: best and worst captions, by language code. (default: none)
+        left_out: reasons of the languages that could not be scored, by code. (default: none)
     """
 
     dataset: str
@@ -38,7 +38,7 @@ class Comparison:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """What `polycap evaluate --all --json` prints."""
+        """Return the object that `polycap evaluate --all --json` prints."""
         return {
             "dataset": self.dataset,
             "split": self.split,
@@ -57,40 +57,46 @@ def compare_languages(
     folder: Path | None = None,
     progress: bool = True,
 ) -> Comparison:
-    """Caption a split in several languages and score each. One that can't be scored stops no other.
+    """Caption a split in several languages and score each. A language that can't be scored is left out.
 
     Args:
-        captioners: they share an encoder.
+        captioners: captioners that share an encoder, one per language.
         references: the dataset with each language's references, by code.
-        split: train, dev or test.
-        store: features that are there already; without it each photo is encoded once.
-        raw: keep case and punctuation.
-        folder: write each language's predictions, references and scores into a folder of its code.
+        split: "train", "dev" or "test".
+        store: stored features of the photos. (default: each photo is encoded once)
+        raw: whether to keep case and punctuation, as for `evaluate_captioner`. (default: False)
+        folder: folder for each language's predictions, references and scores, in a subfolder named for its code.
+            (default: none are written)
+        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
 
     Raises:
         EvaluationError: no language could be scored.
     """
     dataset = references[captioners[0].language.code]
-    found = Comparison(dataset.name, split)
+    comparison = Comparison(dataset.name, split)
     photos = {photo.name: photo for dataset in references.values() for photo in dataset.split(split)}
-    shared = {} if store else predict(captioners, [photos[name] for name in sorted(photos)], progress=progress)
+    shared_predictions = (
+        {} if store else predict(captioners, [photos[name] for name in sorted(photos)], progress=progress)
+    )
     for captioner in captioners:
         code = captioner.language.code
         try:
-            own = references[code]
-            predicted = shared or predict([captioner], own.split(split), store, progress=progress)
-            evaluation = score_predictions(captioner.language, own, split, predicted[code], raw=raw)
-            found.examples[code] = choose_examples(captioner, evaluation, predicted[code], store)
-            found.evaluations[code] = evaluation
+            language_references = references[code]
+            predictions = shared_predictions or predict(
+                [captioner], language_references.split(split), store, progress=progress
+            )
+            evaluation = score_predictions(captioner.language, language_references, split, predictions[code], raw=raw)
+            comparison.examples[code] = choose_examples(captioner, evaluation, predictions[code], store)
+            comparison.evaluations[code] = evaluation
         except PolycapError as error:
             logger.warning("%s: left out: %s", code, error)
-            found.left_out[code] = str(error)
+            comparison.left_out[code] = str(error)
             continue
         if folder is not None:
             evaluation.write(folder / code)
         logger.info("%s: scored on %d photos", code, len(evaluation.photos))
-    for reason in {examples.without_gazes for examples in found.examples.values()} - {""}:
-        logger.warning("the report does not show where decoders looked: %s", reason)
-    if not found.evaluations:
+    for reason in {examples.attention_fault for examples in comparison.examples.values()} - {""}:
+        logger.warning("the report has no attention maps: %s", reason)
+    if not comparison.evaluations:
         raise EvaluationError("no language could be scored; see above")
-    return found
+    return comparison

@@ -1,7 +1,7 @@
-"""How good a language's captions are, on a split of a dataset."""
+"""Evaluation of one language's captions on a split of a dataset."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,16 @@ __all__ = ["Evaluation", "evaluate_captioner", "evaluate_pack", "score_predictio
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A language's captions of a split, with their references and scores.
+    """Captions of a split in one language, with references and scores.
 
     Attributes:
         language: the language.
-        split: the photos' split.
-        photos: those that could be read.
-        captions: one per photo, in the form that was scored; `references` likewise.
-        scores: the figures.
-        raw: whether that form has case and punctuation.
+        split: name of the split.
+        photos: photos of the split that could be read.
+        captions: one caption per photo, in the form that was scored.
+        references: one or more references per photo, in the form that was scored.
+        scores: the scores.
+        raw: whether captions and references have case and punctuation. (default: False)
     """
 
     language: Language
@@ -44,15 +45,15 @@ class Evaluation:
 
     @cached_property
     def failures(self) -> dict[str, Any]:
-        """Known failures of the captions, as `count_failures` gives them."""
+        """Known failures of the captions, as `count_failures` returns them."""
         return count_failures(self.language, self.captions, self.references, normalized=not self.raw)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `polycap evaluate --json` prints."""
+        """Return the object that `polycap evaluate --json` prints."""
         return self.scores.to_json(language=self.language.code, split=self.split)
 
     def write(self, folder: Path) -> None:
-        """Write predictions, references and scores, so that `sacrebleu` can recompute them.
+        """Write predictions, references and scores, from which `sacrebleu` can recompute the scores.
 
         Raises:
             PolycapError: the folder can't be written.
@@ -62,7 +63,7 @@ class Evaluation:
         write_score_files(folder, names, self.captions, self.references, self.scores, language=code, split=self.split)
 
     def record(self, pack: Path) -> None:
-        """Enter scores and failures in the card of the pack in `pack`.
+        """Record scores and failures in the card of the pack in the folder `pack`.
 
         Raises:
             PackError: there is no pack.
@@ -80,16 +81,19 @@ def evaluate_captioner(
     folder: str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> Evaluation:
-    """Caption a split freely and score the captions against the dataset's.
+    """Caption the photos of a split (free-running, without references) and score the captions.
 
     Args:
-        captioner: whose captions.
+        captioner: the captioner to evaluate.
         dataset: photos and references; `Dataset.with_captions` sets other references.
-        split: train, dev or test.
-        store: features that are there already; without it the photos are encoded.
-        raw: keep case and punctuation. Otherwise both sides are normalised as the language does, which for the
-            built-in languages is lower case without punctuation, as the literature has it.
-        folder: write predictions, references and scores there, so that `sacrebleu` can recompute them.
+        split: "train", "dev" or "test".
+        store: stored features of the photos. (default: the photos are encoded)
+        raw: whether to keep case and punctuation. Otherwise captions and references are normalised by the language,
+            which for the built-in languages means lower case without punctuation, as in the literature. (default:
+            False)
+        folder: folder for predictions, references and scores, from which `sacrebleu` can recompute the scores.
+            (default: none are written)
+        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
 
     Raises:
         EvaluationError: the split has no photos, or no photo of it can be read.
@@ -99,12 +103,13 @@ def evaluate_captioner(
     if not photos:
         raise EvaluationError(f"{dataset.folder}: no photo with captions in the {split} split")
     if folder is not None:
-        make_folder(Path(folder))  # before the work: what can't be written should not be found out after it
-    predicted = predict([captioner], photos, store, progress=progress)
-    found = score_predictions(captioner.language, dataset, split, predicted[captioner.language.code], raw=raw)
+        make_folder(Path(folder))  # a folder that can't be written is reported before the work
+    language = captioner.language
+    predictions = predict([captioner], photos, store, progress=progress)[language.code]
+    evaluation = score_predictions(language, dataset, split, predictions, raw=raw)
     if folder is not None:
-        found.write(Path(folder))
-    return found
+        evaluation.write(Path(folder))
+    return evaluation
 
 
 def evaluate_pack(
@@ -119,44 +124,51 @@ def evaluate_pack(
     folder: Path | None = None,
     progress: bool = True,
 ) -> Evaluation:
-    """Score a pack that is not the language's own yet, such as a run's, and enter the scores in its card.
+    """Score a pack that is not installed, such as a run's, and record the scores in its card.
 
     Args:
-        language: whose captions.
-        pack: the pack's folder.
+        language: language of the pack.
+        pack: folder of the pack.
         dataset, split, store, folder, progress: as for `evaluate_captioner`.
-        encoder: the one that the pack was trained with.
+        encoder: the encoder of the pack's features.
         runtime: an open runtime.
 
     Raises:
-        PackError: there is no pack, or it is broken or of another encoder.
+        PackError: there is no pack, it is broken, or it has another encoder.
         EvaluationError, FeatureStoreError: as for `evaluate_captioner`.
     """
     captioner = Captioner(language, load_pack(pack), encoder, runtime=runtime)
-    found = evaluate_captioner(captioner, dataset, split, store=store, folder=folder, progress=progress)
-    found.record(pack)
-    return found
+    evaluation = evaluate_captioner(captioner, dataset, split, store=store, folder=folder, progress=progress)
+    evaluation.record(pack)
+    return evaluation
 
 
 def score_predictions(
-    language: Language, dataset: Dataset, split: str, predicted: dict[str, str], *, raw: bool = False
+    language: Language, dataset: Dataset, split: str, predictions: dict[str, str], *, raw: bool = False
 ) -> Evaluation:
-    """Score captions of a split, by photo name, against the dataset's; photos without a caption are left out.
+    """Score captions of a split against the dataset's; photos without a predicted caption are left out.
+
+    Args:
+        language: language of the captions.
+        dataset: photos and references.
+        split: "train", "dev" or "test".
+        predictions: captions by photo name, not normalised.
+        raw: as for `evaluate_captioner`. (default: False)
 
     Raises:
-        EvaluationError: no photo of the split has one.
+        EvaluationError: no photo of the split has a predicted caption.
     """
-    kept = tuple(photo for photo in dataset.split(split) if photo.name in predicted)
-    if not kept:
+    photos = tuple(photo for photo in dataset.split(split) if photo.name in predictions)
+    if not photos:
         raise EvaluationError(f"{dataset.folder}: no photo of the {split} split can be read")
-    normalize = language.normalize
-    captions = [normalize(predicted[photo.name], raw=raw) for photo in kept]
-    references = [[normalize(caption.text, raw=raw) for caption in photo.captions] for photo in kept]
+    normalize = partial(language.normalize, raw=raw)
+    captions = [normalize(predictions[photo.name]) for photo in photos]
+    references = [[normalize(caption.text) for caption in photo.captions] for photo in photos]
     scores = score_captions(
         captions,
         references,
         tokenizer=language.evaluation.sacrebleu_tokenizer,
-        references_origin=join_origins(kept),
+        references_origin=join_origins(photos),
         normalized=not raw,
     )
-    return Evaluation(language, split, kept, captions, references, scores, raw)
+    return Evaluation(language, split, photos, captions, references, scores, raw)

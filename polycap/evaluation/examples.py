@@ -1,4 +1,4 @@
-"""The best and the worst captions of a language, with where its decoder looked."""
+"""Examples: a language's best and worst captions, with their attention maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,81 +12,89 @@ from polycap.errors import CaptionRuntimeError
 from polycap.evaluation.evaluate import Evaluation
 from polycap.evaluation.predict import reduced_features
 from polycap.features.store import FeatureStore
-from polycap.metrics import photo_scores
+from polycap.metrics import scores_per_photo
 
 __all__ = ["Examples", "ShownExample", "choose_examples"]
 
 PHOTOS_SHOWN = 3
-"""Photos at either end."""
+"""Default number of best and of worst captions."""
 
 
 @dataclass(frozen=True, eq=False)
 class ShownExample:
-    """A photo with its caption, references and score; no `gazes` if the decoder looks at no cell in particular."""
+    """Photo with its caption, references and score.
+
+    Attributes:
+        photo: the photo.
+        caption: the caption, in the form that was scored.
+        references: the references, in the form that was scored.
+        score: score of the caption, 0 to 100; CIDEr-D may be higher.
+        attention_maps: one map per token; empty for a decoder without attention.
+    """
 
     photo: Photo
     caption: str
     references: list[str]
     score: float
-    gazes: list[AttentionMap]
+    attention_maps: list[AttentionMap]
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """The two ends of a language's captions.
+    """Best and worst captions of a language.
 
     Attributes:
-        metric: what they are ordered by.
-        best: the best first.
-        worst: the worst first.
-        lowest: how many captions score no more than the worst one.
-        without_gazes: why no example has gazes, if they can't be computed here; else empty.
+        metric: name of the metric that sorts them.
+        best: best captions, best first.
+        worst: worst captions, worst first.
+        lowest: number of captions that score no more than the worst one.
+        attention_fault: reason that the attention maps can't be computed. (default: empty)
     """
 
     metric: str
     best: list[ShownExample]
     worst: list[ShownExample]
     lowest: int
-    without_gazes: str = ""
+    attention_fault: str = ""
 
 
 def choose_examples(
     captioner: Captioner,
     evaluation: Evaluation,
-    predicted: dict[str, str],
+    predictions: dict[str, str],
     store: FeatureStore | None = None,
     *,
-    shown: int = PHOTOS_SHOWN,
+    count: int = PHOTOS_SHOWN,
 ) -> Examples:
-    """The best and the worst captions; of equals, the first photos by name, so that they are the same each time.
+    """Choose the best and the worst captions; of equal scores, the first photos by name.
 
     Args:
-        captioner: who wrote them.
-        evaluation: what was scored.
-        predicted: captions by photo name as the decoder wrote them, not as they were scored.
-        store: features that are there already.
-        shown: how many at either end; no photo is at both.
+        captioner: the captioner of the captions.
+        evaluation: the scored captions.
+        predictions: captions by photo name, as the decoder output them, not as they were scored.
+        store: stored features of the photos. (default: the photos are encoded)
+        count: number of best and of worst captions; no photo is in both lists. (default: 3)
     """
     tokenizer = evaluation.language.evaluation.sacrebleu_tokenizer
-    metric, scores = photo_scores(evaluation.captions, evaluation.references, tokenizer)
+    metric, scores = scores_per_photo(evaluation.captions, evaluation.references, tokenizer)
     order = [int(number) for number in np.argsort(-scores, kind="stable")]
-    best = order[:shown]
-    worst = [int(number) for number in np.argsort(scores, kind="stable") if number not in best][:shown]
+    best = order[:count]
+    worst = [int(number) for number in np.argsort(scores, kind="stable") if number not in best][:count]
     chosen = best + worst
     photos = [evaluation.photos[number] for number in chosen]
-    gazes, reason = _gazes(captioner, photos, [predicted[photo.name] for photo in photos], store)
+    all_maps, fault = _attention_maps(captioner, photos, [predictions[photo.name] for photo in photos], store)
     examples = [
-        ShownExample(photo, evaluation.captions[number], evaluation.references[number], float(scores[number]), gaze)
-        for number, photo, gaze in zip(chosen, photos, gazes, strict=True)
+        ShownExample(photo, evaluation.captions[number], evaluation.references[number], float(scores[number]), maps)
+        for number, photo, maps in zip(chosen, photos, all_maps, strict=True)
     ]
     lowest = int((scores <= scores.min()).sum())
-    return Examples(metric, examples[: len(best)], examples[len(best) :], lowest, reason)
+    return Examples(metric, examples[: len(best)], examples[len(best) :], lowest, fault)
 
 
-def _gazes(
+def _attention_maps(
     captioner: Captioner, photos: Sequence[Photo], captions: Sequence[str], store: FeatureStore | None
 ) -> tuple[list[list[AttentionMap]], str]:
-    """The gazes of each caption, or why there are none."""
+    """Return the attention maps of each caption; and the reason if they can't be computed."""
     try:
         return captioner.attention_maps(reduced_features(captioner, photos, store), captions), ""
     except CaptionRuntimeError as error:

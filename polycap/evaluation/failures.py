@@ -1,6 +1,6 @@
-"""Known failures of captions, looked for: what is said that no reference says, and what is not said that they say.
+"""Known failures: concept words of captions compared with those of references, hallucinated or omitted.
 
-The words come from the language's folder (`[probes]`); what needs no words is measured for every language.
+The words come from `[probes]` in the language's folder; failures that need no words are counted for every language.
 """
 
 from collections import Counter
@@ -11,110 +11,122 @@ from typing import Any
 from polycap.errors import EvaluationError
 from polycap.language import Language
 
-__all__ = ["FREQUENT", "count_failures"]
+__all__ = ["FREQUENT_WORDS", "count_failures"]
 
-FREQUENT = 100
-"""Of so many most frequent words of the references it is asked whether they are ever said."""
+FREQUENT_WORDS = 100
+"""Number of the references' most frequent words that are searched in the captions."""
 
 ConceptForms = list[list[str]]
-Find = Callable[[str], set[int]]
+"""Forms of each concept's word."""
+
+FindConcepts = Callable[[str], set[int]]
+"""Function from a normalised text to the indices of its concepts."""
 
 
 def count_failures(
     language: Language, captions: Sequence[str], references: Sequence[Sequence[str]], *, normalized: bool = False
 ) -> dict[str, Any]:
-    """What is wrong with captions in the ways that captions are known to be.
+    """Count the known failures of captions.
 
     Args:
-        language: its `[probes]` table has the words; both sides are normalised as it does.
-        captions: one per photo.
-        references: per photo, at least one.
-        normalized: whether both sides are normalised already.
+        language: the language; its `[probes]` table has the concept words.
+        captions: one caption per photo.
+        references: one or more references per photo.
+        normalized: whether captions and references are normalised by the language already. (default: False)
 
     Returns:
-        JSON-able values. Under `words`, for counts, colours, men, women and dogs as far as the folder has words: how
-        often captions `said` one, how often any reference did, too (`right`), how often at least half of a photo's
-        references `wanted` one, and how often the caption then had it (`found`); `precision` and `recall` are their
-        ratios. Counts and colours are told apart, of the others any word counts. Under `mistaken`, how often women are
-        called men, and men women, of the photos whose references have one and not the other. Beside them the
-        `most_frequent_caption`, the number of `different_captions`, and which of the references' most frequent words
-        are `never_said` (letters, in a script that writes words side by side).
+        Values that JSON can represent:
+
+        - `words`: by category (counts, colours, men, women, dogs), if the language has words for it: `said`, the
+          concepts in captions; `right`, those of them that any reference has; `precision`, their ratio; `wanted`, the
+          concepts in at least half of a photo's references; `found`, those of them that the caption has; `recall`,
+          their ratio. In counts and colours every word is a concept; each other category is one concept.
+        - `mistaken`: by confusion (women called men, men called women), the `photos` whose references have only the
+          first, and the `times` that the caption has only the second.
+        - `most_frequent_caption`: the `caption`, and the `times` it was output.
+        - `different_captions`: number of distinct captions.
+        - `never_said`: of the references' most frequent words, the `words` that no caption has. (In a script without
+          spaces, characters count as words.)
 
     Raises:
-        EvaluationError: nothing to look at, or not as many references as captions.
+        EvaluationError: there are no captions, or their number differs from that of the references.
     """
     if not captions or len(captions) != len(references):
         raise EvaluationError(f"{len(captions)} captions for the references of {len(references)} photos")
-    said, wanted = list(captions), [list(texts) for texts in references]
+    hypotheses, targets = list(captions), [list(texts) for texts in references]
     if not normalized:
-        said = list(map(language.normalize, said))
-        wanted = [list(map(language.normalize, texts)) for texts in wanted]
+        hypotheses = list(map(language.normalize, hypotheses))
+        targets = [list(map(language.normalize, texts)) for texts in targets]
     table: dict[str, tuple[str, ...]] = language.probes.model_dump()
-    words = {}
+    finders = {}
     for category, entries in table.items():
-        notions = [[language.normalize(form) for form in entry.split()] for entry in entries]
-        if notions:
-            together = category not in ("counts", "colours")
-            words[category] = _finder([list(chain(*notions))] if together else notions, language)
-    caption, times = Counter(said).most_common(1)[0]
+        concepts = [[language.normalize(form) for form in entry.split()] for entry in entries]
+        if concepts:
+            is_one_concept = category not in ("counts", "colours")
+            finders[category] = _finder([list(chain(*concepts))] if is_one_concept else concepts, language)
+    caption, times = Counter(hypotheses).most_common(1)[0]
     return {
-        "photos": len(said),
-        "words": {category: _compare(find, said, wanted) for category, find in words.items()},
-        "mistaken": _mistaken(words, said, wanted),
+        "photos": len(hypotheses),
+        "words": {category: _compare(find, hypotheses, targets) for category, find in finders.items()},
+        "mistaken": _confusions(finders, hypotheses, targets),
         "most_frequent_caption": {"caption": caption, "times": times},
-        "different_captions": len(set(said)),
-        "never_said": _never_said(language, said, wanted),
+        "different_captions": len(set(hypotheses)),
+        "never_said": _omitted_words(language, hypotheses, targets),
     }
 
 
-def _finder(notions: ConceptForms, language: Language) -> Find:
-    """A function that tells which notions a normalised text has: as whole words where words are written apart."""
+def _finder(concepts: ConceptForms, language: Language) -> FindConcepts:
+    """Return the function that finds concepts in a text: as whole words, if the script has spaces between words."""
     edge = " " if language.has_spaces else ""
-    forms = [(f"{edge}{form}{edge}", number) for number, forms in enumerate(notions) for form in forms if form]
+    forms = [(f"{edge}{form}{edge}", index) for index, forms in enumerate(concepts) for form in forms if form]
 
     def find(text: str) -> set[int]:
         padded = f"{edge}{text}{edge}"
-        return {number for form, number in forms if form in padded}
+        return {index for form, index in forms if form in padded}
 
     return find
 
 
-def _compare(find: Find, captions: list[str], references: list[list[str]]) -> dict[str, Any]:
-    said = right = wanted = found = 0
+def _compare(find: FindConcepts, captions: list[str], references: list[list[str]]) -> dict[str, Any]:
+    """Count the concepts of one category in captions and references."""
+    predicted = true_positives = expected = recalled = 0
     for caption, texts in zip(captions, references, strict=True):
-        has, counts = find(caption), Counter(chain.from_iterable(map(find, texts)))
-        usual = {notion for notion, count in counts.items() if 2 * count >= len(texts)}
-        said += len(has)
-        right += len(has & counts.keys())
-        wanted += len(usual)
-        found += len(has & usual)
+        in_caption, counts = find(caption), Counter(chain.from_iterable(map(find, texts)))
+        in_most = {concept for concept, count in counts.items() if 2 * count >= len(texts)}
+        predicted += len(in_caption)
+        true_positives += len(in_caption & counts.keys())
+        expected += len(in_most)
+        recalled += len(in_caption & in_most)
     return {
-        "said": said,
-        "right": right,
-        "precision": round(right / said, 4) if said else None,
-        "wanted": wanted,
-        "found": found,
-        "recall": round(found / wanted, 4) if wanted else None,
+        "said": predicted,
+        "right": true_positives,
+        "precision": round(true_positives / predicted, 4) if predicted else None,
+        "wanted": expected,
+        "found": recalled,
+        "recall": round(recalled / expected, 4) if expected else None,
     }
 
 
-def _mistaken(words: dict[str, Find], captions: list[str], references: list[list[str]]) -> dict[str, dict[str, int]]:
-    """Who is called what they are not, of the photos where all references that tell agree."""
-    if not {"men", "women"} <= words.keys():
+def _confusions(
+    finders: dict[str, FindConcepts], captions: list[str], references: list[list[str]]
+) -> dict[str, dict[str, int]]:
+    """Count the photos of only men or only women, and their captions that have only the other."""
+    if not {"men", "women"} <= finders.keys():
         return {}
-    result = {}
+    confusions = {}
     for one, other in (("women", "men"), ("men", "women")):
         photos = times = 0
         for caption, texts in zip(captions, references, strict=True):
-            if any(map(words[one], texts)) and not any(map(words[other], texts)):
+            if any(map(finders[one], texts)) and not any(map(finders[other], texts)):
                 photos += 1
-                times += bool(words[other](caption)) and not words[one](caption)
-        result[f"{one}_called_{other}"] = {"photos": photos, "times": times}
-    return result
+                times += bool(finders[other](caption)) and not finders[one](caption)
+        confusions[f"{one}_called_{other}"] = {"photos": photos, "times": times}
+    return confusions
 
 
-def _never_said(language: Language, captions: list[str], references: list[list[str]]) -> dict[str, Any]:
+def _omitted_words(language: Language, captions: list[str], references: list[list[str]]) -> dict[str, Any]:
+    """Return the number of the references' most frequent words, and those that no caption has."""
     counts = Counter(word for texts in references for text in texts for word in language.words(text))
-    frequent = [word for word, _ in counts.most_common(FREQUENT)]
-    known = {word for caption in captions for word in language.words(caption)}
-    return {"of": len(frequent), "words": [word for word in frequent if word not in known]}
+    frequent = [word for word, _ in counts.most_common(FREQUENT_WORDS)]
+    output = {word for caption in captions for word in language.words(caption)}
+    return {"of": len(frequent), "words": [word for word in frequent if word not in output]}

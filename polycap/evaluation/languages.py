@@ -1,4 +1,4 @@
-"""What `polycap evaluate` does between parsing and printing."""
+"""Evaluation of one language, or of all trained languages in one report, from options."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Compared:
-    """What `evaluate_languages` found, and the page that shows it."""
+    """Comparison of languages, and the path of its page."""
 
     comparison: "Comparison"
     page: Path
@@ -48,7 +48,7 @@ def evaluate_language(
     runtime: str | None,
     precision: str | None,
 ) -> dict[str, Any]:
-    """Score one language's captions; returns the row for `--json`.
+    """Score one language's captions; return the row of scores.
 
     Raises:
         PolycapError: one of its kinds, for whatever does not fit.

@@ -1,4 +1,4 @@
-"""Captions of a split, from photos or from features."""
+"""Prediction of the captions of a split, from photos or from stored features."""
 
 import sys
 from collections.abc import Sequence
@@ -17,16 +17,17 @@ from polycap.photos.batches import decode_batches
 
 __all__ = ["predict", "reduced_features"]
 
-BATCH = 50
+BATCH_SIZE = 50
+"""Photos that are decoded together, from stored features."""
 
 
 def predict(
     captioners: Sequence[Captioner], photos: Sequence[Photo], store: FeatureStore | None = None, *, progress: bool
 ) -> dict[str, dict[str, str]]:
-    """The captions of photos in one or more languages; without a store, each photo is encoded once for all of them.
+    """Caption photos in one or more languages; without a store, each photo is encoded once for all of them.
 
     Returns:
-        language code -> photo name -> caption; photos that can't be read are left out, and named on stderr.
+        Captions by language code and photo name. Photos that can't be read are left out, and named on stderr.
 
     Raises:
         FeatureStoreError: the store is of another encoder, or lacks photos.
@@ -34,15 +35,15 @@ def predict(
     if store is None:
         return _from_photos(captioners, photos, progress)
     for name in [photo.name for photo in photos if photo.name in store.faults]:
-        _leave_out(f"{name}: {store.faults[name]}")
-    kept = [photo for photo in photos if photo.name not in store.faults]
-    return {captioner.language.code: _from_store(captioner, kept, store) for captioner in captioners}
+        _print_left_out(f"{name}: {store.faults[name]}")
+    readable = [photo for photo in photos if photo.name not in store.faults]
+    return {captioner.language.code: _from_store(captioner, readable, store) for captioner in captioners}
 
 
 def reduced_features(
     captioner: Captioner, photos: Sequence[Photo], store: FeatureStore | None = None
 ) -> NDArray[np.float32]:
-    """The features of a few photos as the captioner's decoder takes them, `(photos, cells, channels) float32`.
+    """Return the features of photos as the captioner's decoder reads them, `(photos, cells, channels) float32`.
 
     Raises:
         PhotoError: a photo can't be read.
@@ -50,11 +51,11 @@ def reduced_features(
     """
     pca = captioner.pack.pca
     if store is not None:
-        whole = captioner.encoder.identity.whole  # reduced by the pack itself, which fits the encoder
+        whole = captioner.encoder.identity.whole  # its features are reduced by the pack's PCA, which is of this encoder
         encoder = whole if store.pca is None and store.encoder == whole else captioner.pack.card.encoder
         store.require(encoder, store.pca and (pca.identity if pca else None))
-        found = store.read(photo.name for photo in photos)
-        return found.astype(np.float32) if store.pca else captioner.reduce(found)
+        features = store.read(photo.name for photo in photos)
+        return features.astype(np.float32) if store.pca else captioner.reduce(features)
     grids = []
     for batch in decode_batches([(photo.name, photo.path) for photo in photos], captioner.encoder.size):
         decoded = []
@@ -67,16 +68,18 @@ def reduced_features(
 
 
 def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureStore) -> dict[str, str]:
-    store.rows(photo.name for photo in photos)  # before the work: all that have no features are named
+    """Caption photos from stored features; return captions by photo name."""
+    store.rows(photo.name for photo in photos)  # raises now, and names all photos without features
     captions: dict[str, str] = {}
-    for start in range(0, len(photos), BATCH):
-        batch = photos[start : start + BATCH]
-        found = captioner.decode_reduced(reduced_features(captioner, batch, store))
-        captions |= {photo.name: best[0].text for photo, best in zip(batch, found, strict=True)}
+    for start in range(0, len(photos), BATCH_SIZE):
+        batch = photos[start : start + BATCH_SIZE]
+        candidates = captioner.decode_reduced(reduced_features(captioner, batch, store))
+        captions |= {photo.name: best[0].text for photo, best in zip(batch, candidates, strict=True)}
     return captions
 
 
 def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progress: bool) -> dict[str, dict[str, str]]:
+    """Caption photos from their files; return captions by language code and photo name."""
     names = {photo.path: photo.name for photo in photos}
     captions: dict[str, dict[str, str]] = {captioner.language.code: {} for captioner in captioners}
     results = CaptionerGroup(captioners).pipe(list(names), errors="return")
@@ -84,12 +87,13 @@ def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progr
         names.items(), progress_bar(results, show=progress, total=len(names), unit="photo"), strict=True
     ):
         if isinstance(result, PhotoError):
-            _leave_out(str(result))
+            _print_left_out(str(result))
             continue
         for code, caption in result.items():
             captions[code][name] = caption.text
     return captions
 
 
-def _leave_out(reason: str) -> None:
+def _print_left_out(reason: str) -> None:
+    """Print the reason that a photo is left out on stderr, above a progress bar."""
     tqdm.write(f"polycap: left out: {reason}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Which captions each language is scored against."""
+"""Choice of the references that a language is scored against."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,18 +21,21 @@ __all__ = ["choose_references", "parse_references", "select_references"]
 
 
 def parse_references(texts: Iterable[str], known: Iterable[str]) -> dict[str, list[CaptionSource]]:
-    """References as they are written on the command line: `CODE=FILE[,origin=ORIGIN]`, several for a language or none.
+    """Parse references in the form of the command line, `CODE=FILE[,origin=ORIGIN]`.
 
     Args:
-        texts: what is written.
-        known: the codes of the languages that will be scored.
+        texts: the references; a language may have several, or none.
+        known: codes of the trained languages.
+
+    Returns:
+        Caption sources, by language code.
 
     Raises:
-        EvaluationError: no code, or one of no language that is trained.
-        DatasetError: what follows the file is not understood.
+        EvaluationError: a text has no code, or its code is not of a trained language.
+        DatasetError: a source is malformed.
     """
     codes = list(known)
-    found: dict[str, list[CaptionSource]] = {}
+    sources: dict[str, list[CaptionSource]] = {}
     for text in texts:
         code, equals, source = text.partition("=")
         if not equals or not source:
@@ -40,41 +43,55 @@ def parse_references(texts: Iterable[str], known: Iterable[str]) -> dict[str, li
                 f"`references` {text}: for several languages, name the language: CODE=FILE[,origin=ORIGIN]"
             )
         if code not in codes:
-            raise EvaluationError(f"`references` {text}: {code!r} is not trained; there are {', '.join(codes)}")
-        found.setdefault(code, []).append(CaptionSource.parse(source))
-    return found
+            raise EvaluationError(
+                f"`references` {text}: {code!r} is not trained; trained languages: {', '.join(codes)}"
+            )
+        sources.setdefault(code, []).append(CaptionSource.parse(source))
+    return sources
 
 
 def choose_references(
     language: Language,
     dataset: Dataset,
     split: str,
-    given: Mapping[str, Sequence[CaptionSource]],
+    named: Mapping[str, Sequence[CaptionSource]],
     built: Path | None = None,
 ) -> Dataset:
-    """The dataset with the captions that a language is scored against, all of one origin.
+    """Choose the references of a language: captions of one origin, by people if there are any.
 
-    They are those that are given; else those in `built`, the file of its build, if it is there; else those of the
-    files that its folder names; else the dataset's own, if they are what its pack has learned from. Of several
-    origins, what people wrote goes first.
+    They are the first of: the sources of `named`, the file of its build, the files that its folder names, and the
+    dataset's own captions, if its pack was trained on them.
+
+    Args:
+        language: the language.
+        dataset: photos and captions.
+        split: "train", "dev" or "test".
+        named: caption sources, by language code.
+        built: caption file of the language's build; it need not exist. (default: None)
+
+    Returns:
+        The dataset with these captions.
 
     Raises:
         EvaluationError: there are none, or none of the split.
-        DatasetError, PackError: a file of captions, or the pack's card, can't be read.
+        DatasetError, PackError: a caption file, or the pack's card, can't be read.
     """
-    chosen = _choose(language, dataset, given.get(language.code, ()), built)
+    chosen = _choose_captions(language, dataset, named.get(language.code, ()), built)
     photos = chosen.split(split)
     if not photos:
-        raise EvaluationError(f"its references are of no photo of the {split} split of {dataset.folder}")
+        raise EvaluationError(f"it has no references of the {split} split of {dataset.folder}")
     return select_references(chosen, split, main_origin(photos))
 
 
-def _choose(language: Language, dataset: Dataset, given: Sequence[CaptionSource], built: Path | None) -> Dataset:
-    if given:
-        chosen, faults = with_sources(dataset, given)
+def _choose_captions(
+    language: Language, dataset: Dataset, sources: Sequence[CaptionSource], built: Path | None
+) -> Dataset:
+    """Return the dataset with the captions of a language, of any origin."""
+    if sources:
+        chosen, faults = with_sources(dataset, sources)
         if not chosen.photos:
             first = f"; the first fault in the file: {faults[0]}" if faults else ""
-            names = ", ".join(str(source.path) for source in given)
+            names = ", ".join(str(source.path) for source in sources)
             raise EvaluationError(f"{names}: no caption of a photo of {dataset.folder}{first}")
         return chosen
     if built is not None and built.is_file():
@@ -85,34 +102,32 @@ def _choose(language: Language, dataset: Dataset, given: Sequence[CaptionSource]
     if read_card(language.pack_folder).data.get("fingerprint") == dataset.fingerprint():
         return dataset
     raise EvaluationError(
-        f"it has learned from other captions than those in {dataset.folder}: give `references` {language.code}=FILE, "
-        "or `work`, the folder of its build"
+        f"its pack was trained on other captions than those in {dataset.folder}: "
+        f"give `references` {language.code}=FILE, or `work`, the folder of its build"
     )
 
 
 def select_references(dataset: Dataset, split: str, origin: str | None = None) -> Dataset:
-    """The dataset with captions of one origin: a score is against references of one kind, and names it.
-
-    Where people wrote or revised some of the split's captions, it is those unless another origin is named.
+    """Return the dataset with captions of one origin, since a score states the origin of its references.
 
     Args:
         dataset: photos and captions.
-        split: the one to be scored.
-        origin: the one to score against; not needed where the split's captions are all of one, or some are people's.
+        split: "train", "dev" or "test".
+        origin: origin of the references. (default: the only one, or the one that people wrote or revised)
 
     Raises:
-        DatasetError: no caption is of this origin; or there are several, none of them people's, and none is named.
+        DatasetError: no caption is of this origin; or there are several origins, none of them human, and none is named.
     """
-    found = count_origins(dataset.split(split))
+    counts = count_origins(dataset.split(split))
     if origin is not None:
-        return dataset.of_origin(origin)
-    chief = main_origin(dataset.split(split))
-    if len(found) > 1 and chief.startswith(HUMAN):
-        return dataset.of_origin(chief)
-    if len(found) > 1:
-        counts = ", ".join(f"{count:,} {name}" for name, count in found.items())
+        return dataset.with_origin(origin)
+    preferred = main_origin(dataset.split(split))
+    if len(counts) > 1 and preferred.startswith(HUMAN):
+        return dataset.with_origin(preferred)
+    if len(counts) > 1:
+        shown = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         raise DatasetError(
-            f"{dataset.name}: the {split} split has captions of several origins ({counts}); a score is against "
-            f"one: choose it with `origin` {chief}"
+            f"{dataset.name}: the {split} split has captions of several origins ({shown}); a score is against "
+            f"one: choose it with `origin` {preferred}"
         )
     return dataset

@@ -5,24 +5,25 @@ scored against all references of its photo together. Texts are normalised before
 only collapse white space, since a text is one line of a file."""
 
 from polycap.metrics.agreement import Agreement
-from polycap.metrics.bleu import bleu, bleu_metric, known_tokenizers, words_of
+from polycap.metrics.bleu import bleu_metric, corpus_bleu, known_tokenizers, words_of
 from polycap.metrics.diversity import Diversity, Lengths
-from polycap.metrics.measure import METRICS, is_human, photo_scores
+from polycap.metrics.measure import METRICS, is_human, scores_per_photo
 from polycap.metrics.score_files import write_score_files
-from polycap.metrics.scores import Scores, score_captions
+from polycap.metrics.scores import ScoreRow, Scores, score_captions
 
 __all__ = [
     "METRICS",
     "Agreement",
     "Diversity",
     "Lengths",
+    "ScoreRow",
     "Scores",
-    "bleu",
     "bleu_metric",
+    "corpus_bleu",
     "is_human",
     "known_tokenizers",
-    "photo_scores",
     "score_captions",
+    "scores_per_photo",
     "words_of",
     "write_score_files",
 ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-__all__ = ["bleu", "bleu_metric", "chrf_metric", "known_tokenizers", "words_of"]
+__all__ = ["bleu_metric", "chrf_metric", "corpus_bleu", "known_tokenizers", "words_of"]
 
 # These download a model on first use; a score must not depend on that.
 _DOWNLOADING_TOKENIZERS = frozenset({"spm", "flores101", "flores200", "spBLEU-1K"})
@@ -29,7 +29,9 @@ def known_tokenizers() -> list[str]:
     return sorted(set(BLEU.TOKENIZERS) - _DOWNLOADING_TOKENIZERS)
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]], *, tokenizer: str, order: int = 4) -> float:
+def corpus_bleu(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]], *, tokenizer: str, order: int = 4
+) -> float:
     """Compute the cumulative BLEU-`order` of a corpus, 0 to 100. For arguments and errors see `score_captions`."""
     metric = bleu_metric(tokenizer, order)
     return float(metric.corpus_score(lines(hypotheses), streams(checked(hypotheses, references))).score)

@@ -14,7 +14,7 @@ from polycap.metrics.texts import streams
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric, Signature
 
-__all__ = ["BOOTSTRAP_SAMPLES", "METRICS", "MetricValues", "compute_metrics", "is_human", "photo_scores"]
+__all__ = ["BOOTSTRAP_SAMPLES", "METRICS", "MetricValues", "compute_metrics", "is_human", "scores_per_photo"]
 
 METRICS = {
     "bleu1": "BLEU-1",
@@ -114,7 +114,9 @@ def _half_interval(photo_values: NDArray[np.float64], samples: int, seed: int | 
     return float(estimate_ci(photo_values[rows].mean(axis=1))[1])
 
 
-def photo_scores(captions: list[str], references: list[list[str]], tokenizer: str) -> tuple[str, NDArray[np.float64]]:
+def scores_per_photo(
+    captions: list[str], references: list[list[str]], tokenizer: str
+) -> tuple[str, NDArray[np.float64]]:
     """Score the caption of each photo; return the metric's name, and `(photos,) float64`.
 
     The metric is CIDEr-D if it is installed, else sentence BLEU-4 (smoothed, effective order).

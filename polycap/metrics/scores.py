@@ -1,7 +1,7 @@
 """Scores of a language's captions on a split."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,10 @@ from polycap.metrics.diversity import Diversity, Lengths
 from polycap.metrics.measure import BOOTSTRAP_SAMPLES, METRICS, compute_metrics
 from polycap.metrics.texts import checked, lines
 
-__all__ = ["Scores", "score_captions"]
+__all__ = ["ScoreRow", "Scores", "score_captions"]
+
+ScoreRow = Mapping[str, Any]
+"""Row of scores, as `Scores.to_json` returns it and a pack's card has it."""
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polycap.metrics import METRICS
+from polycap.metrics import METRICS, ScoreRow
 
 __all__ = ["scores_text"]
 
-Row = Mapping[str, Any]
 
-
-def scores_text(scores: Sequence[Row]) -> str:
+def scores_text(scores: Sequence[ScoreRow]) -> str:
     """Return the section as Markdown; rows of earlier versions have fewer keys."""
     if not scores:
         return "None recorded yet: `polycap evaluate --record` adds them."
@@ -22,13 +20,14 @@ def scores_text(scores: Sequence[Row]) -> str:
         subject = f"{score['split']} | {score['references_origin']} | {score['photos']}"
         lines.append(f"| {subject} | {_metrics(score, score.get('intervals', {}))} |")
         agreement = score.get("human_agreement", {})
-        for who, name in (("captions", "the same"), ("people", "people's own captions")):
-            if who in agreement:
+        for author, name in (("captions", score["split"]), ("people", "people's captions")):
+            if author in agreement:
                 references = agreement["references_per_photo"]
                 count = "–".join(map(str, references)) if isinstance(references, list) else references
+                noun = "reference" if references == 1 else "references"
                 lines.append(
-                    f"| {name}, against {count} | {score['references_origin']} | {agreement['photos']} "
-                    f"| {_metrics(agreement[who], {})} |"
+                    f"| {name}, against {count} {noun} | {score['references_origin']} | {agreement['photos']} "
+                    f"| {_metrics(agreement[author], {})} |"
                 )
     signatures = "\n".join(f"- {score['split']}: `{score['signature']}`" for score in scores)
     notes = [f"- {score['split']}: {_diversity(score['diversity'])}" for score in scores if "diversity" in score]
@@ -46,9 +45,10 @@ def _metrics(values: Mapping[str, Any], intervals: Mapping[str, float]) -> str:
 
 
 def _diversity(captions: Mapping[str, Any]) -> str:
+    """Describe the diversity of the captions, beside that of the references."""
     references = captions["references"]
     return (
-        f"{captions['distinct']} of {captions['captions']} captions are different (of as many references "
-        f"{references['distinct']}), in {captions['vocabulary']} words ({references['vocabulary']}); the most frequent "
-        f"one describes {100 * captions['most_frequent_share']:.1f}% of the photos"
+        f"{captions['distinct']} of {captions['captions']} captions are different (references: "
+        f"{references['distinct']}), with {captions['vocabulary']} words (references: {references['vocabulary']}); "
+        f"{100 * captions['most_frequent_share']:.1f}% of the photos have the most frequent caption"
     )

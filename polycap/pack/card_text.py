@@ -17,8 +17,8 @@ def card_text(card: "Card") -> str:
     size = sum(entry.size for entry in card.files.values()) / 1e6
     sections = [
         f"# polycap pack: {card.language}",
-        f"An image caption decoder for polycap, kind `{card.decoder.kind}`, {size:.1f} MB, made {card.created}. "
-        "It reads the features of polycap's shared Xception encoder; see polycap's README for its use.",
+        f"Image caption decoder for polycap: kind `{card.decoder.kind}`, {size:.1f} MB, trained on {card.created}. "
+        "It reads features of polycap's shared Xception encoder. For its use, see polycap's README.",
         "## Scores",
         scores_text(card.scores),
         "## Data and terms",
@@ -36,17 +36,19 @@ def card_text(card: "Card") -> str:
         _listing({name: f"{entry.size:,} bytes, sha256 {entry.sha256}" for name, entry in card.files.items()}),
         "## Known failures",
         failures_text(card.scores),
-        f"It learned from photos of {card.data.get('name', 'one dataset')} only: what these don't show, it describes "
-        "as something that they do. Do not rely on it where a wrong caption does harm.",
+        f"The decoder was trained on photos of {card.data.get('name', 'one dataset')} only. It describes other "
+        "subjects in terms of those photos. Do not use it where a wrong caption does harm.",
     ]
     return "\n\n".join(sections) + "\n"
 
 
 def _listing(values: Mapping[str, object]) -> str:
-    return "\n".join(f"- {name}: {_line(value)}" for name, value in values.items())
+    """Return a list of names and values."""
+    return "\n".join(f"- {name}: {_format(value)}" for name, value in values.items())
 
 
-def _line(value: object) -> str:
+def _format(value: object) -> str:
+    """Return a value on one line, a table with its names."""
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {_line(part)}" for name, part in value.items())
+        return "; ".join(f"{name}: {_format(part)}" for name, part in value.items())
     return str(value)

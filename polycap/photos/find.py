@@ -1,11 +1,15 @@
-"""Search for the photos of a folder."""
+"""Search for the photos of a folder. Does not import Pillow."""
 
 from pathlib import Path
 
 from polycap.errors import PhotoError
-from polycap.photos.formats import PHOTO_SUFFIXES
 
-__all__ = ["find_photos"]
+__all__ = ["PHOTO_SUFFIXES", "find_photos"]
+
+PHOTO_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+)
+"""Suffixes of photos in a folder, in lower case."""
 
 
 def find_photos(path: Path) -> list[Path]:

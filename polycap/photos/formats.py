@@ -18,18 +18,13 @@ from polycap.photos.headers import Bytes
 from polycap.photos.limits import PhotoLimits
 from polycap.photos.webp import decode_webp
 
-__all__ = ["PHOTO_SUFFIXES", "PhotoSource", "open_photo", "pixels_of", "upright_size"]
+__all__ = ["PhotoSource", "open_photo", "pixels_of", "upright_size"]
 
 PhotoSource: TypeAlias = "str | PathLike[str] | bytes"
 
 # Formats that Pillow may open. Not EPS, for example: Ghostscript would run an untrusted program.
 # MPO, of cameras with two lenses, is opened as JPEG; Pillow has no reader of that name.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM", "ICO")
-
-PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
-)
-"""Suffixes of photos in a folder, in lower case."""
 
 _PLAIN_MODES = {"L", "RGB", "RGBX"}
 """Modes that can be converted to RGB after resizing."""

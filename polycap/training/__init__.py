@@ -1,1 +1,1 @@
-"""Training a decoder on the features of photos and their captions."""
+"""Training of a decoder on the features of photos and their captions."""

@@ -1,4 +1,4 @@
-"""Batches for teacher forcing."""
+"""Batches of teacher forcing."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,45 +16,51 @@ from polycap.text.tokenizer import BOS, EOS, PAD
 __all__ = ["Batch", "Batches", "TrainingExample"]
 
 TrainingExample = tuple[str, list[list[int]]]
-"""A photo's name and the token ids of its captions."""
+"""Name of a photo and the token ids of its captions."""
 
 Batch = tuple[tuple[NDArray[Any], PackedCaptions, NDArray[np.int32], NDArray[np.float32]], NDArray[np.int32]]
-"""`((features, packing, types, log_shares), targets)`."""
+"""`((features, packing, batch_vocabulary, sampling_correction), targets)`, see `Batches`."""
 
 READ_AHEAD = 4
-"""Batches that are read before they are needed."""
+"""Number of batches that are read ahead."""
 
-POOL = 32
-"""Batches in whose photos those of like length are looked for."""
+POOL_BATCHES = 32
+"""Number of batches whose photos are sorted by length together."""
 
 LENGTH_CLASSES = 8
-"""Sizes of batches: what computes keeps code and memory for each that it meets, or compiles for each.
+"""Number of packed shapes. A backend keeps code and memory per shape, or compiles per shape.
 
-With 8 there is 6% padding. With sizes of their own batches have none, but TensorFlow kept 1.8 GB in place of 1.0 in
-five epochs of Flickr8k, and an epoch took a seventh longer; with 4 sizes it took a tenth longer, with 16 as long."""
+8 shapes give 6% padding. With a shape per batch there is none, but TensorFlow used 1.8 GB instead of 1.0 in five epochs
+of Flickr8k, and an epoch took a seventh longer; with 4 shapes it took a tenth longer, with 16 no less."""
 
-ROOM_EPOCHS = 16
-"""An epoch has the sizes that the first ones need; a later one seldom needs more."""
+SHAPE_EPOCHS = 16
+"""Number of first epochs whose batches determine the packed shapes; a later epoch seldom needs larger ones."""
 
-OTHER_TYPES = 256
-"""So many tokens at least stand in a batch's vocabulary for those that its captions lack, if there are as many."""
+SAMPLED_TOKENS = 256
+"""Minimum number of sampled tokens per batch vocabulary, beside the tokens of its captions."""
 
 
 class Batches:
-    """Photo-major batches, drawn anew each epoch from `(seed, epoch)` alone: a resumed run sees the same ones.
+    """Batches of photos with their captions, sampled in each epoch by `(seed, epoch)`: a resumed run has the same ones.
 
-    Photos whose longest captions are alike in length share a batch: it has fewer steps then, and little padding.
+    Photos whose longest captions have similar lengths share a batch, which saves steps and padding.
 
-    A batch has a vocabulary of its own, a part of the language's: the tokens of its captions, and others that are drawn
-    to stand for all that it lacks. The decoder then embeds and answers for these alone.
+    Each batch has a vocabulary of its own: the tokens of its captions, and tokens sampled from the rest of the
+    vocabulary. The decoder computes embeddings and logits of the batch vocabulary alone.
 
-    A batch is `(features (photos, cells, channels) float16, packing, types (types,) int32, log_shares (types,)
-    float32)` and `targets (tokens,) int32`: what follows each token of the packing, `</s>` at a caption's end, `<pad>`
-    where a token is padding. The packing's tokens and the targets are places in `types`, which are token ids, `<pad>`
-    the first; a share is how many token ids a type stands for.
+    A batch is `((features, packing, batch_vocabulary, sampling_correction), targets)`:
+
+    - features: `(photos, cells, channels) float16`;
+    - packing: packed captions, whose tokens are indices into the batch vocabulary;
+    - batch_vocabulary: token ids, `(types,) int32`, `<pad>` first, then the other tokens of the captions, then the
+      sampled ones;
+    - sampling_correction: log of the number of token ids that a token of the batch vocabulary represents,
+      `(types,) float32`; 0 for the tokens of the captions;
+    - targets: the token after each packed token, as index into the batch vocabulary, `(tokens,) int32`: `</s>` after
+      the last token of a caption, `<pad>` after padding.
 
     Reference: Jean et al. (2015), "On Using Very Large Target Vocabulary for Neural Machine Translation",
-    arXiv:1412.2007 (a vocabulary per batch, weighted by how likely its tokens were drawn).
+    arXiv:1412.2007 (a vocabulary per batch, with a correction for the probability of being sampled).
     """
 
     def __init__(
@@ -73,40 +79,41 @@ class Batches:
 
         Args:
             examples: photos with at least one caption each.
-            stores: one or more views of each photo, as it is and mirrored; each epoch draws one for each photo.
-            photos_per_batch: fewer only where there are fewer photos; what is left over waits for another epoch.
-            captions_per_photo: of more captions, this many are drawn.
-            max_tokens: longer captions are cut.
-            vocab_size: of the tokenizer.
-            seed: with the epoch, decides every draw.
-            weights: of each photo's captions, how often they are drawn compared with one another; without them,
-                equally often.
+            stores: stored features, one store per view (plain, flipped); each epoch samples one view per photo.
+            photos_per_batch: number of photos per batch; less if there are fewer photos. Remaining photos are left out
+                of the epoch.
+            captions_per_photo: maximum number of captions per photo and epoch; more are sampled.
+            max_tokens: maximum length of a caption, tokens; longer captions are cut.
+            vocab_size: vocabulary size of the tokenizer.
+            seed: seed of all sampling, with the epoch.
+            weights: relative sampling frequency of each photo's captions. (default: equal)
         """
         self._captions = [[ids[:max_tokens] for ids in captions] for _, captions in examples]
         self._rows = [store.rows(name for name, _ in examples) for store in stores]
         self._stores = list(stores)
         self._size = min(photos_per_batch, len(examples))
-        self._width = min(captions_per_photo, max(len(captions) for captions in self._captions))
+        self._max_captions = min(captions_per_photo, max(len(captions) for captions in self._captions))
         self._weights = [weights[photo] if weights else () for photo in range(len(examples))]
         self._vocab_size, self._seed = vocab_size, seed
-        # always so many steps, some of them empty: the graph is that of the longest caption
-        self._most_steps = PackedShape((0,) * max(1 + len(ids) for captions in self._captions for ids in captions))
-        self._usual_rooms = [PackedShape()] * LENGTH_CLASSES
-        for epoch in reversed(range(ROOM_EPOCHS)):
+        # all batches have the number of steps of the longest caption, some of them empty, and so share a graph
+        self._max_steps = PackedShape((0,) * max(1 + len(ids) for captions in self._captions for ids in captions))
+        self._usual_shapes = [PackedShape()] * LENGTH_CLASSES
+        for epoch in reversed(range(SHAPE_EPOCHS)):
             self.start(epoch)
-            self._usual_rooms = self._rooms
+            self._usual_shapes = self._shapes
 
     def __len__(self) -> int:
         return len(self._captions) // self._size
 
     def start(self, epoch: int) -> None:
-        """Draw the batches of an epoch, counted from 0."""
+        """Sample the batches of an epoch, counted from 0."""
         self.epoch = epoch
-        self._draw()
-        self._rooms = [usual | room for usual, room in zip(self._usual_rooms, self._rooms_needed(), strict=True)]
+        self._sample()
+        pairs = zip(self._usual_shapes, self._smallest_shapes(), strict=True)
+        self._shapes = [usual | smallest for usual, smallest in pairs]
 
     def __iter__(self) -> Iterator[Batch]:
-        """The epoch's batches; the next ones are read in the background."""
+        """Yield the batches of the epoch; the next ones are read in the background."""
         with ThreadPoolExecutor(1) as pool:
             waiting: deque[Future[Batch]] = deque()
             for index in range(len(self) + READ_AHEAD):
@@ -116,83 +123,103 @@ class Batches:
                     yield waiting.popleft().result()
 
     def __getitem__(self, index: int) -> Batch:
-        chosen = self._order[index]
-        features = np.stack([self._stores[self._views[i]].features[self._rows[self._views[i]][i]] for i in chosen])
-        captions = [self._drawn[i] for i in chosen]
-        room = self._rooms[self._classes[index]]
-        packing, targets, _ = pack_captions(captions, room | self._most_steps)
-        types, log_shares = self._types(index, np.union1d(targets, [PAD, BOS]), room.types + 1 + OTHER_TYPES)
-        place_of = np.zeros(self._vocab_size, dtype=np.int32)
-        place_of[types] = np.arange(len(types))
-        packing = packing._replace(steps=tuple(place_of[step] for step in packing.steps))
-        return (features, packing, types, log_shares), place_of[targets]
+        """Return a batch of the epoch."""
+        photos = self._order[index]
+        views = [self._views[photo] for photo in photos]
+        features = np.stack(
+            [self._stores[view].features[self._rows[view][photo]] for view, photo in zip(views, photos, strict=True)]
+        )
+        captions = [self._sampled[photo] for photo in photos]
+        shape = self._shapes[self._classes[index]]
+        packing, targets, _ = pack_captions(captions, shape | self._max_steps)
+        vocabulary, correction = self._batch_vocabulary(
+            index, np.union1d(targets, [PAD, BOS]), shape.types + 1 + SAMPLED_TOKENS
+        )
+        index_of = np.zeros(self._vocab_size, dtype=np.int32)
+        index_of[vocabulary] = np.arange(len(vocabulary))
+        packing = packing._replace(steps=tuple(index_of[step] for step in packing.steps))
+        return (features, packing, vocabulary, correction), index_of[targets]
 
     def photos(self, index: int) -> list[int]:
-        """The photos of a batch of this epoch, as places in `examples`."""
+        """Return the photos of a batch of the epoch, as indices into `examples`."""
         return list(self._order[index])
 
     def target_tokens(self) -> int:
-        """Target tokens of this epoch, `</s>` included."""
-        return sum(len(ids) - 1 for batch in self._order for i in batch for ids in self._drawn[i])
+        """Return the number of target tokens of the epoch, `</s>` included."""
+        return sum(len(ids) - 1 for batch in self._order for photo in batch for ids in self._sampled[photo])
 
-    def _draw(self) -> None:
-        """This epoch's captions, views and batches."""
+    def _sample(self) -> None:
+        """Sample the captions, views and batches of the epoch."""
         generator = np.random.default_rng((self._seed, self.epoch))
         count = len(self._captions)
         self._views = generator.integers(len(self._stores), size=count)
-        self._drawn = [
-            [[BOS, *captions[k], EOS] for k in _choose(len(captions), self._width, weights, generator)]
+        self._sampled = [
+            [
+                [BOS, *captions[index], EOS]
+                for index in _sample_captions(len(captions), self._max_captions, weights, generator)
+            ]
             for captions, weights in zip(self._captions, self._weights, strict=True)
         ]
         order = generator.permutation(count)
-        pool = self._size * POOL  # photos are sorted by length within a pool, not over all: batches stay varied
+        pool = self._size * POOL_BATCHES  # photos are sorted within a pool, not over all, so that batches stay varied
         batches = [batch for start in range(0, count, pool) for batch in self._batched(order[start : start + pool])]
         generator.shuffle(batches)
         self._classes, self._order = zip(*batches, strict=True)
 
     def _batched(self, photos: NDArray[np.int64]) -> list[tuple[int, list[int]]]:
-        """Batches of some photos, each with its class: by their longest captions, and within a class alike in all."""
-        lengths = {i: [len(ids) for ids in self._drawn[i]] for i in photos.tolist()}
-        by_longest = sorted(lengths, key=lambda i: max(lengths[i]))
-        bounds = [-(-k * (len(photos) // self._size) // LENGTH_CLASSES) for k in range(LENGTH_CLASSES + 1)]
+        """Group photos into batches, each with its length class.
+
+        Length classes are by the longest caption of a photo. The batches of a class get similar numbers of tokens.
+        """
+        lengths = {photo: [len(ids) for ids in self._sampled[photo]] for photo in photos.tolist()}
+        by_longest = sorted(lengths, key=lambda photo: max(lengths[photo]))
+        count = len(photos) // self._size
+        bounds = [-(-number * count // LENGTH_CLASSES) for number in range(LENGTH_CLASSES + 1)]
         batches = []
-        for k, (first, last) in enumerate(pairwise(bounds)):
-            group = sorted(by_longest[first * self._size : last * self._size], key=lambda i: sum(lengths[i]))
-            batches += [(k, group[place :: last - first]) for place in range(last - first)]  # dealt out
+        for length_class, (first, last) in enumerate(pairwise(bounds)):
+            members = by_longest[first * self._size : last * self._size]
+            by_tokens = sorted(members, key=lambda photo: sum(lengths[photo]))
+            batches += [(length_class, by_tokens[offset :: last - first]) for offset in range(last - first)]
         return batches
 
-    def _rooms_needed(self) -> list[PackedShape]:
-        """For this epoch's batches of each class."""
-        rooms = [PackedShape() for _ in range(LENGTH_CLASSES)]
-        for k, batch in zip(self._classes, self._order, strict=True):
-            rooms[k] |= PackedShape.of([self._drawn[i] for i in batch])
-        return rooms
+    def _smallest_shapes(self) -> list[PackedShape]:
+        """Return, by length class, the smallest packed shape for the batches of the epoch."""
+        shapes = [PackedShape() for _ in range(LENGTH_CLASSES)]
+        for length_class, batch in zip(self._classes, self._order, strict=True):
+            shapes[length_class] |= PackedShape.of([self._sampled[photo] for photo in batch])
+        return shapes
 
-    def _types(self, index: int, own: NDArray[np.int32], size: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """A batch's vocabulary, its captions' own tokens first, and the logarithms of its shares."""
+    def _batch_vocabulary(
+        self, index: int, own: NDArray[np.int32], size: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return a batch vocabulary, the tokens `own` of its captions first; and its sampling correction."""
         others = np.setdiff1d(np.arange(self._vocab_size), own)
-        drawn = min(len(others), size - len(own))
-        share = len(others) / max(1, drawn)
-        if drawn < len(others):
-            others = np.random.default_rng((self._seed, self.epoch, index)).choice(others, drawn, replace=False)
-        log_shares = np.where(np.arange(len(own) + drawn) < len(own), 0.0, np.log(max(1.0, share)))
-        return np.concatenate([own, others]).astype(np.int32), log_shares.astype(np.float32)
+        sampled = min(len(others), size - len(own))
+        represented = len(others) / max(1, sampled)
+        if sampled < len(others):
+            others = np.random.default_rng((self._seed, self.epoch, index)).choice(others, sampled, replace=False)
+        correction = np.where(np.arange(len(own) + sampled) < len(own), 0.0, np.log(max(1.0, represented)))
+        return np.concatenate([own, others]).astype(np.int32), correction.astype(np.float32)
 
 
-def _choose(count: int, width: int, weights: Sequence[float], generator: np.random.Generator) -> Sequence[int]:
-    """Which of a photo's captions an epoch sees, at most `width`, in their order.
+def _sample_captions(
+    count: int, max_count: int, weights: Sequence[float], generator: np.random.Generator
+) -> Sequence[int]:
+    """Sample the captions of a photo for an epoch; return their indices, sorted.
 
-    Where weights differ, a caption's chance is in proportion to its own, and no caption is seen twice; to that end
-    fewer than there is room for may be drawn. Systematic sampling: captions, in random order, lie side by side on a
-    line, each as long as its chance, and those are drawn that reach over one of the marks at steps of 1.
+    If weights differ, the probability of a caption is proportional to its weight, and no caption is sampled twice; for
+    this, fewer than `max_count` may be sampled. Systematic sampling: the captions, in random order, are intervals on a
+    line, of their probabilities' lengths; those that contain one of the marks at distance 1 are sampled.
 
     Reference: Madow (1949), "On the Theory of Systematic Sampling, II", Annals of Mathematical Statistics 20:333–354.
     """
     if len(set(weights)) < 2:
-        return range(count) if count <= width else np.sort(generator.choice(count, width, replace=False)).tolist()
-    shares = np.asarray(weights, dtype=np.float64) / max(weights)
-    shares *= min(1.0, width / shares.sum())
+        return (
+            range(count) if count <= max_count else np.sort(generator.choice(count, max_count, replace=False)).tolist()
+        )
+    probabilities = np.asarray(weights, dtype=np.float64) / max(weights)
+    probabilities *= min(1.0, max_count / probabilities.sum())
     order = generator.permutation(count)
-    marks = np.floor(np.cumsum(shares[order]) + generator.random())
-    chosen = order[np.diff(marks, prepend=0.0) > 0][:width]  # a rounded sum may reach one mark more, or none
-    return np.sort(chosen).tolist() if len(chosen) else [int(np.argmax(shares))]
+    marks = np.floor(np.cumsum(probabilities[order]) + generator.random())
+    sampled = order[np.diff(marks, prepend=0.0) > 0][:max_count]  # by rounding, there may be one mark more, or none
+    return np.sort(sampled).tolist() if len(sampled) else [int(np.argmax(probabilities))]

@@ -1,4 +1,4 @@
-"""What happens around the batches and epochs of a run: averaging, dev BLEU, checkpoints, logs, the bar."""
+"""Callbacks of a run: averaged weights, dev score, checkpoints, logs and progress bar."""
 
 import csv
 import io
@@ -17,58 +17,62 @@ from polycap.files.progress import progress_bar
 from polycap.machine.backend import keras
 from polycap.training.log import LOG
 
-__all__ = ["BEST", "Average", "Checkpoint", "EpochLog", "Evaluate", "ProgressCallback", "save_arrays", "write_log"]
+__all__ = ["BEST", "Average", "Checkpoint", "DevEvaluation", "EpochLog", "ProgressCallback", "save_arrays", "write_log"]
 
 BEST = "best.npz"
-"""The file of a phase's best weights."""
-
+"""Name of the file of a phase's best weights."""
 
 AVERAGE_EVERY = 8
-"""Steps from one bringing up to date to the next, which goes through all weights: a fifteenth of a step's time."""
+"""Steps between two updates of the average. An update of all weights takes a fifteenth of a step's time."""
 
 FIRST_STEPS = 16
-"""So many are averaged one by one; a multiple of `AVERAGE_EVERY`."""
+"""Number of first steps that each update the average; a multiple of `AVERAGE_EVERY`."""
 
 
 class Average(keras.callbacks.Callback):  # type: ignore[misc]
-    """An exponential moving average of the weights (Polyak and Juditsky, 1992), by which the run is judged.
+    """Exponential moving average of the weights (Polyak and Juditsky, 1992), which is evaluated and saved.
 
-    The decay grows with the steps, min(decay, (1 + step) / (10 + step)): an average that starts at full decay lags
-    behind for epochs. After the first steps it is brought up to date every few, for as many at once.
+    The decay grows with the steps, min(decay, (1 + step) / (10 + step)): with the full decay from the start, the
+    average would lag behind for epochs. After the first steps the average is updated every few steps, for all of them
+    at once.
     """
 
     def __init__(self, weights: list[Any], decay: float) -> None:
         super().__init__()
         self.weights, self.decay, self.step = weights, decay, 0
-        # Copies: JAX hands the weights' own memory on to the next step.
+        # Copies: JAX reuses the memory of the weights in the next step.
         copies = map(keras.ops.copy, weights)
-        self.average = [keras.Variable(c, trainable=False, name=f"average_{i}") for i, c in enumerate(copies)]
+        self.average = [
+            keras.Variable(copy, trainable=False, name=f"average_{index}") for index, copy in enumerate(copies)
+        ]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Update the average."""
         self.step += 1
         steps = AVERAGE_EVERY if self.step > FIRST_STEPS else 1
         if self.step % steps:
             return
-        share = 1.0 - min(self.decay, (1 + self.step) / (10 + self.step)) ** steps
+        rate = 1.0 - min(self.decay, (1 + self.step) / (10 + self.step)) ** steps
         for mean, weight in zip(self.average, self.weights, strict=True):
-            mean.assign_add((weight.value - mean.value) * share)
+            mean.assign_add((weight.value - mean.value) * rate)
 
     def swap(self) -> None:
-        """Exchange the weights and their average; a second call exchanges them back."""
+        """Swap the weights and their average; a second call swaps them back."""
         for mean, weight in zip(self.average, self.weights, strict=True):
-            kept = keras.ops.copy(weight.value)
+            value = keras.ops.copy(weight.value)
             weight.assign(mean.value)
-            mean.assign(kept)
+            mean.assign(value)
 
 
-class Evaluate(keras.callbacks.Callback):  # type: ignore[misc]
-    """Scores the averaged weights after each epoch; `dev_bleu4` and `dev_seconds` join the epoch's logs."""
+class DevEvaluation(keras.callbacks.Callback):  # type: ignore[misc]
+    """Dev score of the averaged weights after each epoch; adds `dev_bleu4` and `dev_seconds` to the epoch's logs."""
 
     def __init__(self, average: Average, score: Callable[[], float]) -> None:
         super().__init__()
         self.average, self.score = average, score
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Compute the dev score."""
         start = time.monotonic()
         self.average.swap()
         try:
@@ -80,23 +84,24 @@ class Evaluate(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """After each epoch, all that the next one needs, in one file that is replaced in one step.
+    """Checkpoint after each epoch: the state of the run in one file, replaced atomically.
 
-    Beside it, `best.npz` holds the averaged weights of the epoch with the best `dev_bleu4`, and `log.csv` the epochs.
+    Also writes the averaged weights of the epoch with the best `dev_bleu4` to `best.npz`, and the epochs to `log.csv`.
     """
 
     def __init__(self, folder: Path, names: list[str], average: Average) -> None:
         super().__init__()
-        self.path, self.best_path, self.log_path = (folder / n for n in ("checkpoint.npz", BEST, LOG))
+        self.path, self.best_path, self.log_path = (folder / name for name in ("checkpoint.npz", BEST, LOG))
         self.names, self.average = names, average
         self.history: list[dict[str, float]] = []
 
     @property
     def best(self) -> dict[str, float]:
-        """The log of the best epoch so far."""
+        """Log of the best epoch so far."""
         return max(self.history, key=lambda row: row["dev_bleu4"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the checkpoint, the best weights and the log."""
         row = {"epoch": float(epoch + 1), **{key: float(value) for key, value in (logs or {}).items()}}
         self.history.append(row)
         if row is self.best:
@@ -105,20 +110,22 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self._write_log()
 
     def _save_best(self) -> None:
+        """Write the averaged weights as the best ones."""
         average = {name: np.asarray(mean) for name, mean in zip(self.names, self.average.average, strict=True)}
         save_arrays(self.best_path, average)
 
     def _write_log(self) -> None:
+        """Write the log, unless it is unchanged."""
         write_log(self.log_path, self.history)
 
     def restore(self) -> int:
-        """Take up the last checkpoint, if there is one.
+        """Load the last checkpoint, if there is one.
 
         Returns:
-            The number of epochs that are done.
+            The number of finished epochs.
 
         Raises:
-            TrainingError: the checkpoint is of another decoder.
+            TrainingError: the checkpoint is broken, or is of another decoder.
         """
         if not self.path.is_file():
             return 0
@@ -127,44 +134,46 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 for name, variable in self._variables().items():
                     variable.assign(state[name])
                 self.average.step = int(state["step"])
-                columns = [str(c) for c in state["columns"]]
+                columns = [str(column) for column in state["columns"]]
                 self.history = [dict(zip(columns, map(float, row), strict=True)) for row in state["history"]]
         except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
             raise TrainingError(f"{self.path}: can't be resumed from ({error}); delete the run folder") from error
-        self._write_log()  # the run may have been killed after the checkpoint and before the log
+        self._write_log()  # the run may have been killed between checkpoint and log
         return len(self.history)
 
     def _variables(self) -> dict[str, Any]:
+        """Return the variables of model, optimizer and average by their names in the checkpoint."""
         model, average = self.model, self.average.average
         return {
-            **{f"model/{i}": v for i, v in enumerate(model.variables)},
-            **{f"optimizer/{i}": v for i, v in enumerate(model.optimizer.variables)},
-            **{f"average/{i}": v for i, v in enumerate(average)},
+            **{f"model/{index}": variable for index, variable in enumerate(model.variables)},
+            **{f"optimizer/{index}": variable for index, variable in enumerate(model.optimizer.variables)},
+            **{f"average/{index}": variable for index, variable in enumerate(average)},
         }
 
     def _state(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of the checkpoint."""
         columns = list(self.history[0])
         return {
             **{name: np.asarray(variable) for name, variable in self._variables().items()},
             "step": np.array(self.average.step),
             "columns": np.array(columns),
-            "history": np.array([[row[c] for c in columns] for row in self.history]),
+            "history": np.array([[row[column] for column in columns] for row in self.history]),
         }
 
 
 def write_log(path: Path, rows: list[dict[str, float]]) -> None:
-    """Write a `log.csv`, unless it is as it should be."""
+    """Write a `log.csv`, unless it is unchanged."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    there = path.read_bytes() if path.is_file() else b""
-    if there != text.getvalue().encode():
+    current = path.read_bytes() if path.is_file() else b""
+    if current != text.getvalue().encode():
         write_text(path, text.getvalue())
 
 
 class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc]
-    """A bar over the epoch's batches, on stderr; `seconds` and `tokens_per_second` join the epoch's logs."""
+    """Progress bar of an epoch's batches on stderr; adds `seconds` and `tokens_per_second` to the epoch's logs."""
 
     def __init__(
         self, title: str, epochs: int, batches: int, target_tokens: Callable[[], int], *, enabled: bool = True
@@ -174,16 +183,19 @@ class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self.target_tokens, self.enabled = target_tokens, enabled
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Create the bar."""
         title = f"{self.title} {epoch + 1}/{self.epochs}"
         self.bar = progress_bar(show=self.enabled, total=self.batches, description=title, unit="batch")
         self.start = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Advance the bar; print the loss every tenth batch."""
         self.bar.update()
         if batch % 10 == 0 and logs:
             self.bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Add time and speed to the logs, and close the bar."""
         if logs is not None:
             logs["seconds"] = time.monotonic() - self.start
             logs["tokens_per_second"] = self.target_tokens() / logs["seconds"]
@@ -191,17 +203,19 @@ class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class EpochLog(keras.callbacks.Callback):  # type: ignore[misc]
-    """One line per epoch for the log, when all figures are in."""
+    """Log message of an epoch, with all figures that other callbacks added."""
 
     def __init__(self, title: str, write: Callable[[str], None]) -> None:
         super().__init__()
         self.title, self.write = title, write
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the message."""
         figures = "  ".join(f"{key} {value:.4g}" for key, value in (logs or {}).items())
         self.write(f"{self.title} {epoch + 1}: {figures}")
 
 
 def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write arrays to an `.npz` file, atomically."""
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A pack's card, with the terms of data and weights."""
+"""Card of a trained pack, with the terms of data and weights."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ OTHER_TERMS = "The photos and captions that it was trained on may carry terms of
 
 
 def _origins(photos: Sequence[Photo]) -> str:
-    """How many captions of each origin there are, and their weight where it is not 1."""
+    """Describe the number of captions of each origin, and their weights if not 1."""
     weights: dict[str, set[float]] = {}
     for photo in photos:
         for caption in photo.captions:
@@ -30,26 +30,33 @@ def _origins(photos: Sequence[Photo]) -> str:
     return ", ".join(parts)
 
 
-def _before(inputs: TrainingInputs, config: dict[str, Any]) -> dict[str, Any]:
-    """Where a run only went on from a pack, how that was trained."""
-    if inputs.start is None or config["settings"]["epochs"]:
+def _earlier_training(inputs: TrainingInputs, config: dict[str, Any]) -> dict[str, Any]:
+    """Return the training of the initial pack, if the run had no epoch of teacher forcing itself."""
+    if inputs.initial_pack is None or config["settings"]["epochs"]:
         return {}
-    return {"trained before": read_card(inputs.start).training}
+    return {"trained before": read_card(inputs.initial_pack).training}
 
 
 def _terms(inputs: TrainingInputs) -> list[str]:
-    """The terms of the data, of the packs that training began with, and of the encoder, each once."""
-    packs = [term for pack in (inputs.start, inputs.photo_layers) if pack for term in read_card(pack).terms]
+    """Return the terms of the data, of the packs whose weights the run begins with, and of the encoder, each once."""
+    packs = [term for pack in (inputs.initial_pack, inputs.photo_layers) if pack for term in read_card(pack).terms]
     return list(dict.fromkeys([*(inputs.dataset.terms or [OTHER_TERMS]), *inputs.terms, *packs, ENCODER_TERMS]))
 
 
-def _photo_layers(config: dict[str, Any]) -> dict[str, Any]:
-    """Return where the photo layers are from, if they are not the decoder's own."""
-    keys = ("photo layers", "side by side")
-    return {key: config[key] for key in keys if config[key]}
+def _shared_layers(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the origin of the photo layers, unless they are the decoder's own."""
+    return {key: config[key] for key in ("photo layers", "side by side") if config[key]}
 
 
-def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, learned: dict[str, Any]) -> Card:
+def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, results: dict[str, Any]) -> Card:
+    """Return the card of a trained pack, without scores and files.
+
+    Args:
+        inputs: inputs of the run.
+        config: contents of the run's `config.json`.
+        decoder: the trained decoder.
+        results: selection of the weights, time and machine, for the card's `training`.
+    """
     dataset = inputs.dataset
     train = inputs.photos("train")
     return Card(
@@ -72,10 +79,10 @@ def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, 
         training={
             **config["settings"],
             "begins with": config["start"] or "nothing",
-            **_photo_layers(config),
-            **_before(inputs, config),
+            **_shared_layers(config),
+            **_earlier_training(inputs, config),
             "chosen by": f"dev BLEU-4 of free-running captions, references: {main_origin(inputs.photos('dev'))}",
-            **learned,
+            **results,
         },
         created=datetime.now(UTC).date().isoformat(),
         versions=config["versions"],

@@ -1,4 +1,4 @@
-"""Train photos as token ids, and the references of rewards."""
+"""Training examples: train photos as token ids, and the references of the rewards."""
 
 from collections.abc import Sequence
 
@@ -12,25 +12,29 @@ __all__ = ["caption_texts", "normalized_captions", "reward_references", "train_e
 
 
 def reward_references(inputs: TrainingInputs, names: Sequence[str]) -> list[list[str]]:
-    """The captions of train photos that drawn ones are rewarded by: people's own where a photo has several.
+    """Return the normalised captions that sampled captions are rewarded against, for each photo of `names`.
 
-    Against a single one, chance decides.
+    They are captions of the preferred origin if a photo has several of these, else all of its captions: a reward by a
+    single reference is too noisy.
     """
     train = inputs.photos("train")
     texts = {photo.name: caption_texts(inputs.language, photo) for photo in train}
-    chief = inputs.dataset.of_origin(main_origin(train)).split("train")
-    peoples = {photo.name: caption_texts(inputs.language, photo) for photo in chief}
-    texts |= {name: captions for name, captions in peoples.items() if len(captions) > 1}
+    preferred = inputs.dataset.with_origin(main_origin(train)).split("train")
+    preferred_texts = {photo.name: caption_texts(inputs.language, photo) for photo in preferred}
+    texts |= {name: captions for name, captions in preferred_texts.items() if len(captions) > 1}
     return [texts[name] for name in names]
 
 
 def caption_texts(language: Language, photo: Photo) -> list[str]:
-    """A photo's captions, normalised, without those of which nothing is left."""
+    """Return a photo's captions, normalised, without empty ones."""
     return list(filter(None, normalized_captions(language, photo)))
 
 
 def train_examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> tuple[list[TrainingExample], list[list[float]]]:
-    """Train photos with their captions' token ids, and the captions' weights; captions without a token are left out."""
+    """Return the train photos with the token ids of their captions; and the weights of the captions.
+
+    Captions without tokens are left out, and photos without captions.
+    """
     examples, weights = [], []
     for photo in inputs.photos("train"):
         texts = [inputs.language.normalize(caption.text) for caption in photo.captions]
@@ -43,4 +47,5 @@ def train_examples(inputs: TrainingInputs, tokenizer: Tokenizer) -> tuple[list[T
 
 
 def normalized_captions(language: Language, photo: Photo) -> list[str]:
+    """Return a photo's captions, normalised."""
     return [language.normalize(caption.text) for caption in photo.captions]

@@ -1,5 +1,5 @@
-"""Where a decoder's weights begin: at another language's, as far as they are about photos and grammar's machinery; and
-at how frequent each token is."""
+"""Initialisation of a decoder: transfer of the language-independent weights of another pack, and log token frequencies
+as output bias."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,28 +19,36 @@ __all__ = ["fix_photo_layers", "initial_pack_hash", "set_token_frequencies", "tr
 
 
 def transfer_weights(decoder: Decoder, folder: Path, tokenizer: str) -> bool:
-    """Give `decoder` the weights of the pack in `folder`: those that belong to tokens only if the tokens are the same.
+    """Transfer the weights of a pack to a decoder; those of its tokens only if the tokenizers are the same.
+
+    Args:
+        decoder: decoder that gets the weights.
+        folder: folder of the pack.
+        tokenizer: identity of the decoder's tokenizer.
 
     Returns:
-        Whether they are: the pack's tokenizer has the identity `tokenizer`.
+        Whether the tokenizers are the same.
 
     Raises:
         PackError: there is no pack, or it is broken.
-        TrainingError: its decoder is of another kind or size.
+        TrainingError: the decoder of the pack is of another kind or size.
     """
     pack = load_pack(folder)
     same_tokens = pack.card.tokenizer == tokenizer
-    theirs, ours = (
+    pack_weights, own_weights = (
         {name: value for name, value in named_weights(model).items() if same_tokens or name not in model.token_weights}
         for model in (pack.decoder, decoder)
     )
-    if {name: value.shape for name, value in theirs.items()} != {name: value.shape for name, value in ours.items()}:
+    pack_shapes, own_shapes = (
+        {name: value.shape for name, value in weights.items()} for weights in (pack_weights, own_weights)
+    )
+    if pack_shapes != own_shapes:
         raise TrainingError(
             f"{folder}: its decoder is of another kind or size; "
-            "train with the settings that its card names, or start from nothing"
+            "train with the settings in its card, or without an initial pack"
         )
-    for name, variable in ours.items():
-        variable.assign(theirs[name])
+    for name, variable in own_weights.items():
+        variable.assign(pack_weights[name])
     return same_tokens
 
 
@@ -71,30 +79,37 @@ def _photo_sizes(settings: DecoderSettings) -> str:
 
 
 def initial_pack_hash(folder: Path, encoder: str, pca: str | None) -> str:
-    """The hash of the decoder's weights in a pack.
+    """Return the hash of the decoder's weights in a pack.
+
+    Args:
+        folder: folder of the pack.
+        encoder: identity of the encoder of the features.
+        pca: identity of the PCA of the features; None without one.
 
     Raises:
         PackError: there is no pack.
-        TrainingError: it learned from other features than those of `encoder` and `pca`.
+        TrainingError: the pack was trained on features of another encoder or PCA.
     """
     card = read_card(folder)
     if (card.encoder, card.pca) != (encoder, pca):
         raise TrainingError(
-            f"{folder}: learned from features of {card.encoder}, PCA {card.pca}; these are of {encoder}, PCA {pca}: "
-            f"make the features by its own PCA (`polycap features DATA --pca {folder}`), or start from nothing"
+            f"{folder}: was trained on features of {card.encoder}, PCA {card.pca}; these are of {encoder}, PCA {pca}: "
+            f"make the features with its PCA (`polycap features DATA --pca {folder}`), or train without an initial pack"
         )
     return card.files[DECODER].sha256
 
 
 def set_token_frequencies(decoder: Decoder, captions: Iterable[list[int]]) -> None:
-    """Let the decoder begin with each token as likely as it is in the captions, whatever the photo.
+    """Initialise the output bias with the log frequency of each token in the captions.
 
-    It learns them anyway, but late: German's first epoch reached 14.7 dev BLEU-4 with this, 13.5 without.
+    The frequencies would be learned anyway, but late: German's first epoch had 14.7 dev BLEU-4 with this, 13.5 without.
 
     Reference: Karpathy and Fei-Fei (2015), "Deep Visual-Semantic Alignments", arXiv:1412.2306 (in their code).
     """
     if decoder.token_bias is None:
         return
     ids = np.fromiter((token for caption in captions for token in (*caption, EOS)), dtype=np.int64)
-    counts = np.bincount(ids, minlength=decoder.settings.vocab_size) + 0.5  # half a time: what never occurred
+    counts = (
+        np.bincount(ids, minlength=decoder.settings.vocab_size) + 0.5
+    )  # smoothing: tokens that do not occur count half
     decoder.token_bias.assign(np.log(counts / counts.sum()).astype(np.float32))

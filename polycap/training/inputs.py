@@ -1,4 +1,4 @@
-"""What a training run learns from."""
+"""Inputs of a training run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +16,19 @@ __all__ = ["TrainingInputs"]
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """What a run learns from.
+    """Inputs of a training run.
 
     Attributes:
-        language: decides normalisation, tokenizer and search.
+        language: language of the captions, with the settings of normalisation, tokenizer and search.
         dataset: photos, splits and captions in the language.
-        stores: views of the photos, the plain one first; all of one encoder and PCA.
-        pca: the map that reduced the stores, or None.
-        tokenizer: one that is trained already, or its file; without it, one is trained on the train split's captions.
-        start: the pack whose decoder this one begins with; where its tokens are others, but for what belongs to them.
-        terms: of the captions, for the pack's card, beside those of photos and encoder.
-        photo_layers: pack whose photo layers the decoder has; they are not trained further. (default: None, layers of
-            its own)
+        stores: stored features of the photos, one store per view, the plain view first; all of one encoder and PCA.
+        pca: PCA that reduced the features; None without one.
+        tokenizer: a trained tokenizer, or its file. (default: one is trained on the captions of the train split)
+        initial_pack: folder of a pack whose decoder's weights initialise this one; if its tokenizer differs, the
+            weights of its tokens are not used. (default: random weights)
+        terms: terms of use of the captions, for the pack's card, beside those of photos and encoder. (default: none)
+        photo_layers: folder of a pack whose photo layers the decoder has; they are not trained. (default: photo layers
+            of its own)
     """
 
     language: Language
@@ -35,12 +36,12 @@ class TrainingInputs:
     stores: Sequence[FeatureStore]
     pca: FeaturePCA | None
     tokenizer: Tokenizer | Path | None = None
-    start: Path | None = None
+    initial_pack: Path | None = None
     terms: tuple[str, ...] = ()
     photo_layers: Path | None = None
 
     def check(self) -> None:
-        """Raise TrainingError or FeatureStoreError where the parts don't belong together."""
+        """Raise TrainingError for an empty split, and FeatureStoreError for stores of another encoder or PCA."""
         first = self.stores[0]
         for store in self.stores:
             store.require(first.encoder, self.pca.identity if self.pca else None)
@@ -49,16 +50,16 @@ class TrainingInputs:
                 raise TrainingError(f"{self.dataset.folder}: no photo with captions in the {split} split")
 
     def photos(self, split: str) -> list[Photo]:
-        """The photos of a split, without those that could not be read when the features were made."""
-        unread = {name for store in self.stores for name in store.faults}
-        return [photo for photo in self.dataset.split(split) if photo.name not in unread]
+        """Return the photos of a split, without those that could not be read for the features."""
+        unreadable = {name for store in self.stores for name in store.faults}
+        return [photo for photo in self.dataset.split(split) if photo.name not in unreadable]
 
-    def judges(self) -> list[Photo]:
-        """The dev photos with the captions that epochs are judged by: of one origin, people's own where there are any.
+    def dev_references(self) -> list[Photo]:
+        """Return the dev photos with the references of the dev score, of one origin: by people if there are any.
 
-        Scores against a mixture could not be compared with any other.
+        Scores against references of several origins would not be comparable.
         """
         dev = self.photos("dev")
-        known = {photo.name for photo in dev}
-        chosen = self.dataset.of_origin(main_origin(dev)).split("dev")
-        return [photo for photo in chosen if photo.name in known]
+        readable = {photo.name for photo in dev}
+        chosen = self.dataset.with_origin(main_origin(dev)).split("dev")
+        return [photo for photo in chosen if photo.name in readable]

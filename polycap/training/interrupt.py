@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost."""
+"""Deferred delivery of a KeyboardInterrupt that TensorFlow swallows."""
 
 import signal
 import threading
@@ -11,28 +11,29 @@ __all__ = ["deferred_interrupt"]
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], None]]:
-    """Keep Ctrl-C in mind: what is yielded raises KeyboardInterrupt if one came before.
+    """Record Ctrl-C; yield a function that raises KeyboardInterrupt if Ctrl-C was pressed.
 
-    Where TensorFlow calls Python from C++, an exception is printed and forgotten, KeyboardInterrupt too; in training,
-    one press in nine was lost. Only where Ctrl-C raises KeyboardInterrupt at all: in the main thread, and not ignored.
+    TensorFlow prints and discards exceptions in Python functions that it calls from C++, KeyboardInterrupt too: in
+    training, one press in nine was lost. Outside the main thread, and if Ctrl-C does not raise KeyboardInterrupt, this
+    does nothing.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+    previous = signal.getsignal(signal.SIGINT)
+    if previous is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
-    pressed = False
+    is_pressed = False
 
     def press(number: int, frame: Any) -> None:
-        nonlocal pressed
-        pressed = True
+        nonlocal is_pressed
+        is_pressed = True
         signal.default_int_handler(number, frame)
 
     def check() -> None:
-        if pressed:
+        if is_pressed:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, press)
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)

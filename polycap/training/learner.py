@@ -1,9 +1,9 @@
-"""What a run does with its inputs: teacher forcing, self-critical training, and what lies between their weights.
+"""Training phases: teacher forcing, self-critical training, and interpolation of their best weights.
 
-Self-critical training makes captions score higher and more alike. Between the weights that it began with and those
-that it ends with, on the straight line, lie some that score higher than both and keep most of the words.
+Self-critical training raises the scores of captions and reduces their diversity. Weights interpolated between those
+before and after it score higher than both, and keep most of the vocabulary.
 
-Reference: Wortsman et al. (2022), "Robust fine-tuning of zero-shot models", arXiv:2109.01903 (the line).
+Reference: Wortsman et al. (2022), "Robust fine-tuning of zero-shot models", arXiv:2109.01903 (the interpolation).
 """
 
 from dataclasses import dataclass
@@ -27,31 +27,36 @@ from polycap.training.loss import TokenLoss
 from polycap.training.optimizers import self_critical_optimizer, teacher_forcing_optimizer
 from polycap.training.phase import Phase, run_phase
 from polycap.training.rewards import rewards_by_name
-from polycap.training.self_critical import DrawnBatches, PolicyLoss
+from polycap.training.self_critical import PolicyLoss, SampledBatches
 from polycap.training.settings import TrainingSettings
 
 __all__ = ["SELF_CRITICAL", "Learner", "TrainedWeights", "read_arrays"]
 
 SELF_CRITICAL = "self-critical"
-"""The folder of the second phase."""
+"""Name of the folder of the self-critical phase."""
 
-INTERPOLATED = "between.npz"
-"""The file of the weights between both phases' best."""
+INTERPOLATED = "interpolated.npz"
+"""Name of the file of the interpolated weights."""
 
 
 @dataclass(frozen=True)
 class TrainedWeights:
-    """What a run ends with: the file of its weights, by name, and what the pack's card says of how they were chosen."""
+    """Result of a run.
+
+    Attributes:
+        weights: file of the weights, by name.
+        facts: selection of the weights, for the pack's card.
+    """
 
     weights: Path
     facts: dict[str, Any]
 
 
 class Learner:
-    """The phases of one run; each goes on where it stopped.
+    """Phases of one run; each is resumed from its checkpoint.
 
     Attributes:
-        dev_score: captions the dev split by the decoder's weights and returns its BLEU-4, 0–100.
+        dev_score: function that captions the dev split by the decoder and returns its BLEU-4, 0–100.
     """
 
     def __init__(
@@ -69,56 +74,60 @@ class Learner:
         self._examples, self._weights = train_examples(inputs, tokenizer)
         self.dev_score = make_dev_score(inputs, decoder, tokenizer)
 
-    def expect_frequencies(self) -> None:
-        """See `polycap.training.initialize`."""
+    def set_token_frequencies(self) -> None:
+        """Initialise the output bias by the captions of the train split."""
         set_token_frequencies(self._decoder, (ids for _, captions in self._examples for ids in captions))
 
-    def learn(self) -> TrainedWeights:
-        """Run the epochs that are left of all phases."""
-        return self.finish(self._run(self.forced_phase()) if self._settings.epochs else self._begin())
+    def train(self) -> TrainedWeights:
+        """Run the remaining epochs of all phases."""
+        return self.finish(self._run(self.teacher_forcing()) if self._settings.epochs else self._keep_initial())
 
     def finish(self, forced: dict[str, float]) -> TrainedWeights:
-        """Run what follows teacher forcing, whose best epoch has the log `forced`."""
+        """Run what follows teacher forcing.
+
+        Args:
+            forced: log of the best epoch of teacher forcing, whose weights are in the run's folder.
+        """
         facts: dict[str, Any] = {
             "best epoch": int(forced["epoch"]),
             "best epoch's dev BLEU-4": round(forced["dev_bleu4"], 2),
         }
         if not self._settings.self_critical_epochs:
             return TrainedWeights(self._folder / BEST, facts)
-        free, score = self._speak_freely(), self._go_between()
+        self_critical, score = self._self_critical(), self._interpolate()
         if score < forced["dev_bleu4"]:
             return TrainedWeights(self._folder / BEST, facts)
-        facts |= {"best self-critical epoch": int(free["epoch"]), "dev BLEU-4": round(score, 2)}
+        facts |= {"best self-critical epoch": int(self_critical["epoch"]), "dev BLEU-4": round(score, 2)}
         return TrainedWeights(self._folder / INTERPOLATED, facts)
 
-    def forced_phase(self) -> Phase:
+    def teacher_forcing(self) -> Phase:
         """Return the phase of teacher forcing."""
         settings, batches = self._settings, self._batches()
         optimizer = teacher_forcing_optimizer(settings, len(batches))
         loss = TokenLoss(settings.label_smoothing, self._tokenizer.vocab_size)
         return Phase("epoch", self._folder, batches, settings.epochs, loss, optimizer, settings.ema_decay)
 
-    def _begin(self) -> dict[str, float]:
-        """No epoch of teacher forcing: what the run began with is its result."""
+    def _keep_initial(self) -> dict[str, float]:
+        """Save the initial weights as the best ones, in place of teacher forcing; return their log."""
         path = self._folder / BEST
         if not path.is_file():
             save_arrays(path, _arrays(self._decoder))
-        self._take(read_arrays(path))
+        self._load_weights(read_arrays(path))
         return {"epoch": 0, "dev_bleu4": self.dev_score()}
 
-    def _speak_freely(self) -> dict[str, float]:
-        """Self-critical training from the best forced weights; returns the best epoch's log."""
+    def _self_critical(self) -> dict[str, float]:
+        """Run self-critical training from the best weights of teacher forcing; return the log of the best epoch."""
         settings = self._settings
-        self._take(read_arrays(self._folder / BEST))
+        self._load_weights(read_arrays(self._folder / BEST))
         batches = self._batches()
         references = reward_references(self._inputs, [name for name, _ in self._examples])
-        counts = self._inputs.language.evaluation.sacrebleu_tokenizer
-        drawn = DrawnBatches(
+        word_tokenizer = self._inputs.language.evaluation.sacrebleu_tokenizer
+        sampled = SampledBatches(
             batches,
             references,
             self._tokenizer,
             Sampler(self._decoder),
-            rewards_by_name(settings.self_critical_reward, counts, references),
+            rewards_by_name(settings.self_critical_reward, word_tokenizer, references),
             captions=settings.self_critical_samples,
             length=settings.max_tokens,
             seed=settings.seed,
@@ -127,7 +136,7 @@ class Learner:
             Phase(
                 "self-critical epoch",
                 self._folder / SELF_CRITICAL,
-                drawn,
+                sampled,
                 settings.self_critical_epochs,
                 PolicyLoss(),
                 self_critical_optimizer(settings, len(batches)),
@@ -135,22 +144,26 @@ class Learner:
             )
         )
 
-    def _go_between(self) -> float:
-        """Take and keep the weights between both phases' best; returns their dev BLEU-4."""
-        share = self._settings.self_critical_share
-        forced, free = (read_arrays(folder / BEST) for folder in (self._folder, self._folder / SELF_CRITICAL))
-        between = {name: forced[name] + np.float32(share) * (free[name] - forced[name]) for name in forced}
-        save_arrays(self._folder / INTERPOLATED, between)
-        self._take(between)
+    def _interpolate(self) -> float:
+        """Interpolate the best weights of both phases; save and load the result, and return its dev BLEU-4."""
+        share = np.float32(self._settings.self_critical_share)
+        folders = (self._folder, self._folder / SELF_CRITICAL)
+        forced, self_critical = (read_arrays(folder / BEST) for folder in folders)
+        interpolated = {name: forced[name] + share * (self_critical[name] - forced[name]) for name in forced}
+        save_arrays(self._folder / INTERPOLATED, interpolated)
+        self._load_weights(interpolated)
         return self.dev_score()
 
     def _run(self, phase: Phase) -> dict[str, float]:
+        """Run a phase; return the log of its best epoch."""
         return run_phase(phase, self._decoder, self.dev_score, progress=self._progress)
 
-    def _take(self, weights: dict[str, NDArray[Any]]) -> None:
+    def _load_weights(self, weights: dict[str, NDArray[Any]]) -> None:
+        """Assign weights to the decoder."""
         assign_weights(self._decoder, weights)
 
     def _batches(self) -> Batches:
+        """Return the batches of teacher forcing."""
         return Batches(
             self._examples,
             self._inputs.stores,
@@ -164,10 +177,11 @@ class Learner:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Weights by name."""
+    """Read an `.npz` file of weights, by name."""
     with np.load(path) as weights:
         return dict(weights)
 
 
 def _arrays(decoder: Decoder) -> dict[str, NDArray[Any]]:
+    """Return the weights of a decoder as arrays, by name."""
     return {name: np.asarray(variable) for name, variable in named_weights(decoder).items()}

@@ -1,4 +1,4 @@
-"""A run's `log.csv`."""
+"""Log of a run, `log.csv`."""
 
 import csv
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from pathlib import Path
 __all__ = ["LOG", "time_spent"]
 
 LOG = "log.csv"
-"""In a run's folder, and in that of its self-critical phase: a row per epoch."""
+"""Name of the log, in the folder of each phase: one row per epoch."""
 
 
 def time_spent(logs: Sequence[Path]) -> dict[str, float]:
-    """How long all epochs took on the clock, those before a run was killed included.
+    """Sum the time of all epochs, those before an interruption included; rounded, by description in the card.
 
     Args:
-        logs: the `log.csv` of each phase; one that is not there was not needed.
+        logs: the log of each phase; a phase without epochs has none.
     """
     rows = []
     for log in logs:
@@ -22,7 +22,7 @@ def time_spent(logs: Sequence[Path]) -> dict[str, float]:
             with log.open(encoding="utf-8", newline="") as stream:
                 rows += list(csv.DictReader(stream))
     seconds = [float(row["seconds"]) for row in rows]
-    scoring = [float(row.get("dev_seconds") or 0) for row in rows]  # a run that an older polycap began has none
+    scoring = [float(row.get("dev_seconds") or 0) for row in rows]  # logs of older versions lack this column
     return {
         "minutes of training": round(sum(seconds) / 60, 1),
         "minutes of scoring epochs": round(sum(scoring) / 60, 1),

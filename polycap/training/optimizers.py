@@ -1,4 +1,4 @@
-"""The optimizers of the two phases, each with its schedule of the learning rate."""
+"""Optimizers of the two phases, with their learning rate schedules."""
 
 from typing import Any
 
@@ -9,9 +9,11 @@ __all__ = ["self_critical_optimizer", "teacher_forcing_optimizer"]
 
 
 def teacher_forcing_optimizer(settings: TrainingSettings, steps: int) -> Any:
-    """AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101) without decay of biases and embeddings.
+    """Return AdamW (Loshchilov and Hutter, 2019, arXiv:1711.05101), without weight decay of biases and embeddings.
 
-    `steps` are those of an epoch.
+    Args:
+        settings: settings of the run.
+        steps: number of steps per epoch.
     """
     schedule = _schedule(settings.learning_rate, settings.epochs * steps, round(settings.warmup_epochs * steps))
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm)
@@ -20,13 +22,18 @@ def teacher_forcing_optimizer(settings: TrainingSettings, steps: int) -> Any:
 
 
 def self_critical_optimizer(settings: TrainingSettings, steps: int) -> Any:
-    """Adam (Kingma and Ba, 2015, arXiv:1412.6980) at a low rate; `steps` are those of an epoch."""
+    """Return Adam (Kingma and Ba, 2015, arXiv:1412.6980) with the rate of self-critical training.
+
+    Args:
+        settings: settings of the run.
+        steps: number of steps per epoch.
+    """
     schedule = _schedule(settings.self_critical_rate, settings.self_critical_epochs * steps, steps // 4)
     return keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=settings.clip_norm)
 
 
 def _schedule(rate: float, steps: int, warmup: int) -> Any:
-    """Linear warm-up, then a cosine to zero (Loshchilov and Hutter, 2017, arXiv:1608.03983)."""
+    """Return a linear warm-up, then a cosine decay to zero (Loshchilov and Hutter, 2017, arXiv:1608.03983)."""
     return keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else rate,
         max(1, steps - warmup),

@@ -1,4 +1,4 @@
-"""One phase of a run: epochs under one loss and one optimizer, judged, kept and resumed in a folder of their own."""
+"""Phase of a run: epochs with one loss and one optimizer, evaluated, saved and resumed in a folder of their own."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from polycap.errors import TrainingError
 from polycap.files import make_folder
 from polycap.machine.backend import keras
 from polycap.machine.extras import install_line
-from polycap.training.callbacks import BEST, Average, Checkpoint, EpochLog, Evaluate, ProgressCallback
+from polycap.training.callbacks import BEST, Average, Checkpoint, DevEvaluation, EpochLog, ProgressCallback
 from polycap.training.interrupt import deferred_interrupt
 
 __all__ = ["BEST", "EpochBatches", "Phase", "compile_decoder", "require_finite", "run_phase", "tensorboard"]
@@ -23,29 +23,29 @@ logger = logging.getLogger(__name__)
 
 
 class EpochBatches(Protocol):
-    """What an epoch is made of: `train_on_batch`'s arguments, batch by batch."""
+    """Batches of an epoch: the arguments of `train_on_batch`."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[tuple[Any, ...]]: ...
     def start(self, epoch: int) -> None:
-        """Go to an epoch, counted from 0."""
+        """Begin an epoch, counted from 0."""
 
     def target_tokens(self) -> int:
-        """Tokens learned in the epoch; asked for at its end."""
+        """Return the number of target tokens of the epoch, at its end."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What a phase does.
+    """Definition of a phase.
 
     Attributes:
-        title: what its epochs are called, as in "epoch".
-        folder: checkpoint, best weights and log.
-        batches: of each epoch.
-        epochs: how many in all, those done before included.
-        loss: of a batch.
-        optimizer: not built yet.
-        ema_decay: of the average of the weights, which is what is judged and kept.
+        title: name of an epoch, such as "epoch".
+        folder: folder of the checkpoint, the best weights and the log.
+        batches: batches of each epoch.
+        epochs: total number of epochs, finished ones included.
+        loss: loss of a batch.
+        optimizer: optimizer, not built yet.
+        ema_decay: decay per step of the averaged weights, which are evaluated and saved.
     """
 
     title: str
@@ -58,19 +58,19 @@ class Phase:
 
 
 def run_phase(phase: Phase, decoder: Decoder, score: Callable[[], float], *, progress: bool) -> dict[str, float]:
-    """Run the epochs that are left.
+    """Run the remaining epochs.
 
     Args:
-        phase: what to do.
-        decoder: its weights are where the phase begins, unless it is resumed.
-        score: judges the decoder's weights after each epoch: dev BLEU-4, 0–100.
-        progress: whether to show a bar.
+        phase: definition of the phase.
+        decoder: decoder with the initial weights, which a resumed phase replaces.
+        score: function that computes the dev BLEU-4 of the decoder, 0–100, after each epoch.
+        progress: whether to show a progress bar.
 
     Returns:
-        The best epoch's log.
+        The log of the best epoch.
 
     Raises:
-        TrainingError: the checkpoint is of another decoder, or the loss is no number.
+        TrainingError: the checkpoint is of another decoder, or the loss is not finite.
     """
     make_folder(phase.folder)
     compile_decoder(decoder, phase)
@@ -78,32 +78,32 @@ def run_phase(phase: Phase, decoder: Decoder, score: Callable[[], float], *, pro
     average = Average(list(weights.values()), phase.ema_decay)
     checkpoint = Checkpoint(phase.folder, list(weights), average)
     checkpoint.set_model(decoder)
-    done = checkpoint.restore()
-    if done:
-        logger.info("%s: going on after %s %d", phase.folder, phase.title, done)
+    finished = checkpoint.restore()
+    if finished:
+        logger.info("%s: resuming after %s %d", phase.folder, phase.title, finished)
     callbacks = [
         average,
         ProgressCallback(phase.title, phase.epochs, len(phase.batches), phase.batches.target_tokens, enabled=progress),
-        Evaluate(average, score),
+        DevEvaluation(average, score),
         checkpoint,
         EpochLog(phase.title, logger.info),
         *tensorboard(phase.folder),
     ]
-    every = keras.callbacks.CallbackList(callbacks, model=decoder)
-    _run_epochs(decoder, phase.batches, range(done, phase.epochs), every)
+    callback_list = keras.callbacks.CallbackList(callbacks, model=decoder)
+    _run_epochs(decoder, phase.batches, range(finished, phase.epochs), callback_list)
     return checkpoint.best
 
 
 def compile_decoder(decoder: Decoder, phase: Phase) -> None:
-    """Give a decoder the phase's loss and optimizer, whose variables are made."""
-    # XLA made this ten times slower on a CPU; other backends than TensorFlow have their own compilers
+    """Compile a decoder with the loss and the optimizer of a phase, and create the optimizer's variables."""
+    # XLA made training ten times slower on a CPU; other backends have their own compilers
     jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
     decoder.compile(optimizer=phase.optimizer, loss=phase.loss, jit_compile=jit_compile)
     decoder.optimizer.build(decoder.trainable_variables)
 
 
 def _run_epochs(decoder: Decoder, batches: EpochBatches, epochs: range, callbacks: Any) -> None:
-    """`Model.fit`, but for batches whose length varies: `fit` infers shapes from the first two, and fails later."""
+    """Train like `Model.fit`, which can't: it infers shapes from the first two batches, and here they vary."""
     callbacks.on_train_begin()
     with deferred_interrupt() as check_interrupt:
         for epoch in epochs:
@@ -120,13 +120,13 @@ def _run_epochs(decoder: Decoder, batches: EpochBatches, epochs: range, callback
 
 
 def require_finite(loss: float, place: str) -> None:
-    """Raise TrainingError unless a batch's loss is a number."""
+    """Raise TrainingError unless the loss of a batch is finite."""
     if not isfinite(loss):
         raise TrainingError(f"{place}: the loss is {loss}; lower the learning_rate")
 
 
 def tensorboard(folder: Path) -> list[Any]:
-    """Return the callback that writes TensorBoard's files, or none where that is not installed."""
+    """Return the TensorBoard callback, if TensorBoard is installed."""
     if find_spec("tensorboard") is None:
         logger.warning("tensorboard is not installed: log.csv only (%s for both)", install_line("train"))
         return []

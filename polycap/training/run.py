@@ -1,15 +1,15 @@
-"""A training run: from a dataset and features to a pack, in a folder that can be taken up again at any point.
+"""Training run: from a dataset and features to a pack, in a folder from which it can be resumed.
 
 ::
 
-    config.json      what the run was started with: settings, seed, hashes of all inputs, versions
-    tokenizer.model  SentencePiece, trained on the train split's captions
-    checkpoint.npz   the state after the last finished epoch
-    best.npz         the averaged weights of the best epoch
-    log.csv          a row per epoch; tensorboard/ holds the same
-    self-critical/   the same three files of the self-critical epochs, which begin with best.npz
-    between.npz      weights between best.npz and theirs
-    pack/            the result
+    config.json       settings, seed, hashes of all inputs, versions
+    tokenizer.model   SentencePiece model, trained on the captions of the train split
+    checkpoint.npz    state after the last finished epoch
+    best.npz          averaged weights of the best epoch
+    log.csv           one row per epoch; tensorboard/ has the same
+    self-critical/    the same three files of the self-critical epochs, which begin with best.npz
+    interpolated.npz  weights interpolated between best.npz and self-critical/best.npz
+    pack/             the result
 """
 
 from collections.abc import Sequence
@@ -35,45 +35,50 @@ from polycap.training.log import LOG, time_spent
 from polycap.training.settings import TrainingSettings
 from polycap.training.tokenizer import train_tokenizer
 
-__all__ = ["claim_folder", "decoder_settings", "make_config", "make_tokenizer", "train_decoder", "write_pack"]
+__all__ = ["decoder_settings", "make_config", "make_tokenizer", "start_or_check", "train_decoder", "write_pack"]
 
 
 def train_decoder(
     inputs: TrainingInputs, folder: Path, settings: TrainingSettings | None = None, *, progress: bool = True
 ) -> Path:
-    """Train a decoder, or go on where a run in `folder` stopped, and write its pack.
+    """Train a decoder, or resume the run in a folder, and write its pack.
 
-    The weights are judged after each epoch by BLEU-4 of captions searched for freely on the dev split; the best are
-    kept. After self-critical epochs so are those between them and the best of teacher forcing, see
+    After each epoch the averaged weights are evaluated by BLEU-4 of free-running captions of the dev split; the best
+    are saved. After the self-critical epochs, their best weights and those of teacher forcing are interpolated, see
     `polycap.training.learner`.
 
+    Args:
+        inputs: language, dataset, features and initial weights.
+        folder: folder of the run; created if missing.
+        settings: settings of the run. (default: `TrainingSettings()`)
+        progress: whether to draw progress bars on stderr, if that is a terminal. (default: True)
+
     Returns:
-        The pack's folder.
+        The folder of the pack.
 
     Raises:
-        TrainingError: a split is empty, `folder` holds a run of other inputs or settings, or the loss is no number.
-        FeatureStoreError: a photo has no features, or the stores don't belong together.
+        TrainingError: a split is empty, the folder has a run of other inputs or settings, or the loss is not finite.
+        FeatureStoreError: a photo has no features, or the stores are of different encoders or PCAs.
     """
     settings = settings or TrainingSettings()
     inputs.check()
-    if not settings.epochs and (inputs.start is None or not settings.self_critical_epochs):
-        raise TrainingError("epochs=0: give a pack to begin with, and self_critical_epochs")
+    if not settings.epochs and (inputs.initial_pack is None or not settings.self_critical_epochs):
+        raise TrainingError("epochs=0 needs an initial pack and self_critical_epochs above 0")
     make_folder(folder)
     keras.utils.set_random_seed(settings.seed)
     machine = describe_machine(bfloat16=allow_bfloat16())
     tokenizer = make_tokenizer(inputs, folder)
     config = make_config(inputs, settings, tokenizer)
-    claim_folder(folder, config)
+    start_or_check(folder, config)
     decoder = build_decoder(decoder_settings(inputs, settings, tokenizer))
     learner = Learner(inputs, settings, decoder, tokenizer, folder, progress=progress)
-    if inputs.start is None or not transfer_weights(decoder, inputs.start, tokenizer.identity):
+    if inputs.initial_pack is None or not transfer_weights(decoder, inputs.initial_pack, tokenizer.identity):
         if not settings.epochs:
-            raise TrainingError(f"epochs=0: {inputs.start} is of other tokens, which must be learned first")
-        learner.expect_frequencies()
+            raise TrainingError(f"epochs=0: {inputs.initial_pack} has another tokenizer; train with epochs above 0")
+        learner.set_token_frequencies()
     if inputs.photo_layers is not None:
         fix_photo_layers(decoder, inputs.photo_layers)
-    learned = learner.learn()
-    return write_pack(inputs, folder, config, decoder, learned, machine)
+    return write_pack(inputs, folder, config, decoder, learner.train(), machine)
 
 
 def write_pack(
@@ -84,13 +89,13 @@ def write_pack(
     trained: TrainedWeights,
     machine: dict[str, Any],
 ) -> Path:
-    """Write a finished run's pack and return its folder.
+    """Write the pack of a finished run and return its folder.
 
     Args:
-        inputs: what the run learned from.
-        folder: the run's.
-        config: the run's, as `make_config` returns it.
-        decoder: its settings are written, and its weights are not.
+        inputs: inputs of the run.
+        folder: folder of the run.
+        config: contents of the run's `config.json`.
+        decoder: decoder of the run; its settings are written, not its weights.
         trained: weights of the pack, and facts for its card.
         machine: description of the machine, for the card.
     """
@@ -102,12 +107,12 @@ def write_pack(
 
 
 def make_tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
-    """Return the run's tokenizer: the one given, the one in its folder, or a new one; it is put into the folder."""
+    """Return the tokenizer of the run: that of the inputs, that of the folder, or a newly trained one."""
     path = folder / TOKENIZER
-    given = inputs.tokenizer
-    if given is not None:
-        (Tokenizer.load(given) if isinstance(given, Path) else given).save(path)
-    elif not path.is_file() or not (folder / "config.json").is_file():  # without a config it may be of other captions
+    tokenizer = inputs.tokenizer
+    if tokenizer is not None:
+        (Tokenizer.load(tokenizer) if isinstance(tokenizer, Path) else tokenizer).save(path)
+    elif not path.is_file() or not (folder / "config.json").is_file():  # without config.json, captions may be others
         train_tokenizer(inputs.language, inputs.dataset).save(path)
     return Tokenizer.load(path)
 
@@ -115,21 +120,21 @@ def make_tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
 def make_config(
     inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer, side_by_side: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return all that decides a run: settings, hashes of the inputs and versions, JSON-serialisable.
+    """Return the contents of `config.json`.
 
     Args:
-        inputs: language, dataset, features and packs.
-        settings: recipe.
-        tokenizer: the run's.
+        inputs: inputs of the run.
+        settings: settings of the run.
+        tokenizer: tokenizer of the run.
         side_by_side: codes of all languages that are trained in turns, in that order. (default: this one alone)
 
     Raises:
-        PackError: a pack that the run begins with is missing or broken.
+        PackError: a pack whose weights the run begins with is missing or broken.
         TrainingError: such a pack learned from other features.
     """
     packages = ("polycap", "keras", "numpy", "sentencepiece", "sacrebleu", keras.backend.backend())
     pca = inputs.pca.identity if inputs.pca else None
-    packs = {"start": inputs.start, "photo layers": inputs.photo_layers}
+    packs = {"start": inputs.initial_pack, "photo layers": inputs.photo_layers}
     hooks = inputs.language.folder / "hooks.py"
     return {
         "language": inputs.language.code,
@@ -151,36 +156,33 @@ def make_config(
 
 
 def _version(package: str) -> str:
+    """Return the version of an installed package."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
 
 
-def claim_folder(folder: Path, config: dict[str, Any]) -> None:
-    """Write the run's config, or check that the run there is this one.
-
-    Raises:
-        TrainingError: the folder holds a run of other inputs or settings.
-    """
+def start_or_check(folder: Path, config: dict[str, Any]) -> None:
+    """Write the config of a new run, or check that the run in the folder has the same config."""
     path = folder / "config.json"
     if not path.is_file():
         write_json(path, config)
         return
-    before = read_json(path, TrainingError)
+    saved = read_json(path, TrainingError)
     for key, value in config.items():
-        if key == "versions" or key not in before:
-            continue  # an update in between is no other run
-        if before.get(key) != value:
-            started, now = _differing(before.get(key), value)
+        if key == "versions" or key not in saved:
+            continue  # a run may be resumed after an update
+        if saved.get(key) != value:
+            started, now = _differences(saved.get(key), value)
             raise TrainingError(
                 f"{path}:{key}: this run was started with {started}, not {now}; "
                 "resume it as it was started, or choose another folder"
             )
 
 
-def _differing(one: Any, other: Any) -> tuple[Any, Any]:
-    """Both, but of tables only the entries that are not alike."""
+def _differences(one: Any, other: Any) -> tuple[Any, Any]:
+    """Return both values, or of two tables only the entries that differ."""
     if not isinstance(one, dict) or not isinstance(other, dict):
         return one, other
     keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
@@ -188,7 +190,7 @@ def _differing(one: Any, other: Any) -> tuple[Any, Any]:
 
 
 def decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> DecoderSettings:
-    """Return the decoder's settings: the recipe's sizes, and those of the features and the tokenizer."""
+    """Return the settings of the decoder: the sizes of the recipe, and those of tokenizer and features."""
     cells, channels = inputs.stores[0].shape
     return DecoderSettings(
         **settings.model_dump(include=set(DecoderSizes.model_fields)),

@@ -1,4 +1,4 @@
-"""What a training run is started with: validated, each default in one place."""
+"""Settings of a training run, validated."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,26 +13,32 @@ __all__ = ["TrainingSettings", "parse_settings"]
 
 
 class TrainingSettings(DecoderSizes):
-    """The recipe. The defaults are those that the shipped English pack was trained with.
+    """Settings of a training run. The defaults are those of the shipped English pack.
+
+    For the sizes of the decoder see `DecoderSizes`.
 
     Attributes:
-        kind: decoder kind, attention or merge. (default: attention)
-        units: LSTM units. (default: 512)
-        embedding: channels of a token embedding. (default: 256)
-        feature_dropout: dropout rate of the image features, 0 to 1. (default: 0.3)
-        embedding_dropout: dropout rate of the token embeddings, 0 to 1. (default: 0.3)
-        output_dropout: dropout rate before the output layer, 0 to 1. (default: 0.5)
-        photos_per_batch: photos, each with all captions that are drawn of it.
-        learning_rate, warmup_epochs, weight_decay: of AdamW; the peak rate, and the epochs until it.
-        clip_norm: greatest norm of a gradient.
-        label_smoothing: share of the probability that goes to other tokens, 0 up to 1.
-        ema_decay, self_critical_ema_decay: decay per step of the averaged weights, which are what is kept.
-        self_critical_reward: "cider", "bleu" or "both".
-        self_critical_rate: learning rate of self-critical training.
-        seed: of the initial weights, the dropout and the order of the photos.
+        epochs: number of epochs of teacher forcing; 0 keeps the weights of the initial pack. (default: 9)
+        photos_per_batch: photos per batch. (default: 32)
+        learning_rate: peak learning rate of AdamW. (default: 2e-3)
+        warmup_epochs: epochs until the peak learning rate. (default: 1)
+        weight_decay: weight decay of AdamW. (default: 0.05)
+        clip_norm: maximum norm of the gradient. (default: 2)
+        label_smoothing: probability that label smoothing assigns to the other tokens, 0 to 1. (default: 0.1)
+        ema_decay: decay per step of the averaged weights, which are evaluated and saved, 0 to 1. (default: 0.998)
+        max_tokens: maximum length of a caption, tokens; longer captions are cut. (default: 30)
+        captions_per_photo: maximum number of captions per photo and epoch; more are sampled. (default: 5)
+        self_critical_epochs: number of epochs of self-critical training, after teacher forcing. (default: 3)
+        self_critical_reward: reward of sampled captions: cider, bleu or both. (default: both)
+        self_critical_rate: peak learning rate of self-critical training. (default: 1e-4)
+        self_critical_share: interpolation factor between the weights of teacher forcing and those of self-critical
+            training, 0 to 1. (default: 0.5)
+        self_critical_samples: captions sampled per photo. (default: 5)
+        self_critical_ema_decay: decay per step of the averaged weights in self-critical training. (default: 0.99)
+        seed: seed of initial weights, dropout and sampling. (default: 0)
     """
 
-    epochs: int = Field(default=9, ge=0, description="of teacher forcing; 0: begin with a pack's own weights")
+    epochs: int = Field(default=9, ge=0)
     photos_per_batch: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     warmup_epochs: float = Field(default=1.0, ge=0)
@@ -40,22 +46,26 @@ class TrainingSettings(DecoderSizes):
     clip_norm: float = Field(default=2.0, gt=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     ema_decay: float = Field(default=0.998, ge=0, lt=1)
-    max_tokens: int = Field(default=30, ge=1, description="longer captions are cut, tokens")
-    captions_per_photo: int = Field(default=5, ge=1, description="of more, this many are drawn each epoch")
-    self_critical_epochs: int = Field(default=3, ge=0, description="after those of teacher forcing")
+    max_tokens: int = Field(default=30, ge=1)
+    captions_per_photo: int = Field(default=5, ge=1)
+    self_critical_epochs: int = Field(default=3, ge=0)
     self_critical_reward: Literal["cider", "bleu", "both"] = "both"
     self_critical_rate: float = Field(default=1e-4, gt=0)
-    self_critical_share: float = Field(default=0.5, gt=0, le=1, description="how far towards them the weights go")
-    self_critical_samples: int = Field(default=5, ge=2, description="captions drawn of each photo")
+    self_critical_share: float = Field(default=0.5, gt=0, le=1)
+    self_critical_samples: int = Field(default=5, ge=2)
     self_critical_ema_decay: float = Field(default=0.99, ge=0, lt=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 def parse_settings(assignments: Sequence[str], language: Language | None = None) -> TrainingSettings:
-    """Settings from `name=value` strings, such as `epochs=20`; what is not named is the language's, else the default.
+    """Parse settings.
+
+    Args:
+        assignments: `NAME=VALUE` strings, such as `epochs=20`.
+        language: language whose folder sets defaults. (default: none)
 
     Raises:
-        TrainingError: no such setting, or a value that it does not allow.
+        TrainingError: a setting is unknown, or its value is not allowed.
     """
     values: dict[str, str | int | float] = language.decoder.given() if language else {}
     for assignment in assignments:

@@ -22,7 +22,7 @@ from polycap.machine.backend import allow_bfloat16, keras
 from polycap.machine.describe import describe_machine
 from polycap.training.inputs import TrainingInputs
 from polycap.training.learner import Learner
-from polycap.training.run import claim_folder, decoder_settings, make_config, make_tokenizer, write_pack
+from polycap.training.run import decoder_settings, make_config, make_tokenizer, start_or_check, write_pack
 from polycap.training.settings import TrainingSettings
 from polycap.training.turns import Member, run_in_turns
 
@@ -62,7 +62,7 @@ def train_side_by_side(
     keras.utils.set_random_seed(next(iter(recipes.values())).seed)
     machine = describe_machine(bfloat16=allow_bfloat16())
     runs = _make_runs(inputs, recipes, folder, progress=progress)
-    members = [Member(run.code, run.learner.forced_phase(), run.decoder, run.learner.dev_score) for run in runs]
+    members = [Member(run.code, run.learner.teacher_forcing(), run.decoder, run.learner.dev_score) for run in runs]
     best = run_in_turns(members, folder, progress=progress)
     runs[0].decoder.photo_layers.trainable = False
     packs = {}
@@ -94,11 +94,11 @@ def _make_runs(
         settings, place = recipes[code], make_folder(folder / code)
         tokenizer = make_tokenizer(each, place)
         config = make_config(each, settings, tokenizer, list(recipes))
-        claim_folder(place, config)
+        start_or_check(place, config)
         shared = runs[0].decoder.photo_layers if runs else None
         decoder = build_decoder(decoder_settings(each, settings, tokenizer), shared)
         learner = Learner(each, settings, decoder, tokenizer, place, progress=progress)
-        learner.expect_frequencies()
+        learner.set_token_frequencies()
         runs.append(_Run(code, each, place, config, decoder, learner))
     return runs
 
@@ -112,10 +112,10 @@ def _check(inputs: Sequence[TrainingInputs], recipes: Mapping[str, TrainingSetti
         )
     for each in inputs:
         each.check()
-        if each.start is not None or each.photo_layers is not None:
+        if each.initial_pack is not None or each.photo_layers is not None:
             raise TrainingError(
                 f"{each.language.code}: begins with a pack; side by side all languages begin with nothing: leave out "
-                "`start` and `photo_layers`, or train it alone"
+                "`initial_pack` and `photo_layers`, or train it alone"
             )
     features = {(each.stores[0].encoder, each.stores[0].pca, each.stores[0].shape) for each in inputs}
     if len(features) > 1:

@@ -1,4 +1,4 @@
-"""A language's tokenizer, trained on a dataset's captions."""
+"""Training of a language's tokenizer on the captions of a dataset."""
 
 from polycap.dataset import Dataset
 from polycap.language import Language
@@ -8,10 +8,10 @@ __all__ = ["train_tokenizer"]
 
 
 def train_tokenizer(language: Language, dataset: Dataset) -> Tokenizer:
-    """The language's tokenizer, trained on its train split's captions.
+    """Train the language's tokenizer on the captions of the train split.
 
     Raises:
-        TokenizerError: there are none, or more different characters than the vocabulary has room for.
+        TokenizerError: there are no captions, or more different characters than the vocabulary size allows.
     """
     texts = [language.normalize(caption.text) for photo in dataset.split("train") for caption in photo.captions]
     return Tokenizer.train(texts, language.tokenizer)

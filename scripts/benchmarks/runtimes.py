@@ -21,7 +21,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
 
     import polycap
     from polycap.errors import PhotoError
-    from polycap.metrics import bleu
+    from polycap.metrics import corpus_bleu
     from polycap.photos.batches import decode_batches
 
     names = ["openvino_f32", "openvino", "keras"]  # the first is what the others are compared with
@@ -60,7 +60,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
         **{f"{name}_precision": captioner.encoder.precision for name, captioner in captioners.items()},
         **{f"{name}_same_captions": sum(map(str.__eq__, captions[names[0]], captions[name])) for name in cosines},
         **{f"{name}_cosine": f"{statistics.mean(all_):.6f} (from {min(all_):.6f})" for name, all_ in cosines.items()},
-        **{f"{name}_bleu4": round(bleu(captions[name], references, tokenizer=tokenizer), 2) for name in names},
+        **{f"{name}_bleu4": round(corpus_bleu(captions[name], references, tokenizer=tokenizer), 2) for name in names},
         # the first batch, which compiles, included
         **{f"{key}_ms_per_photo": round(1000 * each / len(references)) for key, each in seconds.items()},
         "load": round(os.getloadavg()[0], 1),

@@ -49,7 +49,7 @@ def test_evaluate_for_people_and_for_the_card(world: World, tmp_path: Path, monk
         *("language", "split", "references", *METRICS.values(), "people"),
         *("different captions", "words used", "words per caption", "most frequent", "signature"),
     ]
-    assert lines["references"] == "1 per photo, mt:engine (by machine: likeness to it is scored)"
+    assert lines["references"] == "1 per photo, mt:engine (machine translation: similarity to a machine's output)"
     assert lines["split"] == "test, 1 photos"
     assert lines["people"] == "not available: the references are not people's, but mt:engine"
     assert f"polycap: 2 faults in {references}, first: references.txt:4: malformed" in found.err
@@ -63,6 +63,6 @@ def test_evaluate_for_people_and_for_the_card(world: World, tmp_path: Path, monk
     assert f"{score['bleu4']:6.2f} ± 0.00" == lines["BLEU-4"]
     assert "lengths" not in score
     assert (score["failures"]["photos"], score["failures"]["different_captions"]) == (1, 1)
-    assert "Looked for in the captions of 1 photos of the test split, references: mt:engine." in (
+    assert "Counted in the captions of 1 photos of the test split, references: mt:engine." in (
         pack / "CARD.md"
     ).read_text(encoding="utf-8")

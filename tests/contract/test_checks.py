@@ -161,7 +161,7 @@ def test_metric_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monkey
     def missing(*_: object, **__: object) -> float:
         raise EvaluationError("tokenizer 'x' is not installed: pip install x")
 
-    monkeypatch.setattr("polycap.contract.checks.bleu", missing)
+    monkeypatch.setattr("polycap.contract.checks.corpus_bleu", missing)
     report = check_language(make_folder(tmp_path))
     assert report.faults == ()
     assert "  skipped  metric: tokenizer 'x' is not installed: pip install x" in report.lines()

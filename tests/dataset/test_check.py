@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from caption_files import add_official, token_rows
-from polycap.dataset import check_dataset
+from polycap.dataset.check import check_dataset
 
 
-def test_check_opens_every_photo_and_reports_everything(folder: Path) -> None:
+def test_check_decodes_every_photo_and_reports_all_faults(folder: Path) -> None:
     (folder / "Flickr8k.token.txt").write_text(token_rows())
     add_official(folder, train="a.jpg", dev="b.jpg", test="c.jpg")
     (folder / "Images" / "a.jpg").write_bytes(b"no photo")

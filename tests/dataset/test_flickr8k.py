@@ -16,6 +16,7 @@ from loopback import Server
 from polycap.dataset.flickr8k import fetch_flickr8k
 from polycap.dataset.terms import FLICKR8K_TERMS
 from polycap.errors import DatasetError, DownloadError
+from polycap.files.archive import ArchiveLimits
 
 # --- the Flickr8k release ---
 
@@ -73,13 +74,13 @@ def text_files() -> dict[str, bytes]:
 
 
 def release(server: Server, photos: bytes) -> dict[str, str]:
-    """Put a release on the server; its checksums."""
+    """Put a release on the server; return its checksums."""
     archives = {"Flickr8k_text.zip": make_zip(text_files()), "Flickr8k_Dataset.zip": photos}
     server.files = {f"/release/{name}": body for name, body in archives.items()}
     return {name: md5(body) for name, body in archives.items()}
 
 
-def test_fetch_gives_a_dataset_and_the_second_time_asks_nobody(
+def test_fetch_returns_a_dataset_and_the_second_time_downloads_nothing(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checksums = release(server, make_zip(photo_files()))
@@ -95,7 +96,7 @@ def test_fetch_gives_a_dataset_and_the_second_time_asks_nobody(
     assert len(server.asked) == 2
 
 
-def test_fetch_keeps_the_archives_when_asked(server: Server, tmp_path: Path) -> None:
+def test_fetch_keeps_the_archives_with_keep(server: Server, tmp_path: Path) -> None:
     checksums = release(server, make_zip(photo_files()))
     fetch_flickr8k(tmp_path, base_url=f"{server.url}/release", checksums=checksums, keep=True)
     assert len(list(tmp_path.glob("*.zip"))) == 2
@@ -151,13 +152,13 @@ def test_an_archive_with_a_link_is_refused(server: Server, tmp_path: Path) -> No
 def test_an_archive_that_would_fill_the_disk_is_refused(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("polycap.dataset.flickr8k._MOST_BYTES", 100_000)
+    monkeypatch.setattr("polycap.dataset.flickr8k._LIMITS", ArchiveLimits(files=10, size=100_000))
     checksums = release(server, make_zip({"bomb.jpg": bytes(200_000)}))
     with pytest.raises(DatasetError, match="200,000 bytes"):
         fetch_flickr8k(tmp_path, base_url=f"{server.url}/release", checksums=checksums)
 
 
-def test_what_is_no_archive_is_an_error(server: Server, tmp_path: Path) -> None:
+def test_a_file_that_is_no_archive_is_an_error(server: Server, tmp_path: Path) -> None:
     checksums = release(server, b"<html>not a zip</html>")
     with pytest.raises(DatasetError, match="can't be unpacked"):
         fetch_flickr8k(tmp_path, base_url=f"{server.url}/release", checksums=checksums)

@@ -1,4 +1,4 @@
-"""Datasets: every known file format, the splits, and faults that are named while the rest is usable."""
+"""Tests of polycap/dataset/load.py."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from caption_files import NAMES, add_photos
-from polycap.dataset import check_dataset, load_dataset, read_captions
+from polycap.dataset import load_dataset, read_captions
+from polycap.dataset.check import check_dataset
 from polycap.errors import DatasetError
 
 SHARED = os.environ.get("POLYCAP_SHARED")
@@ -17,7 +18,7 @@ needs_shared = pytest.mark.skipif(not SHARED, reason="POLYCAP_SHARED is not set:
 
 
 @pytest.mark.parametrize("photos", ["Images", "Flicker8k_Dataset", "Flickr8k_Dataset", "images", ".", "pictures"])
-def test_photos_are_found_where_people_keep_them(tmp_path: Path, photos: str) -> None:
+def test_photos_are_found_in_every_known_folder(tmp_path: Path, photos: str) -> None:
     add_photos(tmp_path / photos)
     (tmp_path / photos / "._a.jpg").write_bytes(b"macOS")
     (tmp_path / "captions.txt").write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in NAMES))
@@ -58,7 +59,7 @@ def test_real_flickr8k() -> None:
 
 
 @needs_shared
-def test_real_kaggle_file_says_the_same_as_the_original() -> None:
+def test_real_kaggle_file_equals_the_file_of_the_release() -> None:
     folder = Path(str(SHARED)) / "flickr8k"
     kaggle = load_dataset(folder, captions=folder / "captions.txt")
     assert kaggle.faults == ()

@@ -21,7 +21,7 @@ def test_kaggle_captions_with_quotes_commas_bom_and_crlf(folder: Path) -> None:
     assert photo.captions == (ReferenceCaption(0, 'A dog, running , "fast" .'), ReferenceCaption(1, 'A "big" dog .'))
 
 
-def test_token_file_comes_before_kaggle_file_and_may_lie_one_level_down(folder: Path) -> None:
+def test_token_file_is_preferred_to_kaggle_file_and_may_lie_one_level_below(folder: Path) -> None:
     (folder / "captions.txt").write_text("image,caption\na.jpg,kaggle\n")
     (folder / "Flickr8k_text").mkdir()
     (folder / "Flickr8k_text" / "Flickr8k.token.txt").write_text("a.jpg#1\tsecond\na.jpg#0\tfirst\n")
@@ -143,7 +143,7 @@ def test_all_faults_are_named_with_file_and_line_and_the_rest_is_used(folder: Pa
     assert str(dataset.faults[8]) == "Flickr_8k.trainImages.txt:2: 'b.jpg' is in dev and train; kept in dev only"
 
 
-def test_an_open_quote_spoils_its_own_row_only(folder: Path) -> None:
+def test_an_open_quote_is_a_fault_of_its_own_row_only(folder: Path) -> None:
     (folder / "captions.txt").write_text(
         'image,caption\na.jpg,"open\nb.jpg,a cat\nc.jpg,a, b\nd.jpg,"x" y\na.jpg,"two\nlines"\n'
     )
@@ -159,7 +159,7 @@ def test_an_open_quote_spoils_its_own_row_only(folder: Path) -> None:
     ]
 
 
-def test_text_that_is_no_text_is_left_out(tmp_path: Path) -> None:
+def test_text_that_utf8_cannot_encode_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"image": "a.jpg", "caption": "\\ud83d"}\n{"image": "a.jpg", "caption": "ok"}\n')
     captions, faults = read_captions(path)
@@ -188,7 +188,7 @@ def test_a_caption_file_that_cannot_be_used_is_one_clear_line(folder: Path, cont
     assert "\n" not in str(caught.value)
 
 
-def test_several_csv_files_are_not_guessed_between(folder: Path) -> None:
+def test_several_csv_files_are_an_error(folder: Path) -> None:
     for name in ("x.csv", "y.csv"):
         (folder / name).write_text("image,caption\na.jpg,a dog\n")
     with pytest.raises(DatasetError, match=r"several caption files \(x.csv, y.csv\)"):

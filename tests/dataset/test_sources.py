@@ -34,7 +34,7 @@ TRANSLATED = "mt:argos/en_de@1.0"
 # --- the dataset object and the report ---
 
 
-def test_other_captions_keep_splits_and_name_strangers(folder: Path) -> None:
+def test_other_captions_keep_splits_and_unknown_photos_are_a_fault(folder: Path) -> None:
     (folder / "Flickr8k.token.txt").write_text(token_rows())
     add_official(folder, train="a.jpg b.jpg", dev="c.jpg", test="d.jpg")
     dataset = load_dataset(folder)
@@ -55,7 +55,7 @@ def test_other_captions_keep_splits_and_name_strangers(folder: Path) -> None:
 
 
 def mixed(train: dict[str, int], dev: dict[str, int]) -> Dataset:
-    """A dataset of two photos with so many captions of each origin."""
+    """Return a dataset of two photos with these numbers of captions by origin."""
 
     def photo(name: str, split: str, counts: dict[str, int]) -> Photo:
         origins = [origin for origin, count in counts.items() for _ in range(count)]
@@ -64,7 +64,7 @@ def mixed(train: dict[str, int], dev: dict[str, int]) -> Dataset:
     return Dataset("mixed", Path(), (photo("a.jpg", "train", train), photo("b.jpg", "dev", dev)), (), "none")
 
 
-def test_jsonl_says_where_each_caption_comes_from(tmp_path: Path) -> None:
+def test_jsonl_has_the_origin_of_each_caption(tmp_path: Path) -> None:
     path = tmp_path / "de.jsonl"
     rows: list[dict[str, Any]] = [
         {"image": "a.jpg", "index": 0, "source": "a dog", "caption": "ein Hund", "origin": TRANSLATED, "score": -0.3},
@@ -91,10 +91,10 @@ def test_origins_of_a_mixture() -> None:
     dataset = mixed({"human": 1, TRANSLATED: 3}, {"human": 2})
     assert dataset.caption_origin == f"human+{TRANSLATED}"
     assert count_origins(dataset.photos) == {"human": 3, TRANSLATED: 3}
-    assert [len(photo.captions) for photo in dataset.of_origin(TRANSLATED).photos] == [3]
-    assert dataset.of_origin("human").caption_origin == "human"
-    with pytest.raises(DatasetError, match=f"mixed: no caption of origin 'x'; there are those of human, {TRANSLATED}"):
-        dataset.of_origin("x")
+    assert [len(photo.captions) for photo in dataset.with_origin(TRANSLATED).photos] == [3]
+    assert dataset.with_origin("human").caption_origin == "human"
+    with pytest.raises(DatasetError, match=f"mixed: no caption of origin 'x'; its captions are of human, {TRANSLATED}"):
+        dataset.with_origin("x")
     assert mixed({}, {}).caption_origin == "human"
     assert main_origin(mixed({}, {}).photos) == "human"
     assert main_origin(mixed({"mt:a": 5}, {"human": 1, "human-revised": 2}).photos) == "human"
@@ -117,7 +117,7 @@ def test_a_score_is_against_one_origin() -> None:
 
 
 def test_files_that_a_language_names(tmp_path: Path) -> None:
-    """In its own folder first, else in the dataset's."""
+    """In the language's folder, or else in the dataset's."""
     folder, data = tmp_path / "qaa", tmp_path / "data"
     folder.mkdir()
     facts = 'schema = 1\ncode = "qaa"\nname = "A"\nnative_name = "A"\nscript = "Latn"\ndirection = "ltr"\n'
@@ -140,7 +140,7 @@ def test_files_that_a_language_names(tmp_path: Path) -> None:
 
 
 def test_origin_and_weight_in_the_fingerprint() -> None:
-    """An origin is a label; a weight changes what is learned. Fingerprints of packs that are made already stay."""
+    """The weight is hashed, the origin is not. Fingerprints of existing packs do not change."""
     plain = mixed({"human": 2}, {"human": 1})
     assert plain.fingerprint() == mixed({"mt:x": 2}, {"human": 1}).fingerprint() == "08b1c7b66dd0dbc7"
     captions = {photo.name: tuple(replace(c, weight=2.0) for c in photo.captions) for photo in plain.photos}
@@ -171,13 +171,13 @@ def test_sources_on_the_command_line(tmp_path: Path) -> None:
         ("de.txt,origin=a b", "origin 'a b'; expected"),
     ],
 )
-def test_sources_that_are_not_understood(text: str, message: str) -> None:
+def test_malformed_sources(text: str, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         CaptionSource.parse(text)
 
 
 def test_sources_together(tmp_path: Path) -> None:
-    """A photo's captions keep the first file's numbers; later ones are numbered on."""
+    """Captions keep the indices of the first file; those of later files get the next ones."""
     first, second = tmp_path / "mt.jsonl", tmp_path / "human.txt"
     rows = [("a.jpg", 3, "eins"), ("a.jpg", 1, "zwei"), ("b.jpg", 0, "drei")]
     lines = [json.dumps({"image": i, "index": n, "caption": c, "origin": TRANSLATED}) + "\n" for i, n, c in rows]

@@ -16,7 +16,7 @@ def splits_of(folder: Path) -> dict[str, str]:
 # --- splits ---
 
 
-def test_official_splits_come_before_the_files_own_and_leave_photos_in_none(folder: Path) -> None:
+def test_official_splits_are_preferred_to_those_of_the_caption_file_and_leave_photos_in_none(folder: Path) -> None:
     (folder / "my.csv").write_text("image,caption,split\n" + "".join(f"{name},x,test\n" for name in NAMES))
     add_official(folder, train="a.jpg", dev="b.jpg", test="c.jpg")
     dataset = load_dataset(folder)
@@ -45,7 +45,7 @@ def test_a_missing_split_file_is_a_fault(folder: Path) -> None:
     assert fault.where == "Flickr_8k.devImages.txt"
 
 
-def test_without_splits_the_names_decide_and_the_dataset_says_so(tmp_path: Path) -> None:
+def test_without_splits_names_are_hashed_and_the_dataset_names_that_source(tmp_path: Path) -> None:
     names = tuple(f"{i}.jpg" for i in range(300))
     (tmp_path / "Images").mkdir()
     for name in names:

@@ -1,4 +1,4 @@
-"""Tests of polycap/dataset/terms.py: a dataset of Flickr8k's photos has Flickr8k's terms, whatever its files are."""
+"""Tests of polycap/dataset/terms.py."""
 
 import json
 import os
@@ -15,7 +15,7 @@ FLICKR8K_NAMES = ("1000268201_693b08cb0e.jpg", "1001773457_577c3a7d70.jpg")
 
 
 def kaggle(folder: Path, names: tuple[str, ...]) -> Path:
-    """Photos and `captions.txt`, without a word about splits."""
+    """Write photos and `captions.txt`, without splits."""
     add_photos(folder / "Images", names)
     rows = "".join(f"{name},a dog\n" for name in names)
     (folder / "captions.txt").write_text(f"image,caption\n{rows}", encoding="utf-8")
@@ -36,7 +36,7 @@ def test_kaggles_copy_with_hashed_splits_has_flickr8ks_terms(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["1000268201_693b08cb0e.png", "flickr8k-1000268201_693b08cb0e.jpg"])
-def test_one_photo_of_flickr8k_among_others_brings_its_terms(tmp_path: Path, name: str) -> None:
+def test_one_photo_of_flickr8k_among_others_adds_its_terms(tmp_path: Path, name: str) -> None:
     assert load_dataset(kaggle(tmp_path, (*NAMES, name))).terms == (FLICKR8K_TERMS,)
 
 
@@ -50,7 +50,7 @@ def test_karpathys_splits_have_flickr8ks_terms(tmp_path: Path) -> None:
     assert (dataset.split_source, dataset.terms) == ("karpathy", (FLICKR8K_TERMS,))
 
 
-def test_karpathys_file_of_another_name_is_known_by_its_end(tmp_path: Path) -> None:
+def test_karpathys_file_of_another_name_is_recognised_by_its_end(tmp_path: Path) -> None:
     assert load_dataset(karpathy(tmp_path, "dataset_mine.json", dataset="flickr8k")).terms == (FLICKR8K_TERMS,)
 
 
@@ -77,11 +77,11 @@ def test_terms_of_the_folder_do_not_replace_flickr8ks(tmp_path: Path) -> None:
 def test_terms_stay_with_other_captions(tmp_path: Path) -> None:
     dataset = load_dataset(kaggle(tmp_path, FLICKR8K_NAMES))
     captions, _ = read_captions(tmp_path / "captions.txt", "mt:engine")
-    assert dataset.with_captions(captions).of_origin("mt:engine").terms == (FLICKR8K_TERMS,)
+    assert dataset.with_captions(captions).with_origin("mt:engine").terms == (FLICKR8K_TERMS,)
 
 
 @pytest.mark.skipif(not SHARED, reason="POLYCAP_SHARED is not set: no real Flickr8k to read")
-def test_every_photo_of_flickr8k_is_known_by_its_name() -> None:
+def test_every_photo_of_flickr8k_is_recognised_by_its_name() -> None:
     from polycap.dataset.terms import find_terms
 
     names = [photo.name for photo in load_dataset(Path(SHARED or "") / "flickr8k").photos]

@@ -51,18 +51,18 @@ UNEVEN = [[[BOS, 5, 6, 7, EOS], [BOS, 9, EOS]], [[BOS, 8, 7, 6, 5, 4, EOS], [BOS
 def test_a_batch_is_answered_as_in_the_whole(decoder: Decoder) -> None:
     """Of its own vocabulary, in whatever order; captions of many lengths, with room for more."""
     features = make_features(2)
-    types = np.array([0, *np.random.default_rng(1).permutation(np.arange(1, 30))], dtype=np.int32)
-    log_shares = np.linspace(0, 2, 30, dtype=np.float32)
+    vocabulary = np.array([0, *np.random.default_rng(1).permutation(np.arange(1, 30))], dtype=np.int32)
+    correction = np.linspace(0, 2, 30, dtype=np.float32)
     packing, targets, order = pack_captions(UNEVEN, PackedShape((8, 8, 6, 3, 3, 2, 1), 24))
     flat = [(photo, ids) for photo, captions in enumerate(UNEVEN) for ids in captions]
     expected: dict[tuple[int, int], Any] = {}
     for row, caption in enumerate(order):
         photo, ids = flat[caption]
         whole = forced(decoder, features[photo][None], np.array([[ids[:-1]]], dtype=np.int32))[0, 0]
-        expected |= {(row, step): (ids[step + 1], logits[types] + log_shares) for step, logits in enumerate(whole)}
-    place_of = np.argsort(types).astype(np.int32)
+        expected |= {(row, step): (ids[step + 1], logits[vocabulary] + correction) for step, logits in enumerate(whole)}
+    place_of = np.argsort(vocabulary).astype(np.int32)
     packing = packing._replace(steps=tuple(place_of[step] for step in packing.steps))
-    logits = np.asarray(decoder((features, packing, types, log_shares)))
+    logits = np.asarray(decoder((features, packing, vocabulary, correction)))
     assert logits.shape == (31, 30)
     places = [(row, step) for step, count in enumerate((8, 8, 6, 3, 3, 2, 1)) for row in range(count)]
     for place, target, found in zip(places, targets, logits, strict=True):

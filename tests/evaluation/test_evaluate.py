@@ -1,4 +1,4 @@
-"""Evaluation: scores that sacreBLEU itself finds again in what was written, from photos or from stored features."""
+"""Tests of polycap/evaluation/evaluate.py."""
 
 import json
 import shutil
@@ -45,7 +45,7 @@ def evaluate(captioner: Captioner, dataset: Dataset, split: str = "train", **opt
     return evaluate_captioner(captioner, dataset, split, progress=False, **options).scores
 
 
-def test_sacrebleu_finds_the_same_scores(
+def test_sacrebleu_computes_the_same_scores_from_the_files(
     captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore, tmp_path: Path
 ) -> None:
     scores = evaluate(captioner, tiny_dataset, store=store, folder=tmp_path / "deep" / "scores")
@@ -84,7 +84,7 @@ def test_stored_features_and_photos_give_the_same_captions(
 
 
 def test_an_unreduced_store(captioner: Captioner, tiny_dataset: Dataset, tmp_path: Path) -> None:
-    """The captioner's PCA reduces it."""
+    """Features that the captioner's PCA reduces."""
     from polycap.features.extract import extract_features
 
     photos = [(photo.name, photo.path) for photo in tiny_dataset.split("dev")]
@@ -112,17 +112,17 @@ def test_other_references(captioner: Captioner, tiny_dataset: Dataset, store: Fe
 def test_failures_are_those_of_the_captions_and_references_that_were_scored(
     captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore
 ) -> None:
-    found, raw = (
+    normal, unnormalized = (
         evaluate_captioner(captioner, tiny_dataset, "test", store=store, raw=raw, progress=False)
         for raw in (False, True)
     )
-    assert found.failures == count_failures(captioner.language, found.captions, found.references)
-    assert found.failures["photos"] == len(found.captions) == 2
-    assert raw.failures == found.failures
+    assert normal.failures == count_failures(captioner.language, normal.captions, normal.references)
+    assert normal.failures["photos"] == len(normal.captions) == 2
+    assert unnormalized.failures == normal.failures
 
 
-def test_raw(captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore, tmp_path: Path) -> None:
-    """Case and punctuation count, and the signature says so."""
+def test_raw_texts(captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore, tmp_path: Path) -> None:
+    """Case and punctuation count, and the signature states it."""
     photos = [
         replace(photo, captions=tuple(ReferenceCaption(c.index, f"{c.text.upper()}!") for c in photo.captions))
         for photo in tiny_dataset.photos
@@ -139,7 +139,7 @@ def test_raw(captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore, t
 def test_bad_photos_are_left_out(
     captioner: Captioner, tiny_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And named, on stderr: stdout is for the scores. Whether they are photos or a store's faults."""
+    """Broken photos and faults of a store are named on stderr: stdout is for the scores."""
     good, bad = tiny_dataset.split("test")
     (tmp_path / bad.name).write_text("not a photo")
     photos = (good, replace(bad, path=tmp_path / bad.name))
@@ -181,7 +181,7 @@ def test_stores_that_do_not_fit(
 
 
 def without_pca(pack: Pack) -> Pack:
-    """The pack as if its decoder read what its PCA reads."""
+    """Return the pack with a card as if its decoder read the features that its PCA reads."""
     assert pack.pca is not None
     decoder = pack.card.decoder.model_copy(update={"channels": pack.pca.mean.size})
     other = replace(pack, pca=None, card=pack.card.model_copy(update={"decoder": decoder}))
@@ -196,7 +196,7 @@ def test_splits_without_photos(captioner: Captioner, tiny_dataset: Dataset) -> N
         evaluate(captioner, tiny_dataset, "all")
 
 
-def test_a_folder_that_can_not_be_made_is_told_before_the_work(
+def test_a_folder_that_can_not_be_made_is_an_error_before_the_work(
     captioner: Captioner, tiny_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")

@@ -1,4 +1,4 @@
-"""Known failures, looked for: made-up captions whose failures can be counted by hand."""
+"""Tests of polycap/evaluation/failures.py, with captions whose failures can be counted by hand."""
 
 import re
 from collections.abc import Sequence
@@ -42,18 +42,18 @@ PHOTOS: Sequence[tuple[str, list[str]]] = (
     ("Two men run.", ["two women run", "both women run", "a woman and a woman"]),  # women called men
     ("a red dog", ["a Blue dog", "a red dog", "a dog"]),
     ("a dog", ["a cat", "the cat", "a reddish cat"]),  # no dog; "reddish" is not "red"
-    ("a woman", ["three women and a man", "three people", "three"]),  # both: nobody is mistaken
+    ("a woman", ["three women and a man", "three people", "three"]),  # the references have both: no confusion
     ("a dog", ["men", "a boy", "a man", "the man"]),
 )
 CAPTIONS, REFERENCES = [caption for caption, _ in PHOTOS], [texts for _, texts in PHOTOS]
 
 
-def test_what_is_counted(tmp_path: Path) -> None:
+def test_counts(tmp_path: Path) -> None:
     found = count_failures(make_language(tmp_path), CAPTIONS, REFERENCES)
     assert found["photos"] == 5
     words: dict[str, Any] = found["words"]
     assert words["counts"] == {"said": 1, "right": 1, "precision": 1.0, "wanted": 2, "found": 1, "recall": 0.5}
-    # red is said by one of three references: right, but not wanted
+    # one of three references has red: a true positive, but not expected
     assert words["colours"] == {"said": 1, "right": 1, "precision": 1.0, "wanted": 0, "found": 0, "recall": None}
     assert words["men"] == {"said": 1, "right": 0, "precision": 0.0, "wanted": 1, "found": 0, "recall": 0.0}
     assert words["women"] == {"said": 1, "right": 1, "precision": 1.0, "wanted": 1, "found": 0, "recall": 0.0}
@@ -70,7 +70,7 @@ def test_what_is_counted(tmp_path: Path) -> None:
     assert not {"a", "dog", "two", "woman"} & set(never["words"])
 
 
-def test_a_language_without_words(tmp_path: Path) -> None:
+def test_a_language_without_probes(tmp_path: Path) -> None:
     found = count_failures(make_language(tmp_path, ""), CAPTIONS, REFERENCES)
     assert (found["words"], found["mistaken"]) == ({}, {})
     assert found["different_captions"] == 4
@@ -78,7 +78,7 @@ def test_a_language_without_words(tmp_path: Path) -> None:
     assert "the language's folder has no `[probes]`" in text
 
 
-def test_words_that_stand_side_by_side(tmp_path: Path) -> None:
+def test_words_of_a_script_without_spaces(tmp_path: Path) -> None:
     probes = '[probes]\ndogs = ["狗 犬"]\ncolours = ["红 红色", "黑"]\n'
     language = make_language(tmp_path, probes, "Hans")
     found = count_failures(language, ["一只黑狗在跑", "红色的球"], [["一只黑色的小犬"], ["一个球"]])
@@ -100,7 +100,7 @@ def test_scripts_with_and_without_spaces() -> None:
     ]
 
 
-def test_texts_that_are_normalised_already_count_the_same(tmp_path: Path) -> None:
+def test_normalised_texts_have_the_same_counts(tmp_path: Path) -> None:
     language = make_language(tmp_path)
     captions = [language.normalize(caption) for caption in CAPTIONS]
     references = [[language.normalize(text) for text in texts] for texts in REFERENCES]
@@ -109,12 +109,12 @@ def test_texts_that_are_normalised_already_count_the_same(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("captions", "references"), [([], []), (["a"], [])])
-def test_nothing_to_look_at(captions: list[str], references: list[list[str]], tmp_path: Path) -> None:
+def test_captions_without_references(captions: list[str], references: list[list[str]], tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="captions for the references of"):
         count_failures(make_language(tmp_path), captions, references)
 
 
-def test_the_card_says_so(tmp_path: Path) -> None:
+def test_the_section_of_the_card(tmp_path: Path) -> None:
     found = count_failures(make_language(tmp_path), CAPTIONS, REFERENCES)
     test, dev = ({"split": s, "references_origin": "human", "failures": found} for s in ("test", "dev"))
     text = failures_text([test, {**dev, "references_origin": "mt:x"}, dev])
@@ -124,7 +124,7 @@ def test_the_card_says_so(tmp_path: Path) -> None:
     assert "- women called men: 1 (100%) of 1 photos" in text
     assert "- most frequent caption: “a dog”, 2 (40%)" in text
     assert "of the test split" in failures_text([test])
-    assert failures_text([{"split": "dev"}]) == "Not looked for yet: `polycap evaluate --record` does."
+    assert failures_text([{"split": "dev"}]) == "Not counted yet: `polycap evaluate --record` counts them."
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_card_says_so(tmp_path: Path) -> None:
         ('cats = ["cat"]', "probes.cats: received an unknown key; allowed: counts, colours, men, women, dogs"),
     ],
 )
-def test_a_table_that_is_wrong(table: str, message: str, tmp_path: Path) -> None:
+def test_a_malformed_table(table: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "qaa").mkdir()
     (tmp_path / "qaa" / "language.toml").write_text(f"{TOML.format(script='Latn')}[probes]\n{table}", encoding="utf-8")
     language, [fault] = read_language(tmp_path / "qaa")
@@ -145,14 +145,14 @@ def test_a_table_that_is_wrong(table: str, message: str, tmp_path: Path) -> None
 
 
 def test_the_words_of_the_built_in_folders() -> None:
-    """Each is as captions are written, and means one thing."""
+    """Each form is normalised, and belongs to one concept."""
     languages = [entry.language for entry in available_languages() if entry.language]
     probed = [language for language in languages if language.probes.dogs]
     assert {language.code for language in probed} >= {"ar", "de", "en", "es", "fr", "pt-BR", "zh"}
     for language in probed:
         table: dict[str, tuple[str, ...]] = language.probes.model_dump()
         assert all(table.values()), language.code
-        # a pair of men may be listed as two; what is a man is no woman, and red is not blue
+        # a word may be a count and a man; no word is man and woman, or two colours
         for categories in (["counts"], ["colours"], ["men", "women", "dogs"]):
             entries = [entry.split() for category in categories for entry in table[category]]
             forms = [form for entry in entries for form in set(entry)]

@@ -21,11 +21,11 @@ pytest_plugins = ["tiny_fixtures"]
 
 @pytest.fixture
 def two(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Both languages trained, the second one for all that its pack says of itself; folders of their own."""
+    """Copy both languages to folders of their own; the second has the first one's pack, with its own code."""
     places = shutil.copytree(world.places, tmp_path / "places")
     shutil.copytree(places / CODE / "pack", places / OTHER_CODE / "pack")
     monkeypatch.setenv("POLYCAP_LANGUAGES", str(places))
-    # the built-in languages are no part of this world
+    # without the built-in languages
     monkeypatch.setattr("polycap.evaluation.languages._trained", lambda: [get_language(CODE), get_language(OTHER_CODE)])
     return replace(world, places=places)
 
@@ -53,7 +53,7 @@ def test_all_languages(two: World, tmp_path: Path, caplog: pytest.LogCaptureFixt
     }
     [score] = read_card(two.places / OTHER_CODE / "pack").scores
     assert score["references_origin"] == "mt:x"
-    # without references it is left out, and stops nothing
+    # a language without references is left out
     page = Elements((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
     assert len(page.of("table")) == 3
     change_json(two.places / OTHER_CODE / "pack" / "card.json", data={})

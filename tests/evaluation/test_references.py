@@ -28,12 +28,12 @@ def test_references_on_the_command_line() -> None:
     assert found["qab"][0].origin == "mt:x"
     with pytest.raises(EvaluationError, match=r"name the language: CODE=FILE"):
         parse_references(["a.txt"], ["qaa"])
-    with pytest.raises(EvaluationError, match="'qac' is not trained; there are qaa"):
+    with pytest.raises(EvaluationError, match="'qac' is not trained; trained languages: qaa"):
         parse_references(["qac=a.txt"], ["qaa"])
 
 
-def test_where_references_come_from(world: World, tiny_dataset: Dataset, tmp_path: Path) -> None:
-    """What is given goes before what a build has learned from, and that before the dataset's own."""
+def test_order_of_the_sources_of_references(world: World, tiny_dataset: Dataset, tmp_path: Path) -> None:
+    """Named sources come before the captions of a build, and these before the dataset's own."""
     language = get_language(CODE)
     name = tiny_dataset.split("dev")[0].name
     card = read_card(world.pack)
@@ -53,7 +53,7 @@ def test_where_references_come_from(world: World, tiny_dataset: Dataset, tmp_pat
     file.write_text(f"{name}#0\tgiven\n")
     [photo] = choose_references(own, tiny_dataset, "dev", parse_references([f"{CODE}={file}"], [CODE]), built).photos
     assert photo.captions[0].text == "given"
-    with pytest.raises(EvaluationError, match="of no photo of the test split"):
+    with pytest.raises(EvaluationError, match="no references of the test split"):
         choose_references(own, tiny_dataset, "test", parse_references([f"{CODE}={file}"], [CODE]))
     file.write_text("stranger.jpg#0\tgiven\n")
     with pytest.raises(EvaluationError, match=r"given.txt: no caption of a photo of"):

@@ -1,4 +1,4 @@
-"""One report on all languages: what it shows, of whom, and what it leaves out."""
+"""Tests of polycap/evaluation/report/."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from reports import Elements
 pytest_plugins = ["tiny_fixtures"]
 
 LEFT, RIGHT = "qaa", "qab"
-"""A language from left to right, and one from right to left."""
+"""Codes of a language from left to right, and of one from right to left."""
 
 
 def evaluation_of(language: Language, photos: tuple[Photo, ...], origin: str, references: int) -> Evaluation:
@@ -33,19 +33,19 @@ def evaluation_of(language: Language, photos: tuple[Photo, ...], origin: str, re
 
 @pytest.fixture(scope="module")
 def comparison(tiny_dataset: Dataset, tiny_language: Language) -> Comparison:
-    """Two languages, one with references by people and one, from right to left, by a machine."""
+    """Return two languages: one with references by people; one, from right to left, with machine translations."""
     photos = tiny_dataset.photos[:4]
     other = tiny_language.model_copy(update={"code": RIGHT, "native_name": "ימין", "direction": "rtl"})
     found = Comparison("twelve", "dev", left_out={"qac": "no references | none"})
     rows = ((tiny_language, "human", 3, True), (other, "mt:engine", 1, False))
     for language, origin, references, attends in rows:
         evaluation = evaluation_of(language, photos, origin, references)
-        gazes = [
+        attention_maps = [
             AttentionMap(" red", np.eye(100, dtype=np.float32)[7]),
             AttentionMap("dish", np.full(100, 0.01, dtype=np.float32)),
         ]
         examples = [
-            ShownExample(photo, caption, texts, score, gazes if attends else [])
+            ShownExample(photo, caption, texts, score, attention_maps if attends else [])
             for photo, caption, texts, score in zip(
                 photos, evaluation.captions, evaluation.references, (90.0, 80.0, 0.0, 0.0), strict=True
             )
@@ -62,7 +62,7 @@ def report(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> 
     return folder
 
 
-def test_the_page_needs_nothing_from_outside(report: Path) -> None:
+def test_the_page_has_no_external_resources(report: Path) -> None:
     text = (report / "report.html").read_text(encoding="utf-8")
     page = Elements(text)
     assert not re.search(r"https?:|//|url\(|@import", re.sub(r"base64,[^\"]*", "", text))
@@ -76,7 +76,7 @@ def test_the_page_needs_nothing_from_outside(report: Path) -> None:
     assert {f"#{name}" for name in ids} >= {str(use["href"]) for use in page.of("use")}
 
 
-def test_the_page_says_who_wrote_the_references(report: Path) -> None:
+def test_the_page_names_the_origin_of_the_references(report: Path) -> None:
     text = (report / "report.html").read_text(encoding="utf-8")
     by_people, by_machine = text.index("Against captions by people"), text.index("Against machine translations")
     assert by_people < by_machine
@@ -88,7 +88,7 @@ def test_the_page_says_who_wrote_the_references(report: Path) -> None:
     assert "Worst: 2 of the 3 that score 0.0" in text
 
 
-def test_the_page_runs_both_ways(report: Path) -> None:
+def test_the_page_has_both_directions(report: Path) -> None:
     page = Elements((report / "report.html").read_text(encoding="utf-8"))
     captions = [p for p in page.of("p") if p.get("class") == "caption"]
     assert [(p["lang"], p["dir"]) for p in captions] == [(LEFT, "ltr")] * 4 + [(RIGHT, "rtl")] * 4
@@ -115,7 +115,7 @@ def test_the_json(report: Path, comparison: Comparison) -> None:
     assert [language["references_origin"] for language in row["languages"]] == ["human", "mt:engine"]
 
 
-def test_a_photo_that_is_gone(comparison: Comparison, tmp_path: Path) -> None:
+def test_a_missing_photo(comparison: Comparison, tmp_path: Path) -> None:
     def without(example: ShownExample) -> ShownExample:
         return replace(example, photo=replace(example.photo, path=tmp_path / "gone.jpg"))
 

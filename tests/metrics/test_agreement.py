@@ -2,7 +2,7 @@
 
 import pytest
 
-from polycap.metrics import METRICS, Agreement, bleu, score_captions
+from polycap.metrics import METRICS, Agreement, corpus_bleu, score_captions
 from scored import HYPOTHESES, REFERENCES, score
 
 
@@ -12,7 +12,8 @@ def test_people_against_each_other() -> None:
     assert isinstance(agreement, Agreement)
     assert (agreement.photos, agreement.references_per_photo, agreement.choices) == (4, 2, 3)
     rounds = [
-        bleu([r[k] for r in REFERENCES], [r[:k] + r[k + 1 :] for r in REFERENCES], tokenizer="13a") for k in range(3)
+        corpus_bleu([r[k] for r in REFERENCES], [r[:k] + r[k + 1 :] for r in REFERENCES], tokenizer="13a")
+        for k in range(3)
     ]
     assert agreement.people["bleu4"] == pytest.approx(sum(rounds) / 3)
     assert agreement.captions["bleu4"] < score(REFERENCES).bleu4  # fewer references, fewer matches

@@ -5,24 +5,26 @@ import importlib
 import pytest
 
 from polycap.errors import EvaluationError
-from polycap.metrics import bleu, known_tokenizers
+from polycap.metrics import corpus_bleu, known_tokenizers
 from scored import HYPOTHESES, REFERENCES, score
 
 
 def test_bleu_alone_equals_the_full_scores() -> None:
     scores = score(REFERENCES)
-    parts = [bleu(HYPOTHESES, REFERENCES, tokenizer="13a", order=order) for order in (1, 2, 3, 4)]
+    parts = [corpus_bleu(HYPOTHESES, REFERENCES, tokenizer="13a", order=order) for order in (1, 2, 3, 4)]
     assert parts == [scores.bleu1, scores.bleu2, scores.bleu3, scores.bleu4]
 
 
 def test_unigram_bleu_by_hand() -> None:
     # 3 of 4 words match; 4 words against the closest reference's 4: no brevity penalty
-    assert bleu(["a dog runs fast"], [["a dog runs home", "a cat"]], tokenizer="none", order=1) == pytest.approx(75)
+    assert corpus_bleu(["a dog runs fast"], [["a dog runs home", "a cat"]], tokenizer="none", order=1) == pytest.approx(
+        75
+    )
 
 
 def test_the_tokenizer_decides_a_chinese_score() -> None:
     pair = (["一只狗在草地上跑"], [["一只狗在草地上奔跑"]])
-    assert bleu(*pair, tokenizer="zh") > 50 > bleu(*pair, tokenizer="13a")
+    assert corpus_bleu(*pair, tokenizer="zh") > 50 > corpus_bleu(*pair, tokenizer="13a")
 
 
 def test_unknown_tokenizer_lists_the_known_ones() -> None:

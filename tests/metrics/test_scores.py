@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from polycap.errors import EvaluationError
-from polycap.metrics import METRICS, bleu, photo_scores, score_captions, write_score_files
+from polycap.metrics import METRICS, corpus_bleu, score_captions, scores_per_photo, write_score_files
 from scored import HYPOTHESES, REFERENCES, score
 
 UNEQUAL = [REFERENCES[0], REFERENCES[1][:1], ["...", *REFERENCES[2][:2]], ["a girl\non a swing", " "]]
@@ -139,13 +139,13 @@ def test_without_the_extra_the_rest_is_scored(monkeypatch: pytest.MonkeyPatch) -
     assert row["cider_d"] is None
     assert "CIDEr" not in scores.signature
     assert "missing" not in full.to_json(language="en", split="dev")
-    name, values = photo_scores(HYPOTHESES, REFERENCES, "13a")
+    name, values = scores_per_photo(HYPOTHESES, REFERENCES, "13a")
     assert name == "sentence BLEU-4"
     assert values[3] == 0 < values.max() <= 100
 
 
 def test_the_best_caption_of_a_photo() -> None:
-    name, values = photo_scores(HYPOTHESES, REFERENCES, "13a")
+    name, values = scores_per_photo(HYPOTHESES, REFERENCES, "13a")
     assert name == "CIDEr-D"
     assert values.shape == (4,)
     assert values.mean() == pytest.approx(score(REFERENCES).cider_d)
@@ -173,7 +173,7 @@ def test_score_files_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_scored_is_named(hypotheses: list[str], references: list[list[str]], message: str) -> None:
     with pytest.raises(EvaluationError, match=message):
-        bleu(hypotheses, references, tokenizer="13a")
+        corpus_bleu(hypotheses, references, tokenizer="13a")
 
 
 def test_photos_and_captions_must_match(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from packs import Parts
 from polycap.errors import PackError
 from polycap.metrics import score_captions
+from polycap.pack.card import read_card
+from polycap.pack.card_text import card_text
 from polycap.pack.pack import load_pack
 from polycap.pack.record import record_scores
 
@@ -28,7 +30,7 @@ SCORES: dict[str, Any] = {
 }
 
 
-def test_the_card_for_people(saved: Path, parts: Parts) -> None:
+def test_the_text_of_the_card(saved: Path, parts: Parts) -> None:
     text = (saved / "CARD.md").read_text(encoding="utf-8")
     assert text.startswith("# polycap pack: qaa\n")
     parts_named = ("made up: use it as you like", "- name: twelve photos", "- encoder: tiny", "2020-02-02")
@@ -59,8 +61,8 @@ def test_scores_are_recorded_and_replaced(pack: Path) -> None:
     assert "None recorded" not in text
 
 
-def test_the_card_has_intervals_people_and_diversity(pack: Path) -> None:
-    """And none of the histograms."""
+def test_the_card_has_intervals_human_agreement_and_diversity(pack: Path) -> None:
+    """The card has no histograms."""
     scores = score_captions(
         ["a red circle on white"] * 2,
         [["a red circle", "a circle on white"]] * 2,
@@ -75,8 +77,16 @@ def test_the_card_has_intervals_people_and_diversity(pack: Path) -> None:
     assert row["diversity"]["distinct"] == 1
     text = (pack / "CARD.md").read_text(encoding="utf-8")
     assert f"| dev | human | 2 | {scores.bleu1:.1f} ± 0.0 |" in text
-    assert "| people's own captions, against 1 | human | 2 |" in text
+    assert "| people's captions, against 1 reference | human | 2 |" in text
     assert "1 of 2 captions are different" in text
+
+
+def test_the_shipped_texts_are_those_of_their_cards() -> None:
+    """After a change of the text: write `card_text(read_card(folder))` into each `CARD.md`."""
+    texts = list((Path(__file__).parents[2] / "languages").glob("*/pack/CARD.md"))
+    assert len(texts) >= 7
+    for text in texts:
+        assert text.read_text(encoding="utf-8") == card_text(read_card(text.parent)), text
 
 
 def test_scores_of_no_pack(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_killed_while_training(built: Place, caplog: pytest.LogCaptureFixture) -
     assert status["best_dev_bleu4"] is not None
     found = built.build()
     assert ran(found) == ["train", "evaluate", "install"]
-    assert "going on after epoch 1" in caplog.text
+    assert "resuming after epoch 1" in caplog.text
     assert read_card(built.pack()).files == card.files
     with np.load(run / "checkpoint.npz") as arrays:
         for name in expected.keys() - {"history"}:  # times are in it

@@ -11,7 +11,7 @@ from polycap.training.batches import Batches, TrainingExample
 
 
 def make_examples(photos: int = 12, captions: int = 5) -> list[TrainingExample]:
-    """Captions of 1 to 9 tokens, each with a first token of its own."""
+    """Return captions of 1 to 9 tokens, each with a first token of its own."""
     generator = np.random.default_rng(0)
     numbers = iter(range(100, 100_000))
     return [

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from polycap.metrics import bleu
+from polycap.metrics import corpus_bleu
 from polycap.text.normalize import normalize_text
 from polycap.text.settings import TextSettings, TokenizerSettings
 from polycap.text.tokenizer import UNK, Tokenizer
@@ -241,8 +241,10 @@ def test_arabic_is_not_english() -> None:
 
     assert ascii_punctuation_only(text)[-1].endswith("؟")  # which joins the word, and is never learned
     a, b = "كلب يجري، ويقفز؟ نعم هنا", "كلب يجري ويقفز نعم هنا"
-    assert bleu([a], [[b]], tokenizer="13a") < 50  # as 13a does not part it either
-    assert bleu([normalize_text(a, ARABIC)], [[normalize_text(b, ARABIC)]], tokenizer="13a") == pytest.approx(100)
+    assert corpus_bleu([a], [[b]], tokenizer="13a") < 50  # as 13a does not part it either
+    assert corpus_bleu([normalize_text(a, ARABIC)], [[normalize_text(b, ARABIC)]], tokenizer="13a") == pytest.approx(
+        100
+    )
 
 
 def test_chinese_is_not_english() -> None:
@@ -256,8 +258,8 @@ def test_chinese_is_not_english() -> None:
     assert all(english(text) == [plain] for text, plain in zip(texts, normal, strict=True))  # each is one "word"
     assert len({word for text in normal for word in text.split()}) == len(texts)  # of which none comes twice
     hypotheses, references = normal[::2], [[text] for text in normal[1::2]]  # all differ in few characters
-    assert bleu(hypotheses, references, tokenizer="13a") < 1
-    assert bleu(hypotheses, references, tokenizer="zh") > 50
+    assert corpus_bleu(hypotheses, references, tokenizer="13a") < 1
+    assert corpus_bleu(hypotheses, references, tokenizer="zh") > 50
     tokenizer = Tokenizer.train(normal, TokenizerSettings(vocab_size=100))
     assert len(set(tokenizer.encode(normal[0])) & set(tokenizer.encode(normal[1]))) >= 3  # their words are shared
 

@@ -8,7 +8,7 @@ from tiny import make_store
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> list[FeatureStore]:
-    """Two views of 12 photos, in another order than the examples."""
+    """Return stores of two views of 12 photos, in another order than the examples."""
     folder = tmp_path_factory.mktemp("views")
     names = [f"{p}.jpg" for p in reversed(range(12))]
     return [make_store(folder / "plain", names), make_store(folder / "mirrored", names, seed=1, mirrored=True)]

@@ -1,4 +1,4 @@
-"""Training under another of Keras' backends than TensorFlow, where one is installed."""
+"""Tests of training with another Keras backend than TensorFlow, if one is installed."""
 
 import json
 import os
@@ -32,7 +32,7 @@ from polycap.training.settings import TrainingSettings
 
 data, language, plain, mirrored, start, run = map(Path, sys.argv[1:7])
 stores = [FeatureStore(plain), FeatureStore(mirrored)]
-inputs = TrainingInputs(load_language(language), load_dataset(data), stores, None, start=start)
+inputs = TrainingInputs(load_language(language), load_dataset(data), stores, None, initial_pack=start)
 train_decoder(inputs, run, TrainingSettings.model_validate_json(sys.argv[7]), progress=False)
 print(keras.backend.backend(), "tensorflow" in sys.modules)
 """
@@ -41,10 +41,10 @@ print(keras.backend.backend(), "tensorflow" in sys.modules)
 @pytest.mark.parametrize(
     "backend", BACKENDS or [pytest.param("", marks=pytest.mark.skip("neither JAX nor PyTorch is installed"))]
 )
-def test_both_phases_train_alike_under_another_backend(
+def test_both_phases_train_alike_with_another_backend(
     backend: str, tiny_inputs: TrainingInputs, tmp_path: Path
 ) -> None:
-    """From the same weights and without dropout, two backends lose the same, and without TensorFlow beside them."""
+    """From the same weights and without dropout, both backends have the same losses; TensorFlow is not loaded."""
     dropouts = {"feature_dropout": 0.0, "embedding_dropout": 0.0, "output_dropout": 0.0}
     start = train_decoder(tiny_inputs, tmp_path / "start", training_settings(epochs=1, **dropouts), progress=False)
     settings = training_settings(epochs=2, self_critical_epochs=1, **dropouts)

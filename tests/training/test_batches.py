@@ -18,14 +18,14 @@ pytest_plugins = ["tiny_fixtures"]
 
 
 def laid_out(batches: Batches) -> Iterator[tuple[tuple[Any, Any], Any]]:
-    """Each batch in token ids, inputs and targets `(photos, captions, length)`."""
-    for (features, packing, types, _), targets in batches:
+    """Return each batch as token ids: inputs and targets, `(photos, captions, length)`."""
+    for (features, packing, vocabulary, _), targets in batches:
         counts = [len(step) for step in packing.steps]
         tokens = np.zeros((2, counts[0], len(counts)), dtype=np.int32)
         end = 0
         for step, (count, inputs) in enumerate(zip(counts, packing.steps, strict=True)):
             begin, end = end, end + count
-            tokens[:, :count, step] = types[[inputs, targets[begin:end]]]
+            tokens[:, :count, step] = vocabulary[[inputs, targets[begin:end]]]
         photos = np.where(tokens[1, :, 0] == PAD, -1, packing.photo_of)
         rows = [np.flatnonzero(photos == photo) for photo in range(len(features))]
         whole = np.zeros((2, len(features), max(map(len, rows)), len(counts)), dtype=np.int32)
@@ -35,15 +35,15 @@ def laid_out(batches: Batches) -> Iterator[tuple[tuple[Any, Any], Any]]:
 
 
 def captions_of(targets: Any) -> list[list[int]]:
-    """The captions of a batch's targets, without those that are all padding."""
+    """Return the captions of a batch's targets, without those that are all padding."""
     rows = targets.reshape(-1, targets.shape[-1]).tolist()
     return [[i for i in row if i not in (PAD, EOS)] for row in rows if any(row)]
 
 
 def everything(batches: Batches) -> list[list[Any]]:
     return [
-        [features, *packing.steps, *packing[1:], types, log_shares, targets]
-        for (features, packing, types, log_shares), targets in batches
+        [features, *packing.steps, *packing[1:], vocabulary, correction, targets]
+        for (features, packing, vocabulary, correction), targets in batches
     ]
 
 
@@ -60,7 +60,7 @@ def test_targets_are_the_inputs_moved_by_one(stores: list[FeatureStore]) -> None
             assert set(row[end + 1 :]) <= {PAD}
 
 
-def test_each_token_asks_its_own_photo(stores: list[FeatureStore]) -> None:
+def test_each_token_has_its_own_photo(stores: list[FeatureStore]) -> None:
     for (features, packing, _, _), targets in make_batches(make_examples(), stores):
         for step in packing.steps:
             assert step.dtype == np.int32
@@ -72,7 +72,7 @@ def test_each_token_asks_its_own_photo(stores: list[FeatureStore]) -> None:
         assert len(set(packing.places[real].tolist())) == len(real)
 
 
-def test_there_is_little_padding_and_sizes_are_few(tmp_path: Path) -> None:
+def test_there_is_little_padding_and_few_shapes(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     examples: list[TrainingExample] = [
         (f"{p}.jpg", [[9] * (1 + round(20 * n)) for n in generator.beta(2, 3, 5)]) for p in range(640)
@@ -82,12 +82,12 @@ def test_there_is_little_padding_and_sizes_are_few(tmp_path: Path) -> None:
     sizes, computed, learned = set(), 0, 0
     for epoch in range(6):
         batches.start(epoch)
-        for (_, packing, types, _), targets in batches:
+        for (_, packing, vocabulary, _), targets in batches:
             counts = [len(step) for step in packing.steps]
             assert counts == sorted(counts, reverse=True)
             assert len(counts) == 1 + max(len(ids) for _, captions in examples for ids in captions)
             assert sum(counts) == len(targets) == len(packing.places)
-            sizes.add((*counts, packing.by_photo.shape, len(types)))
+            sizes.add((*counts, packing.by_photo.shape, len(vocabulary)))
             computed += len(targets)
         learned += batches.target_tokens()
     assert learned > 0.8 * computed
@@ -99,34 +99,34 @@ def test_a_batch_has_a_vocabulary_of_its_own(stores: list[FeatureStore]) -> None
     seen, sizes = [], set()
     for epoch in range(2):
         batches.start(epoch)
-        for (_, _, types, log_shares), targets in batches:
-            sizes.add(len(types))
-            assert types.shape == log_shares.shape
-            assert types.dtype == targets.dtype == np.int32
-            assert log_shares.dtype == np.float32
-            assert types[PAD] == PAD
-            assert len(set(types.tolist())) == len(types)
-            own = np.union1d(types[targets], [PAD, BOS])
-            assert (types[: len(own)] == own).all()
-            assert (log_shares[: len(own)] == 0).all()
-            others = len(types) - len(own)
+        for (_, _, vocabulary, correction), targets in batches:
+            sizes.add(len(vocabulary))
+            assert vocabulary.shape == correction.shape
+            assert vocabulary.dtype == targets.dtype == np.int32
+            assert correction.dtype == np.float32
+            assert vocabulary[PAD] == PAD
+            assert len(set(vocabulary.tolist())) == len(vocabulary)
+            own = np.union1d(vocabulary[targets], [PAD, BOS])
+            assert (vocabulary[: len(own)] == own).all()
+            assert (correction[: len(own)] == 0).all()
+            others = len(vocabulary) - len(own)
             assert 256 <= others < 300
-            np.testing.assert_allclose(log_shares[len(own) :], np.log((2000 - len(own)) / others), rtol=1e-6)
-            np.testing.assert_allclose(np.exp(log_shares).sum(), 2000, rtol=1e-5)  # all tokens are stood for
-            seen.append(types)
+            np.testing.assert_allclose(correction[len(own) :], np.log((2000 - len(own)) / others), rtol=1e-6)
+            np.testing.assert_allclose(np.exp(correction).sum(), 2000, rtol=1e-5)  # all tokens are represented
+            seen.append(vocabulary)
     assert len(sizes) <= len(batches)  # the same in each epoch
-    drawn = [set(types[-256:].tolist()) for types in seen]
+    drawn = [set(vocabulary[-256:].tolist()) for vocabulary in seen]
     assert all(len(one & other) < 128 for one, other in itertools.combinations(drawn, 2))
 
 
-def test_a_small_vocabulary_is_each_batchs_own(stores: list[FeatureStore]) -> None:
-    for (_, _, types, log_shares), _ in make_batches(make_examples(), stores, vocab_size=300):
-        assert sorted(types.tolist()) == list(range(300))
-        assert not log_shares.any()
+def test_a_small_vocabulary_is_whole_in_each_batch(stores: list[FeatureStore]) -> None:
+    for (_, _, vocabulary, correction), _ in make_batches(make_examples(), stores, vocab_size=300):
+        assert sorted(vocabulary.tolist()) == list(range(300))
+        assert not correction.any()
 
 
 @pytest.mark.parametrize("size", [1, 4, 12, 99])
-def test_every_caption_is_seen_once_an_epoch(size: int, stores: list[FeatureStore]) -> None:
+def test_every_caption_is_in_an_epoch_once(size: int, stores: list[FeatureStore]) -> None:
     examples = make_examples()
     batches = make_batches(examples, stores, photos_per_batch=size)
     assert len(batches) == len(list(batches)) == -(-12 // size)
@@ -138,7 +138,7 @@ def test_every_caption_is_seen_once_an_epoch(size: int, stores: list[FeatureStor
         assert batches.target_tokens() == sum(len(ids) + 1 for ids in seen)
 
 
-def test_what_is_left_over_waits_for_another_epoch(stores: list[FeatureStore]) -> None:
+def test_remaining_photos_are_in_other_epochs(stores: list[FeatureStore]) -> None:
     batches = make_batches(make_examples(), stores, photos_per_batch=5)
     assert len(batches) == len(list(batches)) == 2
     seen: set[int] = set()
@@ -151,7 +151,7 @@ def test_what_is_left_over_waits_for_another_epoch(stores: list[FeatureStore]) -
 
 
 def test_features_are_those_of_the_captions_photo(stores: list[FeatureStore]) -> None:
-    """In one view or the other; over the epochs in both."""
+    """Each epoch has one of the views; over the epochs, both occur."""
     examples = make_examples()
     photo_of = {ids[0]: name for name, captions in examples for ids in captions}
     views = set()
@@ -185,7 +185,7 @@ def test_batches_depend_on_seed_and_epoch_alone(stores: list[FeatureStore]) -> N
     assert not same(everything(make_batches(examples, stores, captions_per_photo=3, seed=1)), first)
 
 
-def test_more_captions_than_are_drawn(stores: list[FeatureStore]) -> None:
+def test_more_captions_than_are_sampled(stores: list[FeatureStore]) -> None:
     examples = make_examples()
     batches = make_batches(examples, stores, captions_per_photo=2)
     seen: set[int] = set()
@@ -208,7 +208,7 @@ def test_more_captions_than_are_drawn(stores: list[FeatureStore]) -> None:
         ((3.0, 3.0, 3.0, 3.0, 3.0), 3, (0.6,) * 5),
     ],
 )
-def test_captions_are_drawn_by_weight(
+def test_captions_are_sampled_by_weight(
     weights: tuple[float, ...], room: int, chances: tuple[float, ...], stores: list[FeatureStore]
 ) -> None:
     examples = make_examples()
@@ -229,7 +229,7 @@ def test_captions_are_drawn_by_weight(
         np.testing.assert_array_equal(left, right)
 
 
-def test_equal_weights_draw_as_none_do(stores: list[FeatureStore]) -> None:
+def test_equal_weights_are_as_no_weights(stores: list[FeatureStore]) -> None:
     for room in (3, 5):
         plain = make_batches(make_examples(), stores, captions_per_photo=room)
         weighted = make_batches(make_examples(), stores, captions_per_photo=room, weights=[[2.0] * 5] * 12)

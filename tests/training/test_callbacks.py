@@ -29,14 +29,14 @@ def test_the_average_warms_up() -> None:
         decay = min(0.3, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * np.array([step, step**2])
         np.testing.assert_allclose(np.asarray(average.average[0]), expected, rtol=1e-5)
-    assert (1 + 2) / (10 + 2) < 0.3 < (1 + 7) / (10 + 7)  # both branches were taken
-    for step in range(8, 37):  # after the first 16 in eights
+    assert (1 + 2) / (10 + 2) < 0.3 < (1 + 7) / (10 + 7)  # both branches
+    for step in range(8, 37):  # after 16 steps, one update per 8 steps
         weight.assign(np.array([step, step**2], dtype=np.float32))
         average.on_train_batch_end(step)
         if step > 16 and step % 8:
             continue
-        share = 0.7 if step <= 16 else 1 - 0.3**8
-        expected = (1 - share) * expected + share * np.array([step, step**2])
+        rate = 0.7 if step <= 16 else 1 - 0.3**8
+        expected = (1 - rate) * expected + rate * np.array([step, step**2])
     now = np.asarray(weight)
     average.swap()
     np.testing.assert_allclose(np.asarray(weight), expected, rtol=1e-5)

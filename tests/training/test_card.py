@@ -1,4 +1,4 @@
-"""Tests of polycap/training/card.py: a pack carries the terms of all that it was made from."""
+"""Tests of polycap/training/card.py: a pack carries the terms of all of its inputs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -44,8 +44,8 @@ def test_a_dataset_without_terms_may_have_some(tiny_inputs: TrainingInputs) -> N
     assert card_of(with_terms(tiny_inputs)).terms == [OTHER_TERMS, ENCODER_TERMS]
 
 
-def test_a_card_has_the_terms_of_the_pack_that_training_began_with(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+def test_a_card_has_the_terms_of_the_initial_pack(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     files = {name: FileEntry(size=1, sha256="0" * 64) for name in (DECODER, TOKENIZER)}
     write_card(tmp_path, card_of(with_terms(tiny_inputs, FLICKR8K_TERMS)).model_copy(update={"files": files}))
-    inputs = replace(with_terms(tiny_inputs), start=tmp_path)
+    inputs = replace(with_terms(tiny_inputs), initial_pack=tmp_path)
     assert card_of(inputs).terms == [OTHER_TERMS, FLICKR8K_TERMS, ENCODER_TERMS]

@@ -34,8 +34,8 @@ def test_the_loss(smoothing: float) -> None:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_the_slope_of_the_loss(smoothing: float) -> None:
-    """Against the difference that a small change of one logit makes."""
+def test_the_gradient_of_the_loss(smoothing: float) -> None:
+    """Compare the gradient with finite differences."""
     import tensorflow as tf
 
     generator = np.random.default_rng(1)
@@ -54,7 +54,7 @@ def test_the_slope_of_the_loss(smoothing: float) -> None:
     assert np.abs(found[0]).max() > 0.1
 
 
-def test_the_loss_of_nothing_but_padding() -> None:
+def test_the_loss_of_padding_alone() -> None:
     assert float(TokenLoss(0.1, 7)(np.zeros((1, 2, 3), dtype=np.int32), np.ones((1, 2, 3, 7), dtype=np.float32))) == 0.0
 
 
@@ -63,7 +63,7 @@ def test_the_loss_of_nothing_but_padding() -> None:
 def test_the_loss_over_a_batchs_vocabulary_is_nearly_that_over_all(
     kind: str, smoothing: float, stores: list[FeatureStore]
 ) -> None:
-    """In a run whose batches differ in all their sizes, which TensorFlow then leaves open."""
+    """In a run whose batches differ in all sizes, which are then dynamic in TensorFlow's graph."""
     decoder = make_decoder(kind, scale=1.0, vocab_size=2000)
     decoder.compile(optimizer=keras.optimizers.SGD(0.0), loss=TokenLoss(smoothing, 2000), jit_compile=False)
     few, words = make_examples(), iter(range(100, 2000))
@@ -74,16 +74,16 @@ def test_the_loss_over_a_batchs_vocabulary_is_nearly_that_over_all(
         differences = []
         for epoch in range(16):
             batches.start(epoch)
-            [((features, packing, types, log_shares), targets)] = batches
-            logits = decoder((features, packing, types, log_shares))
-            whole = decoder((features, packing, types, np.zeros_like(log_shares)))
-            all_types = np.concatenate([types, np.setdiff1d(np.arange(2000), types)]).astype(np.int32)
+            [((features, packing, vocabulary, correction), targets)] = batches
+            logits = decoder((features, packing, vocabulary, correction))
+            whole = decoder((features, packing, vocabulary, np.zeros_like(correction)))
+            all_types = np.concatenate([vocabulary, np.setdiff1d(np.arange(2000), vocabulary)]).astype(np.int32)
             everything = decoder((features, packing, all_types, np.zeros(2000, dtype=np.float32)))
             estimated, partial, exact = (float(loss(targets, each)) for each in (logits, whole, everything))
             assert exact - partial > (0.1 if smoothing else 0.5)
             differences.append(estimated - exact)
         assert abs(np.mean(differences)) < 0.04
         assert np.std(differences) < 0.08
-        sizes.add((len(types), len(targets)))
-        decoder.train_on_batch((features, packing, types, log_shares), targets)
+        sizes.add((len(vocabulary), len(targets)))
+        decoder.train_on_batch((features, packing, vocabulary, correction), targets)
     assert len(sizes) == 2

@@ -29,7 +29,7 @@ def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
     assert rate_at(without, 0) == pytest.approx(0.5)
 
 
-def test_weight_decay_spares_biases_and_embeddings() -> None:
+def test_weight_decay_excludes_biases_and_embeddings() -> None:
     settings = TrainingSettings(epochs=1, warmup_epochs=0, learning_rate=0.1, weight_decay=0.5)
     optimizer = teacher_forcing_optimizer(settings, steps=10)
     names = {"kernel": True, "bias": False, "output_bias": False, "embeddings": False, "place": False}

@@ -10,7 +10,7 @@ from sacrebleu.metrics.bleu import BLEU
 from polycap.metrics import words_of
 from polycap.metrics.coco import photo_values
 from polycap.training.rewards import BleuReward, CiderReward
-from polycap.training.self_critical import DrawnBatches
+from polycap.training.self_critical import SampledBatches
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -20,7 +20,7 @@ REFERENCES = [["a dog runs over the green grass", "a brown dog runs on grass"], 
 
 
 def test_the_reward_is_the_change_of_corpus_bleu() -> None:
-    """To first order, log BLEU of a large corpus changes by a caption's reward over the corpus' size."""
+    """To first order, a caption changes log BLEU of a large corpus by its reward divided by the size of the corpus."""
     pairs = [("a dog runs on the grass", REFERENCES[0]), ("two men sit on a bench", REFERENCES[1])]
     pairs += [("a man sits on the bench in the park", REFERENCES[1]), ("a brown dog", REFERENCES[0])]
     captions, references = zip(*pairs, strict=True)
@@ -42,12 +42,12 @@ def test_the_reward_is_the_change_of_corpus_bleu() -> None:
     assert np.ptp(rewards) > 0.5
 
 
-def test_a_reward_without_any_fitting_ngram_is_a_number() -> None:
+def test_a_reward_without_any_matching_ngram_is_finite() -> None:
     rewards = BleuReward("13a")(["x y z", "", "q"], [REFERENCES[0]] * 3)
     assert np.isfinite(rewards).all()
 
 
-def test_averages_remember() -> None:
+def test_averages_move() -> None:
     reward = BleuReward("13a", memory=0.5)
     good, bad = "a dog runs over the green grass", "a cat"
     first = reward([good], [REFERENCES[0]])[0]
@@ -65,8 +65,8 @@ def test_cider_is_that_of_pycocoevalcap(tokenizer: str) -> None:
     assert found[0] > 0.5
 
 
-def test_several_rewards_count_the_same() -> None:
-    """Whatever their units: each in standard deviations of what it gives a caption over its photo's others."""
+def test_several_rewards_have_equal_weight() -> None:
+    """Each is divided by the standard deviation of its advantages, whatever its units."""
     tokens = np.arange(6, dtype=np.int32).reshape(2, 3, 1)
     one, other = np.array([1.0, 2.0, 6.0, 5.0, 5.0, 2.0]), np.array([900.0, 100.0, 200.0, 0.0, 300.0, 300.0])
 
@@ -74,7 +74,9 @@ def test_several_rewards_count_the_same() -> None:
         source = MagicMock(photos=lambda _: [0, 1], __iter__=lambda _: iter([((np.zeros((2, 1, 1)),), None)]))
         tokenizer, sampler = MagicMock(vocab_size=30), MagicMock(draw=lambda *_: np.where(tokens == 0, 6, tokens))
         makers = [lambda *_, values=values: values for values in rewards]
-        batches = DrawnBatches(source, [["a"], ["b"]], tokenizer, sampler, lambda: makers, captions=3, length=1, seed=0)
+        batches = SampledBatches(
+            source, [["a"], ["b"]], tokenizer, sampler, lambda: makers, captions=3, length=1, seed=0
+        )
         [((_, packing, *_), targets, weights)] = batches
         assert packing.photo_of.tolist() == [0, 0, 0, 1, 1, 1]
         assert targets.tolist() == [6, 1, 2, 3, 4, 5]

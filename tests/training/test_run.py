@@ -1,4 +1,4 @@
-"""Training: the batches, the loss, the averaging, and whole tiny runs, one of them killed and resumed."""
+"""Tests of polycap/training/run.py: whole tiny runs, one of them killed and resumed."""
 
 import contextlib
 import csv
@@ -24,7 +24,7 @@ from polycap.decoder.search import Search
 from polycap.decoder.weights import named_weights
 from polycap.errors import EvaluationError, FeatureStoreError, TrainingError
 from polycap.features.store import FeatureStore, StoreWriter
-from polycap.metrics import bleu
+from polycap.metrics import corpus_bleu
 from polycap.pack.card import Card, read_card
 from polycap.pack.pack import load_pack
 from polycap.text.tokenizer import Tokenizer
@@ -57,14 +57,14 @@ SETTINGS = training_settings(output_dropout=0.2, ema_decay=0.9, self_critical_ep
 
 @pytest.fixture(scope="module")
 def run(tiny_inputs: TrainingInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of three epochs of two batches that nothing disturbed; read-only."""
+    """Return the folder of an uninterrupted run of three epochs of two batches; read-only."""
     folder = tmp_path_factory.mktemp("run") / "run"
     assert train_decoder(tiny_inputs, folder, SETTINGS, progress=False) == folder / "pack"
     return folder
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_run_learns_and_is_judged_by_its_captions(
+def test_a_run_learns_and_is_evaluated_by_its_captions(
     kind: str, tiny_inputs: TrainingInputs, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="polycap")
@@ -85,12 +85,12 @@ def test_a_run_learns_and_is_judged_by_its_captions(
     found = Search(pack.decoder, tiny_inputs.language.decoding).find(features)
     captions = [pack.tokenizer.decode(ids[0]) for ids in found.token_ids]
     references = [[tiny_inputs.language.normalize(c.text) for c in photo.captions] for photo in photos]
-    assert bleu(captions, references, tokenizer="13a") == pytest.approx(best)
+    assert corpus_bleu(captions, references, tokenizer="13a") == pytest.approx(best)
 
 
 def test_the_run_folder(run: Path, tiny_inputs: TrainingInputs) -> None:
     phase = {"checkpoint.npz", "best.npz", "log.csv", "tensorboard"}
-    parts = {"config.json", "tokenizer.model", "pack", "between.npz", "self-critical"}
+    parts = {"config.json", "tokenizer.model", "pack", "interpolated.npz", "self-critical"}
     assert {path.name for path in run.iterdir()} == parts | phase
     assert {path.name for path in (run / "self-critical").iterdir()} == phase
     assert list((run / "tensorboard").rglob("events.*"))
@@ -113,20 +113,20 @@ def test_the_log(run: Path) -> None:
         assert row["tokens_per_second"] > 0
 
 
-def test_the_pack_lies_between_what_was_forced_and_what_was_free(run: Path, tiny_inputs: TrainingInputs) -> None:
+def test_the_pack_has_the_interpolated_weights(run: Path, tiny_inputs: TrainingInputs) -> None:
     pack = load_pack(run / "pack")
     folders = (run, run / "self-critical")
     forced, free = (read_arrays(folder / "best.npz") for folder in folders)
     logs = [read_log(folder) for folder in folders]
     best = [max(log, key=lambda row: row["dev_bleu4"]) for log in logs]
     card = pack.card
-    between = read_arrays(run / "between.npz")
-    for name, weights in between.items():
+    interpolated = read_arrays(run / "interpolated.npz")
+    for name, weights in interpolated.items():
         there = forced[name] + SETTINGS.self_critical_share * (free[name] - forced[name])
         np.testing.assert_allclose(weights, there, rtol=1e-5, atol=1e-7)
     better = "dev BLEU-4" in card.training  # else the self-critical epochs were in vain
     for name, variable in named_weights(pack.decoder).items():
-        chosen = (between if better else forced)[name].astype(np.float16).astype(np.float32)
+        chosen = (interpolated if better else forced)[name].astype(np.float16).astype(np.float32)
         np.testing.assert_array_equal(np.asarray(variable), chosen)
     assert card.training.get("dev BLEU-4", 100) >= card.training["best epoch's dev BLEU-4"]
     assert card.training["best epoch"] == best[0]["epoch"]
@@ -179,10 +179,10 @@ train_decoder(inputs, run, TrainingSettings.model_validate_json(sys.argv[6]), pr
 
 
 @pytest.mark.parametrize(("phase", "step"), [("", 3), ("self-critical", 1), ("self-critical", 3)])
-def test_a_killed_run_ends_where_an_undisturbed_one_does(
+def test_a_killed_run_ends_like_an_uninterrupted_one(
     phase: str, step: int, run: Path, tiny_inputs: TrainingInputs, tmp_path: Path
 ) -> None:
-    """Weights, averages, the optimizer's state, dropout's random state: all to the bit."""
+    """Weights, averages, state of the optimizer and of dropout are equal to the bit."""
     root = Path(__file__).parent.parent.parent
     inputs = tiny_inputs
     arguments = [inputs.dataset.folder, inputs.language.folder, *(store.folder for store in inputs.stores), tmp_path]
@@ -199,7 +199,7 @@ def test_a_killed_run_ends_where_an_undisturbed_one_does(
     assert not (tmp_path / "pack").exists()
     train_decoder(inputs, tmp_path, SETTINGS, progress=False)
     files = [f"{folder}/{name}" for folder in (".", "self-critical") for name in ("checkpoint.npz", "best.npz")]
-    for name in [*files, "between.npz"]:
+    for name in [*files, "interpolated.npz"]:
         expected, found = read_arrays(run / name), read_arrays(tmp_path / name)
         assert expected.keys() == found.keys()
         for key in expected.keys() - {"history"}:
@@ -211,14 +211,14 @@ def test_a_killed_run_ends_where_an_undisturbed_one_does(
 
 
 def but_for_the_clock(run: Path) -> Card:
-    """The pack's card without what no two runs share."""
+    """Return the pack's card without the values that differ between runs."""
     card = load_pack(run / "pack").card
     training = {key: value for key, value in card.training.items() if not key.startswith(("minutes ", "seconds "))}
     assert len(card.training) == len(training) + 3
     return card.model_copy(update={"training": training})
 
 
-def test_each_epoch_draws_its_own_batches(stores: list[FeatureStore]) -> None:
+def test_each_epoch_samples_its_own_batches(stores: list[FeatureStore]) -> None:
     examples, seen = make_examples(), []
 
     def train_on_batch(_: Any, targets: Any) -> float:
@@ -247,7 +247,7 @@ def test_a_finished_run_only_writes_its_pack_again(run: Path, tiny_inputs: Train
     assert load_pack(again / "pack").card == load_pack(run / "pack").card
 
 
-def test_other_inputs_do_not_go_on_with_a_run(run: Path, tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_with_other_inputs(run: Path, tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
     def refused(inputs: TrainingInputs, settings: TrainingSettings, key: str) -> str:
@@ -286,7 +286,7 @@ def test_a_broken_checkpoint(broken: bytes, run: Path, tiny_inputs: TrainingInpu
 def test_a_tokenizer_of_an_unknown_run_is_not_used(
     tiny_inputs: TrainingInputs, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be of other captions: a run that was killed before its config was written."""
+    """A run that was killed before its config was written may have had other captions."""
     path, settings = tmp_path / "tokenizer.model", tiny_inputs.language.tokenizer
     Tokenizer.train(["quite another text"], settings.model_copy(update={"vocab_size": 30})).save(path)
 
@@ -299,7 +299,7 @@ def test_a_tokenizer_of_an_unknown_run_is_not_used(
     assert Tokenizer.load(path).identity == Tokenizer.load(run / "tokenizer.model").identity
 
 
-def test_what_can_not_be_scored_is_told_before_an_epoch(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+def test_an_unscorable_run_is_an_error_before_an_epoch(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     words = tiny_inputs.language.evaluation.model_copy(update={"sacrebleu_tokenizer": "13b"})
     unknown = replace(tiny_inputs, language=tiny_inputs.language.model_copy(update={"evaluation": words}))
     with pytest.raises(EvaluationError, match="13b"):
@@ -309,7 +309,7 @@ def test_what_can_not_be_scored_is_told_before_an_epoch(tiny_inputs: TrainingInp
         for photo in tiny_inputs.dataset.photos
     }
     mute = replace(tiny_inputs, dataset=tiny_inputs.dataset.with_captions(captions))
-    with pytest.raises(TrainingError, match="of no caption of the dev split anything is left once normalised"):
+    with pytest.raises(TrainingError, match="no caption of the dev split has text once normalised"):
         train_decoder(mute, tmp_path / "dev", SETTINGS, progress=False)
     assert not list(tmp_path.rglob("checkpoint.npz"))
 
@@ -338,8 +338,8 @@ def test_a_photo_without_features(tiny_inputs: TrainingInputs, tmp_path: Path) -
         train_decoder(replace(tiny_inputs, stores=[few]), tmp_path / "run", SETTINGS, progress=False)
 
 
-def test_photos_that_can_not_be_read_and_captions_of_nothing(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
-    """A corrupt photo of train and one of dev, a caption without a word, a dev photo with no other: all left out."""
+def test_unreadable_photos_and_empty_captions(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    """An unreadable photo of train and of dev, an empty caption, and a dev photo with only such: all are left out."""
     dataset = tiny_inputs.dataset
     (bad, wordless, *_), (bad_dev, wordless_dev) = dataset.split("train"), dataset.split("dev")
     extra = replace(wordless_dev, name="p99.jpg")
@@ -361,10 +361,10 @@ def test_photos_that_can_not_be_read_and_captions_of_nothing(tiny_inputs: Traini
     assert load_pack(pack).card.data["train photos"] == 7
 
 
-def test_a_mixture_is_in_the_card_and_judged_by_people(
+def test_several_origins_are_in_the_card_and_the_dev_score_is_by_people(
     tiny_inputs: TrainingInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three captions of each photo are translations, which no epoch is judged by."""
+    """Three captions of each photo are translations, which are no references of the dev score."""
     drawn: dict[str, Any] = {}
 
     class Recorded(Batches):
@@ -378,7 +378,7 @@ def test_a_mixture_is_in_the_card_and_judged_by_people(
     monkeypatch.setattr("polycap.training.learner.Batches", Recorded)
     captions = {photo.name: tuple(map(mix, photo.captions)) for photo in tiny_inputs.dataset.photos}
     inputs = replace(tiny_inputs, dataset=tiny_inputs.dataset.with_captions(captions))
-    assert [[c.index for c in photo.captions] for photo in inputs.judges()] == [[3, 4], [3, 4]]
+    assert [[c.index for c in photo.captions] for photo in inputs.dev_references()] == [[3, 4], [3, 4]]
     pack = train_decoder(inputs, tmp_path, training_settings(epochs=1), progress=False)
     card = read_card(pack)
     assert card.data["caption origin"] == "human+mt:engine"
@@ -387,10 +387,10 @@ def test_a_mixture_is_in_the_card_and_judged_by_people(
     assert drawn["weights"] == [[1.0, 1.0, 1.0, 2.0, 2.0]] * 8
 
 
-def test_an_interrupt_that_tensorflow_swallows_is_kept(
+def test_an_interrupt_that_tensorflow_swallows_is_delivered(
     tiny_inputs: TrainingInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C inside a call whose exceptions are forgotten ends the run after the batch."""
+    """Ctrl-C inside a call whose exceptions are discarded ends the run after the batch."""
     batches = []
 
     def swallowing(loss: float) -> bool:

@@ -1,4 +1,4 @@
-"""Self-critical training: what is drawn, what it is worth, and that what is worth more becomes likelier."""
+"""Tests of self-critical training: samples, rewards, and the probabilities of samples with higher rewards."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def test_captions_end_once_and_have_no_forbidden_token(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_tokens_are_drawn_as_often_as_the_decoder_says(kind: str) -> None:
+def test_tokens_are_sampled_from_the_decoders_distribution(kind: str) -> None:
     decoder = make_decoder(kind, scale=1.0)
     features = make_features(1)
     memory, state = decoder.prepare(keras.ops.convert_to_tensor(features))
@@ -62,7 +62,7 @@ def test_tokens_are_drawn_as_often_as_the_decoder_says(kind: str) -> None:
     np.testing.assert_allclose(found, expected, atol=4 * np.sqrt(0.25 / len(drawn)))
 
 
-def test_the_same_chance_draws_the_same() -> None:
+def test_the_same_random_numbers_sample_the_same() -> None:
     sampler, features = Sampler(make_decoder("attention")), make_features(2)
     one, same, other = (sampler.draw(features, chance(2, 5, 8, seed=seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
@@ -70,7 +70,7 @@ def test_the_same_chance_draws_the_same() -> None:
 
 
 def test_the_ends_of_the_interval() -> None:
-    """Neither end draws what is forbidden, or what is not there."""
+    """Neither end samples a forbidden or unknown token."""
     decoder = make_decoder("attention")
     marks = np.broadcast_to(np.array([0.0, np.nextafter(np.float32(1), np.float32(0))], np.float32)[:, None], (2, 6))
     drawn = Sampler(decoder).draw(make_features(1), np.ascontiguousarray(marks)[None])
@@ -81,7 +81,7 @@ def test_the_ends_of_the_interval() -> None:
 # --- learning ---
 
 
-def test_the_loss_makes_what_scored_above_its_others_likelier() -> None:
+def test_the_loss_raises_the_probability_of_samples_above_the_photos_others() -> None:
     decoder = make_decoder("attention", scale=1.0)
     decoder.compile(optimizer=keras.optimizers.SGD(0.5), loss=PolicyLoss(), jit_compile=False)
     features = make_features(1)
@@ -103,7 +103,7 @@ def test_the_loss_makes_what_scored_above_its_others_likelier() -> None:
 
 
 @pytest.mark.parametrize("reward", ["bleu", "both"])
-def test_a_run_rewarded_otherwise(reward: str, tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+def test_a_run_with_another_reward(reward: str, tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     settings = training_settings(epochs=1, self_critical_epochs=1, self_critical_reward=reward)
     train_decoder(tiny_inputs, tmp_path, settings, progress=False)
     free, forced = (tmp_path / "self-critical" / "checkpoint.npz", tmp_path / "best.npz")
@@ -111,8 +111,8 @@ def test_a_run_rewarded_otherwise(reward: str, tiny_inputs: TrainingInputs, tmp_
         assert any(not np.allclose(after[f"average/{k}"], before[name]) for k, name in enumerate(before))
 
 
-def test_a_run_earns_more_than_it_began_with(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
-    """On its train photos: a tiny decoder says nothing true of others."""
+def test_a_run_raises_the_reward(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    """On its train photos: a tiny decoder does not generalise."""
     common: dict[str, Any] = {"feature_dropout": 0.0, "embedding_dropout": 0.0, "output_dropout": 0.0, "epochs": 15}
     settings = training_settings(
         **common, self_critical_epochs=12, self_critical_reward="cider", self_critical_rate=3e-3
@@ -139,8 +139,8 @@ def test_a_run_earns_more_than_it_began_with(tiny_inputs: TrainingInputs, tmp_pa
     assert before_and_after[1] > before_and_after[0]
 
 
-def test_captions_of_which_nothing_is_left_reward_nothing(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
-    """People's own go first, but not where they are only marks."""
+def test_empty_references_are_not_used(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    """Captions by people are preferred, unless they are empty once normalised."""
 
     def mix(caption: ReferenceCaption) -> ReferenceCaption:
         return replace(caption, origin="mt:x") if caption.index < 2 else replace(caption, text="!!!")
@@ -155,11 +155,11 @@ def test_captions_of_which_nothing_is_left_reward_nothing(tiny_inputs: TrainingI
 # --- starting from another language ---
 
 
-def test_a_run_starts_from_another_pack_but_for_its_tokens(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+def test_a_run_with_an_initial_pack_of_other_tokens(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     first = train_decoder(tiny_inputs, tmp_path / "first", training_settings(epochs=1), progress=False)
     texts = [caption.text for photo in tiny_inputs.dataset.split("train") for caption in photo.captions]
     other = Tokenizer.train([*texts, "quite another text"], tiny_inputs.language.tokenizer)
-    inputs = replace(tiny_inputs, start=first, tokenizer=other)
+    inputs = replace(tiny_inputs, initial_pack=first, tokenizer=other)
     frozen = training_settings(epochs=1, learning_rate=1e-12, warmup_epochs=0)
     second = load_pack(train_decoder(inputs, tmp_path / "second", frozen, progress=False)).decoder
     theirs = named_weights(load_pack(first).decoder)
@@ -171,13 +171,13 @@ def test_a_run_starts_from_another_pack_but_for_its_tokens(tiny_inputs: Training
     with pytest.raises(TrainingError, match="another kind or size"):
         train_decoder(inputs, tmp_path / "third", training_settings(units=8), progress=False)
     with pytest.raises(TrainingError, match=r"config\.json:start: this run was started with"):
-        train_decoder(replace(inputs, start=None), tmp_path / "second", frozen, progress=False)
+        train_decoder(replace(inputs, initial_pack=None), tmp_path / "second", frozen, progress=False)
 
 
-def test_a_run_goes_on_from_a_pack_of_the_same_tokens(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
-    """Without an epoch of teacher forcing: self-critical training of what a pack has learned."""
+def test_a_run_with_an_initial_pack_of_the_same_tokens(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    """Self-critical training of a pack, without an epoch of teacher forcing."""
     first = train_decoder(tiny_inputs, tmp_path / "first", training_settings(epochs=2), progress=False)
-    inputs, folder = replace(tiny_inputs, start=first), tmp_path / "second"
+    inputs, folder = replace(tiny_inputs, initial_pack=first), tmp_path / "second"
     settings = training_settings(epochs=0, self_critical_epochs=1)
     pack = load_pack(train_decoder(inputs, folder, settings, progress=False))
     with np.load(folder / "best.npz") as begun:
@@ -192,9 +192,9 @@ def test_a_run_goes_on_from_a_pack_of_the_same_tokens(tiny_inputs: TrainingInput
     assert load_pack(again).card == pack.card
     for start, epochs in ((None, 1), (first, 0)):
         settings = training_settings(epochs=0, self_critical_epochs=epochs)
-        with pytest.raises(TrainingError, match="epochs=0: give a pack to begin with, and self_critical_epochs"):
-            train_decoder(replace(tiny_inputs, start=start), tmp_path / "third", settings, progress=False)
+        with pytest.raises(TrainingError, match="epochs=0 needs an initial pack and self_critical_epochs above 0"):
+            train_decoder(replace(tiny_inputs, initial_pack=start), tmp_path / "third", settings, progress=False)
     settings = training_settings(epochs=0, self_critical_epochs=1)
     other = Tokenizer.train(["quite another text"], tiny_inputs.language.tokenizer)
-    with pytest.raises(TrainingError, match="is of other tokens, which must be learned first"):
+    with pytest.raises(TrainingError, match="has another tokenizer; train with epochs above 0"):
         train_decoder(replace(inputs, tokenizer=other), tmp_path / "fourth", settings, progress=False)

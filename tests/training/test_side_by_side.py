@@ -130,7 +130,9 @@ def test_languages_that_do_not_go_together(both: list[TrainingInputs], run: Path
         with pytest.raises(TrainingError, match="give two languages or more, each once"):
             train_side_by_side(inputs, tmp_path, RECIPES, progress=False)
     with pytest.raises(TrainingError, match="qab: begins with a pack; side by side"):
-        train_side_by_side([both[0], replace(both[1], start=run / CODE / "pack")], tmp_path, RECIPES, progress=False)
+        train_side_by_side(
+            [both[0], replace(both[1], initial_pack=run / CODE / "pack")], tmp_path, RECIPES, progress=False
+        )
 
 
 def test_one_more_language_learns_over_fixed_photo_layers(

@@ -1,1 +1,1 @@
-"""The comparison of several languages as a page, as Markdown and for machines."""
+"""Report of a comparison: HTML page, Markdown and JSON."""

@@ -1,18 +1,20 @@
-"""What the report's figures mean, in the words of its page and of its Markdown."""
+"""Explanations of the report's figures, for its page and its Markdown."""
 
 __all__ = ["FIGURES", "INTERVALS", "PEOPLE"]
 
-INTERVALS = "±: half the width of the 95% interval, from resampling the photos; CIDEr-D's word rarities stay the same."
+INTERVALS = (
+    "±: half the width of the 95% interval, by resampling the photos; CIDEr-D's n-gram weights are those of all photos."
+)
 PEOPLE = (
-    "A metric rises with the number of references. Where photos have several, one is taken out in turn and scored "
-    "against the others (people), and polycap's captions against these same others, so that the two can be compared."
+    "A score rises with the number of references. Where photos have several references, each in turn is scored against "
+    "the others (people), and polycap's captions are scored against the same others, so that the two are comparable."
 )
 FIGURES = {
-    "BLEU-1 to 4": "Runs of one to four words that a reference has, too, as a share of the caption's; 0 to 100.",
-    "chrF++": "The same of runs of letters and pairs of words, shares of caption and reference together; 0 to 100.",
-    "CIDEr-D": "Likeness to all references of the photo, with runs of words the more weight the rarer they are among "
-    "the references of this split: figures of different splits and languages can't be compared. 100 times the "
-    "library's; people rarely pass 100.",
-    "ROUGE-L": "The longest sequence of words that caption and reference have in the same order; 0 to 100.",
-    "Div-1, Div-2": "Different words, and pairs of words, as a share of all; of as many references for comparison.",
+    "BLEU-1 to 4": "Precision of the caption's word n-grams up to this length, with a brevity penalty; 0 to 100.",
+    "chrF++": "F-score of character n-grams up to 6 and word n-grams up to 2, recall weighted twice; 0 to 100.",
+    "CIDEr-D": "Similarity to the photo's references by word n-grams, weighted by their rarity among the references of "
+    "this split: scores of different splits and languages are not comparable. 100 times the library's value; "
+    "people's captions rarely exceed 100.",
+    "ROUGE-L": "F-score of the longest common subsequence of words of caption and reference; 0 to 100.",
+    "Div-1, Div-2": "Distinct words and word pairs as a share of all, beside those of the first references.",
 }

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else."""
+"""HTML report in one file, without external resources."""
 
 import base64
 import io
@@ -23,21 +23,21 @@ from polycap.photos.thumbnail import Thumbnail, thumbnail
 
 __all__ = ["write_comparison_page"]
 
-DARKEST = 0.8
-"""How dark a cell is at which the decoder does not look at all, 0 to 1."""
+MAX_OPACITY = 0.8
+"""Opacity of the overlay on a cell without attention, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class _Tile:
-    """A token, and a veil (a data URI) that leaves light where the decoder looked."""
+    """Token and its attention overlay (PNG data URI), transparent where the attention is high."""
 
     token: str
-    veil: str
+    overlay: str
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """An example as the template takes it; `photo` is None if it can't be shown."""
+    """Example, as the template reads it; `photo` is None if it can't be read."""
 
     number: str
     name: str
@@ -50,14 +50,14 @@ class _Shown:
 
 @dataclass(frozen=True)
 class _Section:
-    """A language's examples as the template takes them."""
+    """Examples of a language, as the template reads them; `ends` has the titles and examples of best and worst."""
 
     language: Language
     facts: dict[str, str]
     metric: str
     ends: list[tuple[str, list[_Shown]]]
     attends: bool
-    without_gazes: str
+    attention_fault: str
 
 
 def write_comparison_page(path: Path, comparison: Comparison) -> None:
@@ -82,37 +82,44 @@ def write_comparison_page(path: Path, comparison: Comparison) -> None:
 
 
 def _section(language: Language, facts: dict[str, str], examples: Examples) -> _Section:
+    """Return the section of a language."""
     worst = "Worst"
     if 0 < len(examples.worst) < examples.lowest:
         worst = f"Worst: {len(examples.worst)} of the {examples.lowest} that score {examples.worst[0].score:.1f}"
     ends = [("Best", examples.best), (worst, examples.worst)]
     shown = [
-        (title, [_show(f"{language.code}-{title[:1]}{k}", example) for k, example in enumerate(members)])
+        (title, [_show(f"{language.code}-{title[:1]}{index}", example) for index, example in enumerate(members)])
         for title, members in ends
         if members
     ]
-    attends = any(example.gazes for _, members in ends for example in members)
-    return _Section(language, facts, examples.metric, shown, attends, examples.without_gazes)
+    attends = any(example.attention_maps for _, members in ends for example in members)
+    return _Section(language, facts, examples.metric, shown, attends, examples.attention_fault)
 
 
 def _show(number: str, example: ShownExample) -> _Shown:
+    """Return an example for the template; `number` is its id in the page."""
     try:
         photo = thumbnail(example.photo.name, example.photo.path)
     except PhotoError:
         photo = None
-    tiles = [_Tile(gaze.token.strip() or "␣", veil) for gaze in example.gazes if photo and (veil := _veil(gaze))]
+    tiles = [
+        _Tile(attention_map.token.strip() or "␣", overlay)
+        for attention_map in example.attention_maps
+        if photo and (overlay := _overlay(attention_map))
+    ]
     name, score = example.photo.name, f"{example.score:.1f}"
     return _Shown(number, name, photo, example.caption, example.references, score, tiles)
 
 
-def _veil(gaze: AttentionMap) -> str:
-    """Black, and the clearer the more the cell counted; empty where the cells make no square."""
-    side = isqrt(len(gaze.weights))
-    if side * side != len(gaze.weights):
+def _overlay(attention_map: AttentionMap) -> str:
+    """Return a black PNG, more transparent where the attention is higher; empty if the cells form no square."""
+    weights = attention_map.weights
+    side = isqrt(len(weights))
+    if side * side != len(weights):
         return ""
     pixels: NDArray[np.uint8] = np.zeros((side, side, 2), dtype=np.uint8)
-    light = np.sqrt(gaze.weights / gaze.weights.max())  # as the eye has it: half the weight is not half as bright
-    pixels[..., 1] = np.round(255 * DARKEST * (1 - light)).reshape(side, side)
+    light = np.sqrt(weights / weights.max())  # perceived brightness is not proportional to light
+    pixels[..., 1] = np.round(255 * MAX_OPACITY * (1 - light)).reshape(side, side)
     buffer = io.BytesIO()
     Image.fromarray(pixels, "LA").save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,4 +1,4 @@
-"""The report's files."""
+"""Writing of the report's files."""
 
 from pathlib import Path
 
