@@ -19,110 +19,158 @@ if TYPE_CHECKING:
     from polycap.captioning.captioner import Captioner
     from polycap.captioning.group import CaptionerGroup
     from polycap.captioning.load import load
-    from polycap.dataset import CaptionSource, Dataset, Photo, ReferenceCaption, load_dataset
+    from polycap.dataset import (
+        CaptionSource,
+        Dataset,
+        DatasetFault,
+        Photo,
+        ReferenceCaption,
+        load_dataset,
+        load_with_captions,
+    )
+    from polycap.encoder.pca import FeaturePCA
+    from polycap.encoder.protocol import PhotoEncoder
     from polycap.errors import PhotoError, PolycapError
-    from polycap.evaluation.evaluate import evaluate_captioner
-    from polycap.features.prepare import Features, open_features, prepare_features
-    from polycap.language import Language, available_languages, get_language
+    from polycap.evaluation.evaluate import Evaluation, evaluate_captioner
+    from polycap.features.prepare import Features
+    from polycap.features.store import FeatureStore
+    from polycap.language import Language, LanguageFault, available_languages, get_language
+    from polycap.language.registry import LanguageEntry
     from polycap.language.settings import DecodingSettings
     from polycap.metrics import Scores
     from polycap.pack.install import InstalledPack, install_pack, uninstall_pack
     from polycap.pack.pack_file import PackFile, write_pack_file
     from polycap.photos.load import PhotoBytes
-    from polycap.pipeline import Build, LanguageStatus, build_language, language_status
-    from polycap.runtime.choose import open_runtime
-    from polycap.training.inputs import TrainingInputs
-    from polycap.training.run import train_decoder
+    from polycap.pipeline.arguments import BuildOptions
+    from polycap.pipeline.build import Build, build_language
+    from polycap.pipeline.plan import PlannedStage
+    from polycap.pipeline.status import LanguageStatus, language_status
+    from polycap.pipeline.steps import (
+        EngineOptions,
+        FeatureOptions,
+        TranslatedCaptions,
+        make_features,
+        train_language,
+        train_languages,
+        translate_language,
+    )
+    from polycap.runtime.protocol import Runtime
     from polycap.training.settings import TrainingSettings
-    from polycap.training.side_by_side import train_side_by_side
-    from polycap.translation.choose import choose_engine
-    from polycap.translation.translate import TranslationReport, translate_captions
+    from polycap.translation.engine import Translation, Translator
+    from polycap.translation.sample import TranslatedPair
+    from polycap.translation.translate import TranslationReport
 
     __version__: str
 
 __all__ = [
     "AttentionMap",
     "Build",
+    "BuildOptions",
     "Candidate",
     "Caption",
     "CaptionSource",
     "Captioner",
     "CaptionerGroup",
     "Dataset",
+    "DatasetFault",
     "DecodingSettings",
+    "EngineOptions",
+    "Evaluation",
+    "FeatureOptions",
+    "FeaturePCA",
+    "FeatureStore",
     "Features",
     "InstalledPack",
     "Language",
+    "LanguageEntry",
+    "LanguageFault",
     "LanguageStatus",
     "PackFile",
     "Photo",
     "PhotoBytes",
+    "PhotoEncoder",
     "PhotoError",
+    "PlannedStage",
     "PolycapError",
     "ReferenceCaption",
+    "Runtime",
     "Scores",
-    "TrainingInputs",
     "TrainingSettings",
+    "TranslatedCaptions",
+    "TranslatedPair",
+    "Translation",
     "TranslationReport",
+    "Translator",
     "__version__",
     "available_languages",
     "build_language",
-    "choose_engine",
     "evaluate_captioner",
     "get_language",
     "install_pack",
     "language_status",
     "load",
     "load_dataset",
-    "open_features",
-    "open_runtime",
-    "prepare_features",
-    "train_decoder",
-    "train_side_by_side",
-    "translate_captions",
+    "load_with_captions",
+    "make_features",
+    "train_language",
+    "train_languages",
+    "translate_language",
     "uninstall_pack",
     "write_pack_file",
 ]
 
 _HOMES = {
     "AttentionMap": "polycap.captioning.attention",
-    "Build": "polycap.pipeline",
+    "Build": "polycap.pipeline.build",
+    "BuildOptions": "polycap.pipeline.arguments",
     "Candidate": "polycap.captioning.caption",
     "Caption": "polycap.captioning.caption",
     "CaptionSource": "polycap.dataset",
     "Captioner": "polycap.captioning.captioner",
     "CaptionerGroup": "polycap.captioning.group",
     "Dataset": "polycap.dataset",
+    "DatasetFault": "polycap.dataset",
     "DecodingSettings": "polycap.language.settings",
+    "EngineOptions": "polycap.pipeline.steps",
+    "Evaluation": "polycap.evaluation.evaluate",
+    "FeatureOptions": "polycap.pipeline.steps",
+    "FeaturePCA": "polycap.encoder.pca",
+    "FeatureStore": "polycap.features.store",
     "Features": "polycap.features.prepare",
     "InstalledPack": "polycap.pack.install",
     "Language": "polycap.language",
-    "LanguageStatus": "polycap.pipeline",
+    "LanguageEntry": "polycap.language.registry",
+    "LanguageFault": "polycap.language",
+    "LanguageStatus": "polycap.pipeline.status",
     "PackFile": "polycap.pack.pack_file",
     "Photo": "polycap.dataset",
     "PhotoBytes": "polycap.photos.load",
+    "PhotoEncoder": "polycap.encoder.protocol",
     "PhotoError": "polycap.errors",
+    "PlannedStage": "polycap.pipeline.plan",
     "PolycapError": "polycap.errors",
     "ReferenceCaption": "polycap.dataset",
+    "Runtime": "polycap.runtime.protocol",
     "Scores": "polycap.metrics",
-    "TrainingInputs": "polycap.training.inputs",
     "TrainingSettings": "polycap.training.settings",
+    "TranslatedCaptions": "polycap.pipeline.steps",
+    "TranslatedPair": "polycap.translation.sample",
+    "Translation": "polycap.translation.engine",
     "TranslationReport": "polycap.translation.translate",
+    "Translator": "polycap.translation.engine",
     "available_languages": "polycap.language",
-    "build_language": "polycap.pipeline",
-    "choose_engine": "polycap.translation.choose",
+    "build_language": "polycap.pipeline.build",
     "evaluate_captioner": "polycap.evaluation.evaluate",
     "get_language": "polycap.language",
     "install_pack": "polycap.pack.install",
-    "language_status": "polycap.pipeline",
+    "language_status": "polycap.pipeline.status",
     "load": "polycap.captioning.load",
     "load_dataset": "polycap.dataset",
-    "open_features": "polycap.features.prepare",
-    "open_runtime": "polycap.runtime.choose",
-    "prepare_features": "polycap.features.prepare",
-    "train_decoder": "polycap.training.run",
-    "train_side_by_side": "polycap.training.side_by_side",
-    "translate_captions": "polycap.translation.translate",
+    "load_with_captions": "polycap.dataset",
+    "make_features": "polycap.pipeline.steps",
+    "train_language": "polycap.pipeline.steps",
+    "train_languages": "polycap.pipeline.steps",
+    "translate_language": "polycap.pipeline.steps",
     "uninstall_pack": "polycap.pack.install",
     "write_pack_file": "polycap.pack.pack_file",
 }

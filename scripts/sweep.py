@@ -7,11 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from polycap.dataset import load_dataset
-from polycap.features.prepare import open_features
-from polycap.language import get_language
-from polycap.training.inputs import TrainingInputs
-from polycap.training.run import train_decoder
+import polycap
 from polycap.training.settings import parse_settings
 
 RECIPES = Path(__file__).with_name("recipes.toml")
@@ -40,11 +36,9 @@ def main() -> None:
 
 def train(recipe: dict[str, Any], folder: Path, arguments: argparse.Namespace) -> None:
     """One run, as `polycap train` does it."""
-    language = get_language(arguments.language)
+    language = polycap.get_language(arguments.language)
     settings = parse_settings([f"{name}={value}" for name, value in recipe["settings"].items()], language)
-    features = open_features(arguments.features)
-    inputs = TrainingInputs(language, load_dataset(arguments.data), features.stores, features.pca)
-    train_decoder(inputs, folder, settings)
+    polycap.train_language(language, polycap.load_dataset(arguments.data), arguments.features, folder, settings)
 
 
 def result(folder: Path) -> str:

@@ -22,10 +22,46 @@ if TYPE_CHECKING:
 
 _numbers = itertools.count()
 
+LONGEST = (
+    "training/test_run.py",
+    "runtime/test_openvino_runtime.py",
+    "scripts/test_benchmarks.py",
+    "training/test_self_critical.py",
+    "features/test_prepare.py",
+    "test_add_a_language.py",
+    "training/test_backends.py",
+    "test_docs.py",
+    "pipeline/test_plan.py",
+    "pipeline/test_build.py",
+    "decoder/test_search.py",
+    "captioning/test_captioner.py",
+    "captioning/test_load.py",
+    "test_isolation.py",
+    "test_extras.py",
+    "scripts/test_against.py",
+    "captioning/test_threads.py",
+    "training/test_loss.py",
+    "pipeline/stages/test_features.py",
+    "pipeline/stages/test_captions.py",
+    "translation/argos/test_engine.py",
+    "runtime/test_quantize.py",
+    "contract/test_check.py",
+    "server/test_serve.py",
+    "test_wheel.py",
+)
+"""Files of tests that take long, the longest first: a long one that begins last runs alone at the end."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--language de` checks that language's folder alone; see contract/test_check.py."""
     parser.addoption("--language", action="append", metavar="CODE", help="check this language's folder (repeatable)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; `scripts/test` keeps this order among its processes."""
+    folder = Path(__file__).parent
+    places = {folder / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,7 @@ def make_pack(folder: Path, tokenizer: Tokenizer, encoder_weights: Path) -> None
     pca = FeaturePCA(mean, basis, 0.5)
     decoder = make_decoder("attention", vocab_size=tokenizer.vocab_size, cells=CELLS)
     weights = {name: np.asarray(variable) for name, variable in named_weights(decoder).items()}
-    card = make_card(decoder, tokenizer, pca, weights_identity(encoder_weights).whole)
+    card = make_card(decoder, tokenizer, pca, weights_identity(encoder_weights).full)
     save_pack(folder, card, weights, tokenizer, pca)
 
 

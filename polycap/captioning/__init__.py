@@ -1,1 +1,1 @@
-"""Photos in, captions out; `from polycap import Captioner`."""
+"""Captioning: photos in, captions out. The public names come from `polycap`."""

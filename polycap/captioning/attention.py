@@ -12,16 +12,16 @@ from polycap.text.tokenizer import BOS, PAD, Tokenizer
 __all__ = ["AttentionMap", "attention_maps"]
 
 _SPACE = "▁"
-"""What SentencePiece writes for a space."""
+"""SentencePiece's character for a space."""
 
 
 @dataclass(frozen=True, eq=False)
 class AttentionMap:
-    """A token of a caption, and the weight of each of the photo's cells in its choice.
+    """Attention map of one token of a caption.
 
     Attributes:
-        token: its text, which begins with a space where a word begins.
-        weights: `(cells,) float32`, of sum 1; cells go from left to right and from the top down.
+        token: text of the token; it begins with a space at the start of a word.
+        weights: weight of each cell in the choice of the token, `(cells,) float32`, of sum 1; cells are row by row.
     """
 
     token: str
@@ -31,13 +31,13 @@ class AttentionMap:
 def attention_maps(
     tokenizer: Tokenizer, cell_weights: CellWeights, features: NDArray[np.float32], captions: Sequence[str]
 ) -> list[list[AttentionMap]]:
-    """Compute the attention maps of captions; empty lists for a decoder that attends to no cell in particular.
+    """Compute the attention maps of captions, one per token; empty lists for a decoder without attention.
 
     Args:
-        tokenizer: the decoder's.
-        cell_weights: the decoder's attention, as `Runtime.attention` gives it.
-        features: reduced by the pack's PCA, `(photos, cells, channels)`, a photo per caption.
-        captions: normalised as the decoder has learned to write. They need not be its own.
+        tokenizer: tokenizer of the decoder.
+        cell_weights: attention of the decoder, from `Runtime.attention`.
+        features: features reduced by the pack's PCA, `(photos, cells, channels) float32`, one photo per caption.
+        captions: normalised captions; they need not come from the decoder.
 
     Reference: Xu et al. (2015), "Show, Attend and Tell", arXiv:1502.03044, section 5.4.
     """
@@ -45,7 +45,7 @@ def attention_maps(
     length = max(map(len, encoded), default=0)
     if not length:
         return [[] for _ in captions]
-    # a token is chosen from the state before it: weights at <s> belong to the first one
+    # each token is chosen from the state before it, so the weights at <s> are those of the first token
     rows = [[BOS, *ids[:-1], *[PAD] * (length - max(1, len(ids)))] for ids in encoded]
     weights = cell_weights(np.asarray(features, dtype=np.float32), np.asarray(rows, dtype=np.int32))
     if weights is None:

@@ -1,4 +1,4 @@
-"""A caption: text, score, candidates, and its attention maps when asked."""
+"""Caption: text, score, candidates, and attention maps on request."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,13 @@ __all__ = ["Candidate", "Caption"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One caption of the search.
+    """One hypothesis of the search.
 
     Attributes:
-        text: the caption.
-        score: log-probability / length ** length_penalty, nats.
-        log_prob: log-probability, nats.
-        source: the caption before its translation; empty if it is not translated. The figures are the source's.
+        text: text of the caption.
+        score: log-probability / length ** length_penalty, nats; of a translated caption, its source's.
+        log_prob: log-probability, nats; of a translated caption, its source's.
+        source: text before the translation. (default: "", not translated)
     """
 
     text: str
@@ -33,14 +33,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Caption:
-    """A photo's caption in one language; `str(caption)` is its text. A notebook shows it beside the photo.
+    """A photo's caption in one language; `str(caption)` is its text. A notebook shows it below the photo.
 
     Attributes:
-        photo: the photo as it was given.
-        language: the language of the text; its `code` and `direction` fit the attributes `lang` and `dir` of HTML.
-        candidates: at least one and at most `n_best`, best first: the first is the likeliest, or, where the language
-            has `minimum_bayes_risk`, the one most like all.
-        via: language and engine that the text is translated by, `CODE:ENGINE`; empty if it is not translated.
+        photo: photo, as received.
+        language: language of the text; its `code` and `direction` are values for `lang` and `dir` in HTML.
+        candidates: one to `n_best` candidates, best first: by score or, if the language has `minimum_bayes_risk`, by
+            expected BLEU.
+        via: source language and engine of a translation, `CODE:ENGINE`. (default: "", not translated)
     """
 
     photo: Photograph
@@ -51,12 +51,12 @@ class Caption:
 
     @property
     def text(self) -> str:
-        """The best candidate's text."""
+        """Text of the best candidate."""
         return self.candidates[0].text
 
     @property
     def score(self) -> float:
-        """The best candidate's score: log-probability / length ** length_penalty, nats."""
+        """Score of the best candidate: log-probability / length ** length_penalty, nats."""
         return self.candidates[0].score
 
     def __str__(self) -> str:
@@ -66,25 +66,27 @@ class Caption:
         return f"<Caption {self.language.code} {self.text!r}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_captioner": None}  # which stays in its process
+        return {**vars(self), "_captioner": None}  # a captioner can't be pickled
 
     def attention(self) -> "list[AttentionMap]":
-        """Compute the attention map of each token of the text; of a translated caption, of its source's tokens.
+        """Compute the attention map of each token of the text or, of a translated caption, of its source.
 
-        The photo is encoded once more, and the text goes through the decoder by teacher forcing.
+        The photo is encoded again, and the decoder is run on the text by teacher forcing.
 
         Returns:
-            A map per token, each with `weights`, `(cells,) float32`, of sum 1; an empty list if the decoder attends to
-            no cell in particular.
+            A map per token, each with `weights`, `(cells,) float32`, of sum 1; an empty list for a decoder without
+            attention.
 
         Raises:
             PhotoError: the photo can't be read any more.
-            PolycapError: the caption comes from another process.
+            PolycapError: the caption was pickled, and has no captioner.
 
         Reference: Xu et al. (2015), "Show, Attend and Tell", arXiv:1502.03044, section 5.4.
         """
         if self._captioner is None:
-            raise PolycapError(f"{self.text}: no captioner is at hand for attention maps; caption the photo here")
+            raise PolycapError(
+                f"{self.text}: the caption has no captioner for attention maps; caption the photo in this process"
+            )
         return self._captioner.attention(self.photo, self.candidates[0].source or self.text)
 
     def _repr_html_(self) -> str:

@@ -1,4 +1,4 @@
-"""One language's captioner: photos in, captions out."""
+"""Captioner of one language: photos in, captions out."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -27,39 +27,41 @@ if TYPE_CHECKING:
 __all__ = ["Captioner", "Errors", "Photos", "is_photo", "stream_captions"]
 
 Errors = Literal["raise", "return"]
-"""A photo that can't be read: raise its `PhotoError`, or return it in the caption's place."""
-
+"""Treatment of a photo that can't be read: raise its `PhotoError`, or return it in the caption's place."""
 
 Photos: TypeAlias = "Photograph | Iterable[Photograph]"
-"""One photo or many."""
+"""One photo or an iterable of photos."""
 
 
 class Captioner:
-    """A language's trained decoder with the shared encoder; made by `polycap.load`.
+    """A language's trained decoder with an encoder. Load it with `polycap.load`.
 
     >>> captioner = polycap.load("en")                  # doctest: +SKIP
     >>> captioner("dog.jpg").text                       # doctest: +SKIP
     'a brown dog is running through the grass'
 
-    Any number of threads may call it. A forked process loads its own.
+    Any number of threads may call it. A forked process must load its own captioner.
 
     Attributes:
-        language: the language of the captions.
+        language: language of the captions.
         pack: decoder, tokenizer, PCA and card.
-        encoder: the photo encoder; several captioners may share it.
-        runtime: what computes.
+        encoder: photo encoder; several captioners may share it.
+        runtime: runtime that computes the decoder.
 
     Args:
-        decoding: how to search. (default: the language's own)
-        runtime: what computes. (default: as `open_runtime` chooses)
+        language: language of the captions.
+        pack: pack of the language.
+        encoder: photo encoder.
+        decoding: settings of the search. (default: the language's own)
+        runtime: runtime that computes the decoder. (default: that of `open_runtime`)
 
     Raises:
-        PackError: the pack is of another encoder, or its weights are not those of its card.
+        PackError: the pack is of another encoder.
         CaptionRuntimeError: the runtime is not installed, or can't run.
     """
 
     translated_by = ""
-    """Language and engine that the captions are translated by, `CODE:ENGINE`; empty if they are not translated."""
+    """Source language and engine of translated captions, `CODE:ENGINE`; empty if they are not translated."""
 
     def __init__(
         self,
@@ -86,18 +88,18 @@ class Captioner:
     def __call__(self, photos: Iterable[Photograph], *, n_best: int = 1) -> list[Caption]: ...
 
     def __call__(self, photos: Photos, *, n_best: int = 1) -> Caption | list[Caption]:
-        """Caption a photo, or each of several.
+        """Caption one photo or several.
 
         Args:
-            photos: a path, a file's bytes, a Pillow image or an array `(height, width, 3) uint8`; or any iterable of
-                them: a list, a pandas column, an array of paths, `(photos, height, width, 3) uint8`.
-            n_best: candidates per caption; there are no more than the search is wide. (default: 1)
+            photos: a path, a file's bytes, a Pillow image or an array `(height, width, 3) uint8`; or an iterable of
+                them, such as a list, a pandas column, an array of paths or `(photos, height, width, 3) uint8`.
+            n_best: maximum number of candidates per caption, up to the width of the search. (default: 1)
 
         Returns:
-            A caption for a photo, a list for an iterable.
+            A caption for a photo, a list of captions for an iterable.
 
         Raises:
-            PhotoError: a photo can't be read. `pipe` with `errors="return"` goes on instead.
+            PhotoError: a photo can't be read. `pipe` with `errors="return"` captions the others.
             CaptionRuntimeError: this process was forked from one that had captioned.
         """
         captions = list(self.pipe(photos, n_best=n_best))
@@ -113,19 +115,19 @@ class Captioner:
     def pipe(self, photos: Photos, *, n_best: int = 1, errors: Errors) -> Iterator[Caption | PhotoError]: ...
 
     def pipe(self, photos: Photos, *, n_best: int = 1, errors: Errors = "raise") -> Iterator[Caption | PhotoError]:
-        """Caption photos one after another, in order, as they are ready: any number, since few are in memory.
+        """Caption a stream of photos, in order; few photos are in memory at once.
 
         Args:
-            photos: an iterable, as `__call__` takes it; drawn by the caller's thread, at most 64 photos ahead.
-            n_best: candidates per caption; there are no more than the search is wide. (default: 1)
-            errors: "raise" a photo's error, which ends the iterator, or "return" it in the caption's place.
-                (default: "raise")
+            photos: an iterable, as for `__call__`; it is consumed in the caller's thread, at most 64 photos ahead.
+            n_best: maximum number of candidates per caption, up to the width of the search. (default: 1)
+            errors: treatment of a photo that can't be read: "raise" its error, which ends the iterator, or "return" it
+                in the caption's place. (default: "raise")
 
         Yields:
-            A caption per photo, or its `PhotoError`, whose `photo` is the photo.
+            A caption per photo, or its `PhotoError`, whose attribute `photo` is the photo.
 
         Raises:
-            PolycapError: a value that is not allowed.
+            PolycapError: `n_best` or `errors` has a value that is not allowed.
             PhotoError: a photo can't be read, and `errors` is "raise".
             CaptionRuntimeError: this process was forked from one that had captioned.
         """
@@ -134,28 +136,34 @@ class Captioner:
         return (result if isinstance(result, PhotoError) else result[code] for result in results)
 
     def decode(self, grid: NDArray[np.float16], n_best: int = 1) -> list[tuple[Candidate, ...]]:
-        """Return the candidates of each photo from the encoder's output, `(photos, cells, channels) float16`."""
+        """Search for the candidates of each photo, from the encoder's output, `(photos, cells, channels) float16`."""
         return self.decode_reduced(self.reduce(grid), n_best)
 
     def reduce(self, grid: NDArray[np.float16]) -> NDArray[np.float32]:
-        """Return the encoder's output as the decoder takes it, `(photos, cells, channels) float32`: fewer channels."""
+        """Reduce the encoder's output by the pack's PCA: `(photos, cells, channels)` to fewer channels, float32."""
         return self._reduction(grid) if self._reduction else self.pack.reduce(grid)
 
     def decode_reduced(self, features: NDArray[Any], n_best: int = 1) -> list[tuple[Candidate, ...]]:
-        """Return the candidates of each photo from features that the pack's PCA has reduced, `(photos, cells, channels)
-        float16 or float32`.
+        """Search for the candidates of each photo, from reduced features.
+
+        Args:
+            features: features reduced by the pack's PCA, `(photos, cells, channels) float16 or float32`.
+            n_best: maximum number of candidates per photo. (default: 1)
         """
-        found = self._search.find(features)
+        result = self._search.find(features)
         return [
-            self._candidates(found.token_ids[row][valid], found.scores[row][valid], found.log_probs[row][valid], n_best)
-            for row, valid in enumerate(map(found.valid, range(len(found.scores))))
+            self._candidates(
+                result.token_ids[row][valid], result.scores[row][valid], result.log_probs[row][valid], n_best
+            )
+            for row, valid in enumerate(map(result.valid, range(len(result.scores))))
         ]
 
     def attention(self, photo: Photograph, text: str) -> "list[AttentionMap]":
-        """Compute the attention map of each token of a text that this decoder has written for a photo.
+        """Compute the attention map of each token of a photo's caption; see `Caption.attention`, which calls this.
 
-        Returns:
-            As `Caption.attention`, which calls this.
+        Args:
+            photo: a photo, as for `__call__`.
+            text: normalised text, such as a caption of this captioner.
 
         Raises:
             PhotoError: the photo can't be read.
@@ -166,9 +174,11 @@ class Captioner:
         return self.attention_maps(self.reduce(grid), [text])[0]
 
     def attention_maps(self, features: NDArray[np.float32], texts: Sequence[str]) -> "list[list[AttentionMap]]":
-        """Compute the attention maps of texts from reduced features, `(photos, cells, channels) float32`, a photo each.
+        """Compute the attention maps of texts from reduced features.
 
-        The texts are normalised as the decoder has learned to write; they need not be its own.
+        Args:
+            features: features reduced by the pack's PCA, `(photos, cells, channels) float32`, one photo per text.
+            texts: normalised texts; they need not come from the decoder.
 
         Raises:
             CaptionRuntimeError: the runtime can't compute them.
@@ -188,7 +198,7 @@ class Captioner:
         log_probs: NDArray[np.float32],
         n_best: int,
     ) -> tuple[Candidate, ...]:
-        """Different pieces may spell the same text: each text once, as its first tokens have it, with single spaces."""
+        """Decode hypotheses to texts with single spaces. Of several hypotheses with one text, the first is returned."""
         unique: dict[str, Candidate] = {}
         for ids, score, log_prob in zip(token_ids, scores, log_probs, strict=True):
             text = " ".join(self.pack.tokenizer.decode(ids).split())
@@ -197,7 +207,7 @@ class Captioner:
 
 
 def is_photo(photos: Photos) -> TypeGuard[Photograph]:
-    """Return whether this is one photo, and not an iterable: a path has letters and an array has rows, too."""
+    """Return whether the value is one photo rather than an iterable of photos."""
     if isinstance(photos, np.ndarray):
         return photos.dtype.kind not in "OSU" and photos.ndim < 4
     return isinstance(photos, str | bytes | PathLike | PhotoBytes | Image)
@@ -206,20 +216,17 @@ def is_photo(photos: Photos) -> TypeGuard[Photograph]:
 def stream_captions(
     captioners: list[Captioner], photos: Photos, n_best: int, errors: Errors
 ) -> Iterator[PhotoCaptions]:
-    """Caption each photo by all captioners; arguments and results are those of `Captioner.pipe`."""
+    """Caption each photo by all captioners. Arguments and errors are those of `Captioner.pipe`."""
     if errors not in ("raise", "return"):
         raise PolycapError(f'errors: is {errors!r}; it is "raise" or "return"')
     if n_best < 1:
         raise PolycapError(f"n_best: is {n_best}; it is a number from 1 up")
-    encoder = captioners[0].encoder
-    for captioner in captioners:
-        captioner.pack.require_encoder(encoder.identity)
     listed: Iterable[Photograph] = [photos] if is_photo(photos) else photos  # type: ignore[assignment]
     requests = (CaptionRequest(photo, captioners) for photo in listed)
-    return _raised(caption_requests(requests, encoder, n_best=n_best), errors)
+    return _raise_errors(caption_requests(requests, captioners[0].encoder, n_best=n_best), errors)
 
 
-def _raised(results: Iterator[PhotoCaptions], errors: Errors) -> Iterator[PhotoCaptions]:
+def _raise_errors(results: Iterator[PhotoCaptions], errors: Errors) -> Iterator[PhotoCaptions]:
     for result in results:
         if isinstance(result, PhotoError) and errors == "raise":
             raise result

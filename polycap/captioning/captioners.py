@@ -1,4 +1,4 @@
-"""Captioners by language code, loaded on first use, for a server."""
+"""Captioners by language code, loaded on first use, for the server."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from polycap.captioning.rows import AnswerRow
 from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import PolycapError
 from polycap.language import Language, Registry
-from polycap.pack.pack import load_pack
+from polycap.pack.card import read_card
 
 __all__ = ["Captioners"]
 
@@ -18,20 +18,18 @@ logger = logging.getLogger(__name__)
 
 
 class Captioners:
-    """Captioners by language code, which share an encoder; others are loaded when they are first asked for.
+    """Captioners by language code, with one encoder.
 
     Attributes:
-        rows: every language in reach, as `polycap languages --json` prints it.
-        default: codes of the languages that are meant where none is named: those asked for, or else all with a pack
-            that fits the encoder.
-        runtime: name of what computes.
+        rows: all languages, as `polycap languages --json` prints them.
+        default: codes of the default languages: those of `languages`, or all languages with a pack for the encoder.
 
     Args:
-        languages: codes with commas between, or "all": loaded at once. Without it, the default languages are.
-        options: see `CaptionerOptions`.
+        languages: codes separated by commas, or "all", to load now. (default: the registry's default languages)
+        options: options of the captioners.
 
     Raises:
-        PolycapError: there is nothing to caption with.
+        PolycapError: no captioner can be loaded.
     """
 
     def __init__(self, languages: str | None, options: CaptionerOptions) -> None:
@@ -46,16 +44,16 @@ class Captioners:
 
     @property
     def encoder(self) -> PhotoEncoder:
-        """The encoder of all."""
+        """Encoder of all captioners."""
         return self._first.encoder
 
     @property
     def runtime(self) -> str:
-        """The name of what computes."""
+        """Name of the runtime."""
         return self._first.runtime.name
 
     def get(self, code: str) -> Captioner:
-        """The captioner of a language.
+        """Return the captioner of a language; load it on first use.
 
         Raises:
             PolycapError: it can't be loaded.
@@ -70,14 +68,14 @@ class Captioners:
         return self._loaded[code]
 
     def _usable_codes(self) -> Iterator[str]:
-        """The trained languages whose packs fit: one that does not must not fail requests that name no language."""
+        """Yield the codes of trained languages with a pack for the encoder, for requests that name no language."""
         for code, language in self._languages.items():
             if language.status == "trained" and self._is_usable(language):
                 yield code
 
     def _is_usable(self, language: Language) -> bool:
         try:
-            load_pack(language.pack_folder).require_encoder(self.encoder.identity)
+            read_card(language.pack_folder).require_encoder(self.encoder.identity, language.pack_folder)
         except PolycapError as error:
             logger.warning("%s: left out: %s", language.code, error)
             return False

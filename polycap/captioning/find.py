@@ -1,4 +1,4 @@
-"""A language by its code, its folder, its pack's folder or a pack file."""
+"""Find a language by code, folder, folder of its pack, or pack file."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from polycap.captioning.load import Loadable
 from polycap.errors import LanguageError
 from polycap.language import Language, Registry, load_language
-from polycap.pack.card import CARD, read_card
+from polycap.pack.card import CARD_JSON, read_card
 
 __all__ = ["find_language"]
 
@@ -14,11 +14,11 @@ _SUFFIX = ".polycap"
 
 
 def find_language(language: Loadable, registry: Registry) -> tuple[Language, Path | None]:
-    """Find a language, and the folder of its pack, if that is another than the language's own.
+    """Find a language and the folder of its pack; None for the language's own pack.
 
     Args:
-        language: see `polycap.load`.
-        registry: the languages in reach, for codes and for packs of a known language.
+        language: language, as for `polycap.load`.
+        registry: registry of languages.
 
     Raises:
         LanguageError: an unknown code, a broken folder, or a path that is none of them.
@@ -35,10 +35,10 @@ def find_language(language: Loadable, registry: Registry) -> tuple[Language, Pat
         return open_pack_file(path, registry)
     if (path / "language.toml").is_file():
         return load_language(path), None
-    if (path / CARD).is_file():
+    if (path / CARD_JSON).is_file():
         return registry.get(read_card(path).language), path
-    found = "a folder that holds neither language.toml nor card.json" if path.is_dir() else "no file or folder"
-    raise LanguageError(f"{path}: is {found}; give a language's folder, a pack's folder or a {_SUFFIX} file")
+    kind = "a folder that holds neither language.toml nor card.json" if path.is_dir() else "no file or folder"
+    raise LanguageError(f"{path}: is {kind}; give a language's folder, a pack's folder or a {_SUFFIX} file")
 
 
 def _is_path(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Captioners of several languages that encode each photo once."""
+"""Group of captioners of several languages, which encodes each photo once."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, overload
@@ -13,27 +13,30 @@ __all__ = ["CaptionerGroup"]
 
 
 class CaptionerGroup:
-    """Captioners of several languages over one encoder; made by `polycap.load` of a list.
+    """Captioners of several languages with one encoder. Load it with `polycap.load` of a list.
 
     >>> many = polycap.load(["en", "de"])               # doctest: +SKIP
     >>> many("dog.jpg")["de"].text                      # doctest: +SKIP
     'ein brauner hund rennt durch das gras'
 
     Attributes:
-        captioners: by language code, in the order in which they were given.
+        captioners: captioners by language code, in their order.
 
     Args:
-        captioners: they share an encoder.
+        captioners: captioners that share an encoder.
 
     Raises:
-        LanguageError: there is none, or there are two of one language.
+        LanguageError: there is no captioner, or two are of one language.
+        PackError: a captioner has another encoder than the first.
     """
 
     def __init__(self, captioners: Sequence[Captioner]) -> None:
         self.captioners = {captioner.language.code: captioner for captioner in captioners}
         if not captioners or len(self.captioners) < len(captioners):
             codes = ", ".join(captioner.language.code for captioner in captioners)
-            raise LanguageError(f"captioners of [{codes}]: a group has one or more, each of another language")
+            raise LanguageError(f"captioners of [{codes}]: a group has one or more, of different languages")
+        for captioner in captioners:
+            captioner.pack.require_encoder(captioners[0].encoder.identity)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {', '.join(self.captioners)}>"
@@ -50,7 +53,7 @@ class CaptionerGroup:
     def __call__(self, photos: Iterable[Photograph], *, n_best: int = 1) -> list[dict[str, Caption]]: ...
 
     def __call__(self, photos: Photos, *, n_best: int = 1) -> dict[str, Caption] | list[dict[str, Caption]]:
-        """Caption a photo, or each of several, in all languages: as `Captioner.__call__`, with dicts by code."""
+        """Caption one photo or several in all languages: as `Captioner.__call__`, with captions by language code."""
         captions = list(self.pipe(photos, n_best=n_best))
         return captions[0] if is_photo(photos) else captions
 
@@ -64,5 +67,5 @@ class CaptionerGroup:
     def pipe(self, photos: Photos, *, n_best: int = 1, errors: Errors) -> Iterator[PhotoCaptions]: ...
 
     def pipe(self, photos: Photos, *, n_best: int = 1, errors: Errors = "raise") -> Iterator[PhotoCaptions]:
-        """Caption photos one after another in all languages: as `Captioner.pipe`, with dicts by code."""
+        """Caption a stream of photos in all languages: as `Captioner.pipe`, with captions by language code."""
         return stream_captions(list(self.captioners.values()), photos, n_best, errors)

@@ -1,4 +1,4 @@
-"""Captioners loaded: of one language or several, which share an encoder."""
+"""Load the captioners of one language or several, which share an encoder."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ __all__ = ["Loadable", "check_left_out", "load", "load_captioners", "open_captio
 logger = logging.getLogger(__name__)
 
 Loadable: TypeAlias = str | PathLike[str] | Language
-"""A language: by its code, by a folder or pack file, or itself."""
+"""A language: its code, the path of a folder or a pack file, or the language itself."""
 
 
 @overload
@@ -71,28 +71,28 @@ def load(
     runtime: "Runtime | str | None" = None,
     precision: str | None = None,
 ) -> "Captioner | CaptionerGroup":
-    """Load the captioner of a language, or those of a list of languages, which encode each photo once.
+    """Load the captioner of a language, or a group of captioners of several languages, which encodes each photo once.
 
     Args:
         language: a code such as "de", a `Language`, the path of a language's folder, of a pack's folder or of a pack
             file (`.polycap`); or a list of them. A text is a path if it holds a slash or ends in `.polycap`.
         pack: folder of a pack other than the language's own, such as a run's. (default: the language's own)
-        encoder_weights: file of the encoder's weights. (default: where `find_weights` finds them)
-        encoder: an encoder that is loaded already, instead. (default: none)
+        encoder_weights: file of the encoder's weights. (default: the first source of `find_weights`)
+        encoder: loaded encoder, instead of `encoder_weights`. (default: none)
         decoding: settings of the search. (default: the language's own)
-        beam: width of the search, 1 is greedy. (default: that of `decoding`)
-        via: code of a language to write captions in and to translate from, where there is no decoder. (default: none)
-        runtime: openvino, keras or auto, or one that is open. (default: `POLYCAP_RUNTIME`, else auto)
-        precision: f32, bf16, int8 or auto, of the encoder. (default: `POLYCAP_PRECISION`, else auto)
+        beam: width of the beam search; 1 is greedy search. (default: that of `decoding`)
+        via: code of the language to translate captions from, for languages without a pack. (default: none)
+        runtime: openvino, keras or auto, or an open runtime. (default: `POLYCAP_RUNTIME`, else auto)
+        precision: precision of the encoder: f32, bf16, int8 or auto. (default: `POLYCAP_PRECISION`, else auto)
 
     Returns:
-        A captioner, or for a list a group of them.
+        A captioner, or for a list a group of captioners.
 
     Raises:
-        LanguageError: no such language, or a broken folder.
+        LanguageError: there is no such language, or its folder is broken.
         PackError: a language has no trained pack, or the pack is broken or of another encoder.
-        EncoderError: the encoder's weights can't be had.
-        CaptionRuntimeError: no such runtime, or it is not installed or can't run.
+        EncoderError: the encoder's weights are missing or broken.
+        CaptionRuntimeError: there is no such runtime, or it is not installed or can't run.
     """
     from polycap.captioning.find import find_language
     from polycap.captioning.group import CaptionerGroup
@@ -100,7 +100,7 @@ def load(
     several = isinstance(language, Sequence) and not isinstance(language, str)
     registry = Registry.discover()
     listed: Sequence[Loadable] = language if several else [language]  # type: ignore[list-item,assignment]
-    chosen = [find_language(each, registry) for each in listed]
+    chosen = [find_language(item, registry) for item in listed]
     if pack is not None:
         _require_one([language for language, _ in chosen])
         chosen = [(chosen[0][0], Path(pack))]
@@ -127,32 +127,33 @@ def load(
 def load_captioners(
     languages: str | None, options: CaptionerOptions | None = None, registry: Registry | None = None
 ) -> "tuple[list[Captioner], dict[str, str]]":
-    """Load the captioners of "en", "de,fr" or "all", with one encoder between them.
+    """Load the captioners of "en", "de,fr" or "all", with one encoder.
 
     Args:
-        languages: codes with commas between, or "all" that are trained. (default: that of the pack in `options`, or
-            else the registry's default)
-        options: see `CaptionerOptions`. (default: its defaults)
-        registry: the languages in reach. (default: they are searched for)
+        languages: codes separated by commas, or "all" trained languages. (default: the language of the pack in
+            `options`, or else the registry's default languages)
+        options: options of the captioners. (default: those of `CaptionerOptions`)
+        registry: registry of languages. (default: a new one)
 
     Returns:
-        The captioners, one at least, and by language code why a pack can't be used; see `check_left_out`.
+        The captioners, one at least, and messages about packs that can't be used, by language code, for
+        `check_left_out`.
 
     Raises:
-        LanguageError: an unknown language, `all` where none is trained, or one pack for several languages.
+        LanguageError: a language is unknown, no language is trained, or `options` has a pack for several languages.
         PackError: a language has no trained pack, or none of several has a usable one.
     """
     registry, options = registry or Registry.discover(), options or CaptionerOptions()
-    chosen = [(language, options.pack) for language in _choose(registry, languages, options.pack)]
+    chosen = [(language, options.pack) for language in _select_languages(registry, languages, options.pack)]
     source = registry.get(options.via) if options.via else None
     return open_captioners(chosen, options, source)
 
 
 def check_left_out(languages: str | None, left_out: Mapping[str, str]) -> None:
-    """Warn of the languages that were left out of "all".
+    """Log a warning for each language that was left out of "all".
 
     Raises:
-        PackError: they were asked for by name, or by default.
+        PackError: a language was left out, and `languages` is not "all".
     """
     for code, message in left_out.items():
         if languages != "all":
@@ -169,21 +170,27 @@ def open_captioners(
     encoder: "PhotoEncoder | None" = None,
     runtime: "Runtime | None" = None,
 ) -> "tuple[list[Captioner], dict[str, str]]":
-    """Load the captioners of languages, with one encoder between them; what is missing is known before it is loaded.
+    """Load the captioners of languages, with one encoder, after checking all packs.
 
     Args:
-        chosen: languages, each with the folder of a pack other than its own, or None.
-        options: all but `pack` and `via`.
-        source: the language to translate from, for languages without a decoder.
+        chosen: languages, each with the folder of its pack, or None for the language's own.
+        options: options of the captioners, of which `pack` and `via` are ignored.
+        source: language to translate captions from, for languages without a pack. (default: none)
         decoding: settings of the search. (default: each language's own)
-        encoder, runtime: those that are there already. (default: as `options` says)
+        encoder: loaded encoder. (default: one by `options`)
+        runtime: open runtime. (default: one by `options`)
 
-    Returns and raises: as `load_captioners`.
+    Returns:
+        As `load_captioners`.
+
+    Raises:
+        PackError: a language has no trained pack, or none of several has a usable one.
+        EncoderError, CaptionRuntimeError, TranslationError: encoder, runtime or translation engine can't be loaded.
     """
     translated = [language for language, _ in chosen if source and _is_translated(language, source, options)]
-    decoded = [each for each in chosen if each[0] not in translated]
+    decoded = [(language, pack) for language, pack in chosen if language not in translated]
     if source and (own := [language.code for language, _ in decoded if language.code != source.code]):
-        logger.info("%s: not translated from %s, for there is a decoder", ", ".join(own), source.code)
+        logger.info("%s: not translated from %s, since there is a trained pack", ", ".join(own), source.code)
     _require_trained([*decoded, *([(source, None)] if source and translated else [])], hint=source is None)
     translators = _open_translators(translated, source)
     parts = _Parts(options, decoding, encoder, runtime)
@@ -199,14 +206,16 @@ def open_captioners(
         from polycap.captioning.translated import TranslatedCaptioner
 
         base = captioners.get(source.code) or parts.captioner(source, base_pack)
-        captioners |= {x.code: TranslatedCaptioner(x, base, translators[x.code]) for x in translated}
+        captioners |= {
+            language.code: TranslatedCaptioner(language, base, translators[language.code]) for language in translated
+        }
     _require_some(captioners, left_out)
     return [captioners[language.code] for language, _ in chosen if language.code in captioners], left_out
 
 
 @dataclass
 class _Parts:
-    """What captioners share; encoder and runtime are opened when the first captioner needs them."""
+    """Shared parts of captioners; encoder and runtime are opened for the first captioner."""
 
     options: CaptionerOptions
     decoding: DecodingSettings | None
@@ -214,6 +223,7 @@ class _Parts:
     runtime: "Runtime | None"
 
     def pack(self, language: Language, folder: Path | None) -> "Pack":
+        """Load the pack in `folder`, or the language's own."""
         from polycap.pack.pack import load_pack
 
         return load_pack(folder or language.pack_folder)
@@ -221,7 +231,7 @@ class _Parts:
     def packs(
         self, chosen: Sequence[tuple[Language, Path | None]]
     ) -> "tuple[list[tuple[Language, Pack]], dict[str, str]]":
-        """The packs of languages, and by code why one can't be loaded."""
+        """Load the packs of languages; return them, and messages about packs that can't be loaded, by code."""
         packs, left_out = [], {}
         for language, folder in chosen:
             try:
@@ -231,6 +241,7 @@ class _Parts:
         return packs, left_out
 
     def captioner(self, language: Language, pack: "Pack") -> "Captioner":
+        """Return the captioner of a language; open encoder and runtime if they are not open."""
         from polycap.captioning.captioner import Captioner
         from polycap.runtime.choose import open_runtime
 
@@ -251,7 +262,7 @@ def _require_trained(chosen: Sequence[tuple[Language, Path | None]], *, hint: bo
     for language, pack in chosen:
         if pack is None and language.status == "untrained":
             code, folder = language.code, language.folder
-            other = "; or, if it names a translation engine, give `via`, a language that has one" if hint else ""
+            other = "; or, if it names a translation engine, give `via`, a language with a pack" if hint else ""
             raise PackError(f"{code}: no trained pack yet in {folder}; make one with `polycap build {code}`{other}")
 
 
@@ -267,33 +278,36 @@ def _open_translators(languages: Sequence[Language], source: Language | None) ->
         return {}
     from polycap.translation.choose import choose_engine
 
-    return {x.code: choose_engine(x, source=x.translation.source or source.code).open() for x in languages}
+    return {
+        language.code: choose_engine(language, source=language.translation.source or source.code).open()
+        for language in languages
+    }
 
 
-def _choose(registry: Registry, languages: str | None, pack: Path | None) -> list[Language]:
-    """The languages that are asked for."""
+def _select_languages(registry: Registry, languages: str | None, pack: Path | None) -> list[Language]:
+    """Return the languages for the argument `languages` of `load_captioners`."""
     own = read_card(pack).language if pack is not None else None
     if languages is None:
-        chosen = list(registry.default) if own is None else [registry.get(own)]
+        chosen = list(registry.default_languages) if own is None else [registry.get(own)]
     elif languages == "all":
         chosen = [language for language in registry.languages if language.status == "trained"]
     else:
         codes = dict.fromkeys(code.strip() for code in languages.split(",") if code.strip())
         chosen = [registry.get(code) for code in codes]
         if not chosen:
-            raise LanguageError(f"`language` {languages!r}: names no language; give codes with commas between, or all")
+            raise LanguageError(f"`language` {languages!r}: names no language; give codes separated by commas, or all")
     if not chosen:
-        asked = f"`language` {languages}: " if languages else ""
-        raise LanguageError(f"{asked}no language has a trained pack; make one with `polycap build`")
+        where = f"`language` {languages}: " if languages else ""
+        raise LanguageError(f"{where}no language has a trained pack; make one with `polycap build`")
     if pack is not None:
         _require_one(chosen)
     if own not in (None, chosen[0].code):
-        logger.warning("%s: captions in %s, by its card, and not in %s", pack, own, chosen[0].code)
+        logger.warning("%s: is a pack of %s by its card, not of %s", pack, own, chosen[0].code)
     return chosen
 
 
 def _require_one(languages: Sequence[Language]) -> None:
-    """Check that a pack is given for one language alone."""
+    """Check that a pack is given for exactly one language."""
     if len(languages) != 1:
         names = ", ".join(language.code for language in languages)
         raise LanguageError(f"`pack` is one language's, but `language` names {len(languages)}: {names}")

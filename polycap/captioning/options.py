@@ -1,4 +1,4 @@
-"""Options of captioners, made once where they are parsed and handed on whole."""
+"""Options of captioners, constructed once and passed on as one object."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +12,18 @@ __all__ = ["CaptionerOptions"]
 
 @dataclass(frozen=True)
 class CaptionerOptions:
-    """Options of the captioners of one command, service or script.
+    """Options of the captioners of a command, service or script.
 
     Attributes:
-        beam: width of the beam search, 1 is greedy. (default: each language's own, or `n_best` if that is more)
-        n_best: captions per photo and language that the search must be wide enough for. (default: 1)
+        beam: width of the beam search; 1 is greedy search. (default: the language's own, at least `n_best`)
+        n_best: number of candidates that the search must find at least. (default: 1)
         pack: folder of a pack other than the language's own. (default: the language's own)
-        encoder_weights: file of the encoder's weights. (default: where `find_weights` finds them)
-        via: code of a language to write captions in and to translate from, for languages without a decoder.
-            (default: none)
-        always_via: translate for the languages with a decoder, too. (default: False)
+        encoder_weights: file of the encoder's weights. (default: the first source of `find_weights`)
+        via: code of the language to translate captions from, for languages without a pack. (default: none)
+        always_via: whether to translate for languages with a pack, too. (default: False)
         runtime: openvino, keras or auto. (default: `POLYCAP_RUNTIME`, else auto)
-        precision: f32, bf16, int8 or auto, of the encoder. (default: `POLYCAP_PRECISION`, else auto)
-        reference: with runtime auto, prefer Keras: for scores that are compared with others. (default: False)
+        precision: precision of the encoder: f32, bf16, int8 or auto. (default: `POLYCAP_PRECISION`, else auto)
+        reference: whether runtime auto tries Keras first, for scores that are compared with others. (default: False)
     """
 
     beam: int | None = None
@@ -38,5 +37,5 @@ class CaptionerOptions:
     reference: bool = False
 
     def decoding(self, own: "DecodingSettings") -> "DecodingSettings":
-        """Return a language's own settings of the search, with the width that is asked for."""
+        """Return a language's settings of the search, with the width of these options."""
         return own.model_copy(update={"beam_width": self.beam or max(own.beam_width, self.n_best)})

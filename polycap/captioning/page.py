@@ -1,4 +1,4 @@
-"""Photos beside their captions, as one HTML file that needs nothing else: no network, no other file."""
+"""HTML page of photos and captions, in one file without links to others."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -11,19 +11,19 @@ from PIL import Image
 
 from polycap.captioning.caption import Caption
 from polycap.captioning.stream import PhotoCaptions
-from polycap.errors import PhotoError
+from polycap.errors import PhotoError, PolycapError
 from polycap.language import Language
-from polycap.pages.template import write_template
+from polycap.pages.template import make_page_folder, write_template
 from polycap.photos.load import PhotoBytes
 from polycap.photos.samples import credit_of
 from polycap.photos.thumbnail import Thumbnail, thumbnail
 
-__all__ = ["caption_html", "write_page"]
+__all__ = ["caption_html", "prepare_page", "write_page"]
 
 
 @dataclass(frozen=True)
 class _ShownCaption:
-    """A candidate as the template takes it."""
+    """Candidate, for the template."""
 
     language: Language
     text: str
@@ -33,7 +33,7 @@ class _ShownCaption:
 
 @dataclass(frozen=True)
 class _Card:
-    """A photo as the template takes it; `source` is a data URI, empty if the photo can't be shown."""
+    """Photo, for the template; `source` is a data URI, empty if the photo can't be shown."""
 
     name: str
     source: str
@@ -44,12 +44,24 @@ class _Card:
     credit: str
 
 
+def prepare_page(path: Path) -> None:
+    """Make the folder of a page.
+
+    Raises:
+        PolycapError: it can't be made, or `path` is a folder itself.
+    """
+    make_page_folder(path)
+    if path.is_dir():
+        raise PolycapError(f"{path}: is a folder; name a file for the page")
+
+
 def write_page(path: Path, title: str, results: Iterable[PhotoCaptions]) -> None:
-    """Write the page to `path`, atomically. A photo that can't be read shows its error and stops nothing.
+    """Write the page, atomically. A photo that can't be read is shown as its error.
 
     Args:
-        results: a photo's captions or its error, in the order in which they are shown; the first caption is the
-            photo's alternative text.
+        path: file of the page.
+        title: title of the page.
+        results: captions or error of each photo, in order; the first caption is the photo's alternative text.
 
     Raises:
         PolycapError: `path` can't be written.
@@ -60,7 +72,7 @@ def write_page(path: Path, title: str, results: Iterable[PhotoCaptions]) -> None
 
 
 def caption_html(caption: Caption) -> str:
-    """Return a figure of HTML for a notebook: the photo, small, and the caption with its language and direction."""
+    """Return an HTML figure for a notebook: a thumbnail of the photo, and the caption with language and direction."""
     language, text = caption.language, escape(caption.text)
     try:
         small = _thumbnail(caption.photo)
@@ -86,8 +98,8 @@ def _card(result: PhotoCaptions) -> _Card:
     ]
     try:
         small = _thumbnail(photo)
-    except PhotoError as fault:
-        return _Card(path.name, "", 0, 0, shown, error or str(fault), credit_of(path))
+    except PhotoError as unreadable:
+        return _Card(path.name, "", 0, 0, shown, error or str(unreadable), credit_of(path))
     return _Card(path.name, small.source, small.width, small.height, shown, error, credit_of(path))
 
 
@@ -96,7 +108,7 @@ def _name(photo: object) -> str:
 
 
 def _thumbnail(photo: object) -> Thumbnail:
-    """The photo made small, from whatever a captioner takes."""
+    """Return the thumbnail of a photo in any form that a captioner accepts."""
     name = Path(_name(photo)).name
     if isinstance(photo, PhotoBytes):
         return thumbnail(name, photo.data)
@@ -107,7 +119,7 @@ def _thumbnail(photo: object) -> Thumbnail:
         try:
             image = photo if isinstance(photo, Image.Image) else Image.fromarray(photo)
             image.save(buffer, "PNG")
-        except Exception as error:  # Pillow raises anything on what it can't write
+        except Exception as error:  # Pillow raises errors of many types
             raise PhotoError(f"{name}: can't be shown ({error})") from error
         return thumbnail(name, buffer.getvalue())
     return thumbnail(name, Path(str(photo)))

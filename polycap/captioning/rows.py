@@ -1,4 +1,4 @@
-"""Captions as rows of JSON, the same for the command line and the server, and as lines of text."""
+"""Captions as JSON objects, the same for the command line and the server, and as lines of text."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 __all__ = ["AnswerRow", "caption_row", "caption_rows", "error_row", "text_lines"]
 
 AnswerRow = dict[str, Any]
-"""An object of `polycap caption --json`."""
+"""Object of `polycap caption --json`."""
 
 
 def caption_row(caption: "Caption") -> AnswerRow:
-    """Return a caption as an object of JSON."""
+    """Return the JSON object of a caption."""
     row: AnswerRow = {"photo": str(caption.photo), "language": caption.language.code}
     row |= {"caption": caption.text, "score": round(caption.score, 4)}
     if caption.via:
@@ -29,19 +29,19 @@ def caption_row(caption: "Caption") -> AnswerRow:
 
 
 def error_row(photo: object, error: object) -> AnswerRow:
-    """Return what is wrong with a photo as an object of JSON."""
+    """Return the JSON object of a photo's error."""
     return {"photo": str(photo), "error": str(error)}
 
 
 def caption_rows(captions: "PhotoCaptions") -> list[AnswerRow]:
-    """Return the objects of a photo: one for each language, or the error."""
+    """Return the JSON objects of a photo: one per language, or its error."""
     if isinstance(captions, PhotoError):
         return [error_row(captions.photo, captions)]
     return [caption_row(caption) for caption in captions.values()]
 
 
 def text_lines(captions: "Iterable[Caption]", *, name_language: bool) -> list[str]:
-    """Return a line of text for each candidate of each caption: photo, code if it is to be named, text."""
+    """Return a line of text per candidate of each caption: photo, code if `name_language` is on, and text."""
     return [
         "\t".join([one_line(caption.photo), *([caption.language.code] if name_language else []), candidate.text])
         for caption in captions

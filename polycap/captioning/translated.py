@@ -1,7 +1,7 @@
-"""Captions in a language without a decoder: written in another language, then translated.
+"""Captions in a language without a pack: captions of another language, translated.
 
-Most studies found captions that are learned in the language itself to be better than translated ones; this is for
-where there are none, and for comparing the two (`polycap evaluate --via`).
+Most studies found captions of a decoder trained in the language itself to be better. `polycap evaluate --via` compares
+both.
 """
 
 from collections.abc import Sequence
@@ -24,16 +24,16 @@ __all__ = ["TranslatedCaptioner"]
 
 
 class TranslatedCaptioner(Captioner):
-    """Captions by another language's captioner, in translation.
+    """Captioner that translates another language's captions.
 
     Args:
-        language: the language of the captions.
-        source: the captioner whose captions are translated; its pack and encoder count as this one's.
-        translator: from its language into `language`.
+        language: language of the captions.
+        source: captioner of the source language; its pack, encoder and runtime are also this captioner's.
+        translator: translator from the source language into `language`.
     """
 
     def __init__(self, language: Language, source: Captioner, translator: Translator) -> None:
-        # not Captioner's, which would open a second search over the same pack
+        # Captioner.__init__ would open a second search with the same pack
         self.language, self.pack, self.encoder, self.runtime = language, source.pack, source.encoder, source.runtime
         self._source, self._translator = source, translator
         self.translated_by = f"{source.language.code}:{translator.identity}"
@@ -43,17 +43,22 @@ class TranslatedCaptioner(Captioner):
         return self._source.reduce(grid)
 
     def decode_reduced(self, features: NDArray[Any], n_best: int = 1) -> list[tuple[Candidate, ...]]:
-        """Return translated candidates from reduced features; `source` of each is the caption before that."""
-        found = self._source.decode_reduced(features, n_best)
-        texts = list(dict.fromkeys(candidate.text for candidates in found for candidate in candidates))
+        """See `Captioner.decode_reduced`; `source` of each candidate is the text before the translation."""
+        per_photo = self._source.decode_reduced(features, n_best)
+        texts = list(dict.fromkeys(candidate.text for candidates in per_photo for candidate in candidates))
         translated = dict(zip(texts, self._translate(texts), strict=True))
-        return [tuple(replace(c, text=translated[c.text], source=c.text) for c in candidates) for candidates in found]
+        return [
+            tuple(
+                replace(candidate, text=translated[candidate.text], source=candidate.text) for candidate in candidates
+            )
+            for candidates in per_photo
+        ]
 
     def attention(self, photo: Photograph, text: str) -> "list[AttentionMap]":
-        """See `Captioner.attention`; `text` is a caption before its translation."""
+        """See `Captioner.attention`; `text` is a text before its translation."""
         return self._source.attention(photo, text)
 
     def _translate(self, texts: Sequence[str]) -> list[str]:
-        """Engines know sentences as people write them, not as decoders do: with a capital and a full stop."""
+        """Translate captions as sentences with a capital and a full stop, which engines were trained on."""
         sentences = [f"{text[:1].upper()}{text[1:]}." for text in texts]
         return [" ".join(translation.text.split()) for translation in self._translator.translate(sentences)]

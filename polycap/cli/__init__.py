@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Results go to stdout, all else to stderr."""
+"""Command line: parse, call, print. Results go to stdout, notes and progress to stderr."""
 
 import io
 import logging
@@ -12,7 +12,7 @@ from polycap.errors import PolycapError
 __all__ = ["main", "name_options"]
 
 _ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)`")
-"""An argument in a message: errors name them in backquotes, as `polycap.errors` says."""
+"""Argument in a message, in backquotes; see `polycap.errors`."""
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def name_options(message: str) -> str:
-    """Replace the arguments that a message names by the command line's options: `` `beam_width` `` → `--beam-width`."""
+    """Replace arguments in a message by options of the command line: `` `beam_width` `` → `--beam-width`."""
     return _ARGUMENT.sub(lambda match: "--" + match[1].replace("_", "-"), message)
 
 

@@ -6,9 +6,10 @@ import typer
 
 from polycap.cli.build import build, status
 from polycap.cli.caption import caption
+from polycap.cli.command import Command
 from polycap.cli.data import data_check, data_fetch
 from polycap.cli.evaluate import evaluate
-from polycap.cli.features import make_features
+from polycap.cli.features import features
 from polycap.cli.languages import check, list_languages, new
 from polycap.cli.pack import install, pack, uninstall
 from polycap.cli.quantize import quantize
@@ -43,24 +44,24 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """What may stand before a command."""
+    """Options before a command."""
 
 
-app.command("caption")(caption)
-app.command("serve")(serve)
-app.command("languages")(list_languages)
-app.command("new")(new)
-app.command("check")(check)
-app.command("build")(build)
-app.command("status")(status)
-app.command("evaluate")(evaluate)
-app.command("pack")(pack)
-app.command("install")(install)
-app.command("uninstall")(uninstall)
+app.command("caption", cls=Command)(caption)
+app.command("serve", cls=Command)(serve)
+app.command("languages", cls=Command)(list_languages)
+app.command("new", cls=Command)(new)
+app.command("check", cls=Command)(check)
+app.command("build", cls=Command)(build)
+app.command("status", cls=Command)(status)
+app.command("evaluate", cls=Command)(evaluate)
+app.command("pack", cls=Command)(pack)
+app.command("install", cls=Command)(install)
+app.command("uninstall", cls=Command)(uninstall)
 app.add_typer(data_app, name="data")
-data_app.command("check")(data_check)
-data_app.command("fetch")(data_fetch)
-app.command("features")(make_features)
-app.command("quantize")(quantize)
-app.command("translate")(translate)
-app.command("train")(train)
+data_app.command("check", cls=Command)(data_check)
+data_app.command("fetch", cls=Command)(data_fetch)
+app.command("features", cls=Command)(features)
+app.command("quantize", cls=Command)(quantize)
+app.command("translate", cls=Command)(translate)
+app.command("train", cls=Command)(train)

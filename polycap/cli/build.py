@@ -1,71 +1,108 @@
 """`polycap build` and `polycap status`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from polycap.cli.options import AsJson, CaptionsOption, Origin, Weights, Work
+from polycap.cli.command import with_options
+from polycap.cli.options import (
+    CAPTIONS_DEFAULT,
+    ORIGIN_DEFAULT,
+    SETTINGS_DEFAULT,
+    WEIGHTS_DEFAULT,
+    AsJson,
+    Work,
+    captions_option,
+    origin_option,
+    settings_option,
+    weights_option,
+)
 from polycap.cli.output import print_json, print_scores
 
 __all__ = ["build", "status"]
 
+LAST = "the last build's, else "
 
-def build(
-    code: Annotated[str, typer.Argument(help="The language.")],
-    data: Annotated[Path | None, typer.Option(help="The dataset's folder; needed the first time.")] = None,
-    captions: CaptionsOption = None,
-    origin: Origin = None,
-    work: Work = Path("work"),
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="A training setting, such as epochs=20 or kind=merge.")
-    ] = None,
-    components: Annotated[int | None, typer.Option(min=1, max=2048, help="The last cells' channels; 512.")] = None,
-    mirrored: Annotated[bool | None, typer.Option(help="Train on a mirrored view, too; yes.")] = None,
+
+@dataclass(frozen=True, kw_only=True)
+class BuildArguments:
+    """Arguments of `polycap build`."""
+
+    code: Annotated[str, typer.Argument(help="Language.")]
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the dataset; needed by a first build.", show_default="the last build's"),
+    ] = None
+    captions: Annotated[
+        list[str] | None, captions_option(f"{LAST}{CAPTIONS_DEFAULT}, translated if [translation] names an engine")
+    ] = None
+    origin: Annotated[str | None, origin_option(LAST + ORIGIN_DEFAULT)] = None
+    work: Work = Path("work")
+    settings: Annotated[list[str] | None, settings_option(LAST + SETTINGS_DEFAULT)] = None
+    components: Annotated[
+        int | None,
+        typer.Option(min=1, max=2048, help="Channels of the last cells after the PCA.", show_default=LAST + "512"),
+    ] = None
+    mirrored: Annotated[
+        bool | None, typer.Option(help="Also train on horizontally flipped photos.", show_default=LAST + "yes")
+    ] = None
     start: Annotated[
-        str | None, typer.Option(help="A trained language, or a pack's folder, to begin with; '' for nothing.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run, and why.")] = False,
-    as_json: AsJson = False,
-    encoder_weights: Weights = None,
-) -> None:
-    """Make a language's pack, from photos and captions to scores. What has not changed is skipped.
+        str | None,
+        typer.Option(
+            help="Language, or folder of a pack, whose weights training begins with; '' for none.",
+            show_default=LAST + "none",
+        ),
+    ] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would run, and why.")] = False
+    as_json: AsJson = False
+    encoder_weights: Annotated[Path | None, weights_option(LAST + WEIGHTS_DEFAULT)] = None
 
-    It can be killed at any point and goes on when called again. What is not given is as in the language's last build.
+
+@with_options
+def build(options: BuildArguments) -> None:
+    """Make a language's pack, from photos and captions to scores. Stages whose inputs are unchanged are skipped.
+
+    A build that was stopped is resumed by the same command.
     """
-    from polycap.pipeline import build_language
+    from polycap.pipeline import BuildOptions, build_language
 
-    done = build_language(
-        code,
-        data=data,
-        captions=captions or (),
-        origin=origin,
-        work=work,
-        settings=setting or [],
-        components=components,
-        mirrored=mirrored,
-        encoder_weights=encoder_weights,
-        start=start,
-        dry_run=dry_run,
-        tell=lambda step: None if as_json else typer.echo(step.line()),
+    result = build_language(
+        options.code,
+        BuildOptions(
+            data=options.data,
+            captions=options.captions or (),
+            origin=options.origin,
+            settings=options.settings or (),
+            components=options.components,
+            mirrored=options.mirrored,
+            encoder_weights=options.encoder_weights,
+            start=options.start,
+        ),
+        work=options.work,
+        dry_run=options.dry_run,
+        on_step=None if options.as_json else lambda step: typer.echo(step.line()),
     )
-    if as_json:
-        print_json(done.to_json())
-    elif done.scores is not None:
-        print_scores(done.scores)
-        typer.echo(done.pack)
+    if options.as_json:
+        print_json(result.to_json())
+    elif result.scores is not None:
+        print_scores(result.scores)
+        typer.echo(result.pack)
 
 
 def status(
-    codes: Annotated[list[str] | None, typer.Argument(help="The languages; without any, all that exist.")] = None,
+    codes: Annotated[
+        list[str] | None, typer.Argument(help="Languages.", show_default="all that are built or have a pack")
+    ] = None,
     work: Work = Path("work"),
     as_json: AsJson = False,
 ) -> None:
-    """Say what has been built of each language. What is stale is named, and why."""
+    """Print the state of each language's build, and which stages are stale and why."""
     from polycap.pipeline import language_status
 
-    found = language_status(codes or [], work=work)
+    rows = language_status(codes or [], work=work)
     if as_json:
-        print_json([language.to_json() for language in found])
+        print_json([row.to_json() for row in rows])
     else:
-        typer.echo("\n".join(line for language in found for line in language.lines()))
+        typer.echo("\n".join(line for row in rows for line in row.lines()))

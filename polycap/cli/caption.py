@@ -3,7 +3,8 @@
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,109 +12,68 @@ import typer
 from tqdm import tqdm
 
 from polycap.captioning.options import CaptionerOptions
-from polycap.cli.options import AsJson, MaxMegapixels, PackFolder, PrecisionName, RuntimeName, Weights, limit_photos
+from polycap.captioning.rows import caption_rows, error_row, text_lines
+from polycap.cli.command import with_options
+from polycap.cli.options import AsJson, CaptionerArguments
 from polycap.cli.output import print_notes
 from polycap.errors import PhotoError, PolycapError
 
 if TYPE_CHECKING:
+    from polycap.captioning.group import CaptionerGroup
     from polycap.captioning.stream import PhotoCaptions
     from polycap.photos.load import PhotoBytes
 
-__all__ = ["caption", "caption_command"]
+__all__ = ["caption"]
 
 logger = logging.getLogger(__name__)
 
 STANDARD_INPUT = Path("-")
-"""Where another program hands a photo on; a file of this name needs its whole path."""
+"""Path that means a photo on standard input; a file of this name needs its whole path."""
 
 
-def caption(
-    photos: Annotated[list[str], typer.Argument(help="Photos, folders of photos, or - for standard input.")],
+@dataclass(frozen=True, kw_only=True)
+class CaptionArguments(CaptionerArguments):
+    """Arguments of `polycap caption`."""
+
+    photos: Annotated[list[str], typer.Argument(help="Photos, folders of photos, or - for standard input.")]
     language: Annotated[
         str | None,
         typer.Option(
             envvar="POLYCAP_LANGUAGE",
-            help='Codes with commas between, or "all" that are trained; by default the captions\' own language.',
+            help='Languages: codes with commas between, or "all" trained languages.',
+            show_default="trained languages whose captions are not translated",
         ),
-    ] = None,
-    beam: Annotated[int | None, typer.Option(min=1, max=64, help="Beam width; 1 is greedy.")] = None,
-    n_best: Annotated[int, typer.Option(min=1, max=64, help="Captions per photo and language; at most --beam.")] = 1,
-    as_json: AsJson = False,
-    html: Annotated[Path | None, typer.Option(help="Also write a page with the photos.")] = None,
-    pack: PackFolder = None,
+    ] = None
+    n_best: Annotated[int, typer.Option(min=1, max=64, help="Captions per photo and language; at most --beam.")] = 1
+    as_json: AsJson = False
+    html: Annotated[Path | None, typer.Option(help="Also write an HTML page with the photos.", show_default="none")] = (
+        None
+    )
     via: Annotated[
-        str | None, typer.Option(help="Caption in this language, and translate, for lack of a decoder.")
-    ] = None,
-    encoder_weights: Weights = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    max_megapixels: MaxMegapixels = None,
-) -> None:
-    """Caption photos. One that can't be read stops nothing; it is listed at the end, and the status is 1."""
-    limit_photos(max_megapixels)
-    if "" in photos:  # which would be this folder
+        str | None,
+        typer.Option(
+            help="Language to caption in and to translate from, for languages without a decoder.", show_default="none"
+        ),
+    ] = None
+
+
+@with_options
+def caption(options: CaptionArguments) -> None:
+    """Caption photos. Photos that can't be read are listed at the end, and the exit status is then 1."""
+    if "" in options.photos:  # Path("") is the current folder
         raise PolycapError('"": names no photo; is a variable empty? This folder is "."')
-    options = CaptionerOptions(beam, n_best, pack, encoder_weights, via, runtime=runtime, precision=precision)
-    errors = caption_command([Path(photo) for photo in photos], language, options, as_json=as_json, html=html)
+    photos, missing = _find_all(map(Path, options.photos))
+    if options.as_json:
+        for path, error in missing.items():
+            print(_line(error_row(path, error)))
+    errors = [*missing.values(), *(_print_captions(photos, options) if photos else ())]
     print_notes(errors)
     raise typer.Exit(1 if errors else 0)
 
 
-def caption_command(
-    paths: Sequence[Path],
-    languages: str | None,
-    options: CaptionerOptions,
-    *,
-    as_json: bool,
-    html: Path | None,
-) -> list[str]:
-    """Print captions as they are ready; returns what went wrong, a line each."""
-    from polycap.captioning.load import check_left_out, load_captioners
-    from polycap.captioning.rows import caption_rows, error_row, text_lines
-    from polycap.files import make_folder
-
-    photos, missing = _find_all(paths)
-    errors = list(missing.values())
-    if as_json:
-        for path, error in missing.items():
-            print(_line(error_row(path, error)))
-    if not photos:
-        return errors
-    if html is not None:  # before the work: what can't be written should not be found out after it
-        make_folder(html.parent)
-        if html.is_dir():
-            raise PolycapError(f"{html}: is a folder; name a file for the page")
-    captioners, left_out = load_captioners(languages, options)
-    check_left_out(languages, left_out)
-    for captioner in captioners:
-        if captioner.translated_by:
-            logger.info("%s: captions are translated, by %s", captioner.language.code, captioner.translated_by)
-    from polycap.captioning.group import CaptionerGroup
-    from polycap.captioning.page import write_page
-
-    kept: list[PhotoCaptions] = []
-    results = CaptionerGroup(captioners).pipe(photos, n_best=options.n_best, errors="return")
-    for result in tqdm(results, total=len(photos), unit="photo", disable=len(photos) < 8 or not sys.stderr.isatty()):
-        if isinstance(result, PhotoError):
-            errors.append(str(result))
-        if as_json:
-            lines = [_line(row) for row in caption_rows(result)]
-        else:
-            captions = () if isinstance(result, PhotoError) else result.values()
-            lines = text_lines(captions, name_language=len(captioners) > 1)
-        for line in lines:
-            tqdm.write(line, file=sys.stdout)
-        if html is not None:
-            kept.append(result)
-    if html is not None:
-        write_page(html, "Captions by polycap", kept)
-    return errors
-
-
-def _find_all(paths: Sequence[Path]) -> "tuple[list[Path | PhotoBytes], dict[Path, str]]":
-    """The photos of all paths, and what is wrong with the paths that have none."""
+def _find_all(paths: Iterable[Path]) -> "tuple[list[Path | PhotoBytes], dict[Path, str]]":
+    """Return the photos of all paths, and errors by path."""
     from polycap.photos.find import find_photos
-    from polycap.photos.load import PhotoBytes
 
     photos: list[Path | PhotoBytes] = []
     errors: dict[Path, str] = {}
@@ -128,11 +88,54 @@ def _find_all(paths: Sequence[Path]) -> "tuple[list[Path | PhotoBytes], dict[Pat
 def _standard_input() -> "PhotoBytes":
     from polycap.photos.load import PhotoBytes
 
-    if sys.stdin is None:  # as a service may be started
+    if sys.stdin is None:  # some service managers start processes without it
         raise PhotoError("-: standard input is closed; give a file, or a pipe")
     return PhotoBytes("-", sys.stdin.buffer.read())
 
 
+def _print_captions(photos: "Sequence[Path | PhotoBytes]", options: CaptionArguments) -> list[str]:
+    """Print the captions of each photo when they are ready, write the page, and return the errors of photos."""
+    from polycap.captioning.page import prepare_page, write_page
+
+    if options.html is not None:
+        prepare_page(options.html)
+    group = _load(options.language, options.captioner(n_best=options.n_best, via=options.via))
+    results = group.pipe(photos, n_best=options.n_best, errors="return")
+    is_shown = len(photos) >= 8 and sys.stderr.isatty()
+    kept: list[PhotoCaptions] = []
+    errors: list[str] = []
+    for result in tqdm(results, total=len(photos), unit="photo", disable=not is_shown):
+        for line in _lines(result, as_json=options.as_json, name_language=len(group.captioners) > 1):
+            tqdm.write(line, file=sys.stdout)
+        if isinstance(result, PhotoError):
+            errors.append(str(result))
+        if options.html is not None:
+            kept.append(result)
+    if options.html is not None:
+        write_page(options.html, "Captions by polycap", kept)
+    return errors
+
+
+def _load(languages: str | None, options: CaptionerOptions) -> "CaptionerGroup":
+    from polycap.captioning.load import check_left_out, load_captioners
+
+    captioners, left_out = load_captioners(languages, options)
+    check_left_out(languages, left_out)
+    for captioner in captioners:
+        if captioner.translated_by:
+            logger.info("%s: captions are translated, by %s", captioner.language.code, captioner.translated_by)
+    from polycap.captioning.group import CaptionerGroup
+
+    return CaptionerGroup(captioners)
+
+
+def _lines(result: "PhotoCaptions", *, as_json: bool, name_language: bool) -> list[str]:
+    """Return the lines that are printed for a photo."""
+    if as_json:
+        return [_line(row) for row in caption_rows(result)]
+    return [] if isinstance(result, PhotoError) else text_lines(result.values(), name_language=name_language)
+
+
 def _line(row: dict[str, Any]) -> str:
-    """JSON in UTF-8, but for a file's name that is none: Python escapes its bytes as JSON does."""
+    """Return a row as JSON in UTF-8, with the bytes of a file name that is not UTF-8 escaped."""
     return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -14,12 +14,12 @@ __all__ = ["data_check", "data_fetch"]
 
 
 def data_check(
-    folder: Annotated[Path, typer.Argument(help="The dataset's folder.")],
-    decode: Annotated[bool, typer.Option(help="Open every photo.")] = True,
+    folder: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
+    decode: Annotated[bool, typer.Option(help="Decode every photo, to find those that can't be read.")] = True,
     as_json: AsJson = False,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
-    """Say what a dataset holds, and all that is wrong with it. The status is 1 if anything is."""
+    """Print what a dataset holds, and all its faults. The exit status is 1 if there are faults."""
     from polycap.dataset.check import check_dataset
 
     limit_photos(max_megapixels)
@@ -32,10 +32,10 @@ def data_check(
 
 
 def data_fetch(
-    name: Annotated[str, typer.Argument(help="The dataset: flickr8k.")],
-    folder: Annotated[Path, typer.Argument(help="Where to put it.")],
+    name: Annotated[str, typer.Argument(help="Name of the dataset: flickr8k.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the dataset.")],
 ) -> None:
-    """Download a dataset. flickr8k is 1.1 GB; resumes where it was stopped."""
+    """Download a dataset; flickr8k is 1.1 GB. A download that was stopped is resumed."""
     from polycap.dataset.flickr8k import fetch_flickr8k
 
     if name != "flickr8k":

@@ -1,4 +1,4 @@
-"""Commands about languages: which there are, a new one, whether one is as it should be."""
+"""`polycap languages`, `polycap new` and `polycap check`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,12 +19,16 @@ def list_languages(as_json: AsJson = False) -> None:
 
 
 def new(
-    code: Annotated[str, typer.Argument(help="A BCP 47 tag, such as gsw.")],
-    native_name: Annotated[str | None, typer.Argument(help="The language's name in itself, if not CLDR's.")] = None,
-    place: Annotated[Path, typer.Option(help="Where the folder goes.")] = Path(),
-    argos_index: Annotated[str | None, typer.Option(help="Argos' index.json, a file or URL, if not its own.")] = None,
+    code: Annotated[str, typer.Argument(help="BCP 47 tag of the language, such as gsw.")],
+    native_name: Annotated[
+        str | None, typer.Argument(help="Name of the language in itself.", show_default="CLDR's")
+    ] = None,
+    place: Annotated[Path, typer.Option(help="Folder in which the language's folder is made.")] = Path(),
+    argos_index: Annotated[
+        str | None, typer.Option(help="Argos' index.json, a file or URL.", show_default="Argos' own")
+    ] = None,
 ) -> None:
-    """Make a language folder; what is left to do is printed."""
+    """Make a language folder, and print what is left to do."""
     from polycap.contract import check_language, new_language
 
     folder = new_language(code, native_name, place=place, argos_index=argos_index)
@@ -34,11 +38,13 @@ def new(
 
 
 def check(
-    languages: Annotated[list[str] | None, typer.Argument(help="Codes or folders; else every language.")] = None,
-    pack: Annotated[bool, typer.Option(help="Let a trained pack write a caption.")] = True,
+    languages: Annotated[
+        list[str] | None, typer.Argument(help="Codes or folders of languages.", show_default="every language")
+    ] = None,
+    pack: Annotated[bool, typer.Option(help="Caption a photo with the trained pack.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Check language folders against all that is expected of one. The status is 1 if anything is wrong."""
+    """Check language folders. The exit status is 1 if one has a fault."""
     from polycap.contract import check_language
     from polycap.language import available_languages
 

@@ -1,4 +1,4 @@
-"""`polycap languages`, without the parser: it is called often, and has next to nothing to parse."""
+"""`polycap languages`, without the parser, whose import takes as long as the list."""
 
 from polycap.cli.output import print_json, print_note
 from polycap.language import available_languages
@@ -7,7 +7,7 @@ __all__ = ["print_languages"]
 
 
 def print_languages(*, as_json: bool = False) -> None:
-    """List the languages, and which have a trained pack; what is wrong with a folder goes to stderr."""
+    """Print the languages and their status; faults of folders go to stderr."""
     entries = available_languages()
     rows = [entry.to_json() for entry in entries]
     if as_json:

@@ -1,15 +1,28 @@
 """Options that several commands have."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from polycap.captioning.options import CaptionerOptions
 from polycap.cli.output import print_note
 
+if TYPE_CHECKING:
+    from polycap.dataset import Dataset
+    from polycap.language import Language
+
 __all__ = [
+    "CAPTIONS_DEFAULT",
+    "ORIGIN_DEFAULT",
+    "SETTINGS_DEFAULT",
+    "WEIGHTS_DEFAULT",
     "AsJson",
+    "Beam",
+    "CaptionerArguments",
     "CaptionsOption",
     "Data",
     "MaxMegapixels",
@@ -17,20 +30,77 @@ __all__ = [
     "PackFolder",
     "PrecisionName",
     "RuntimeName",
+    "Settings",
     "Weights",
     "Work",
+    "captions_option",
     "limit_photos",
+    "megapixels_option",
+    "origin_option",
     "read_dataset",
+    "settings_option",
+    "weights_option",
 ]
 
+
+CAPTIONS_DEFAULT = "the language's [[captions]] files, else the dataset's captions"
+ORIGIN_DEFAULT = "human"
+SETTINGS_DEFAULT = "the language's [decoder], and the recipe of the English pack"
+WEIGHTS_DEFAULT = "POLYCAP_XCEPTION_WEIGHTS, else the cache, else a download"
+
+
+def captions_option(default: str) -> Any:
+    """Return the option `--captions`, whose default depends on the command."""
+    return typer.Option(
+        metavar="FILE[,origin=…][,weight=…]",
+        help="Captions of these photos in the language. With weight=2 they are learned from twice as often as a "
+        "photo's others.",
+        show_default=default,
+    )
+
+
+def origin_option(default: str) -> Any:
+    """Return the option `--origin`."""
+    return typer.Option(help="Origin of captions whose file names none: human or mt:NAME.", show_default=default)
+
+
+def settings_option(default: str) -> Any:
+    """Return the option `--set`."""
+    help_text = "Training setting, such as epochs=20 or kind=merge."
+    return typer.Option("--set", metavar="NAME=VALUE", help=help_text, show_default=default)
+
+
+def weights_option(default: str) -> Any:
+    """Return the option `--encoder-weights`."""
+    help_text = "File of the encoder's weights (.safetensors, .h5, .keras or .whl)."
+    return typer.Option(help=help_text, show_default=default)
+
+
+def megapixels_option(default: str | bool = True) -> Any:
+    """Return the option `--max-megapixels`. (default: the parameter's own)"""
+    return typer.Option(
+        "--max-megapixels",
+        envvar="POLYCAP_MAX_MEGAPIXELS",
+        min=0.01,
+        help="Decoded megapixels of a photo, at most. A JPEG is decoded smaller: a baseline one may have 250, a "
+        "progressive one 60.",
+        show_default=default,
+    )
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Weights = Annotated[Path | None, typer.Option(help="The encoder's weights (.safetensors, .h5, .keras or .whl).")]
+Beam = Annotated[
+    int | None,
+    typer.Option(min=1, max=64, help="Width of the beam search; 1 is greedy.", show_default="the language's own"),
+]
+Weights = Annotated[Path | None, weights_option(WEIGHTS_DEFAULT)]
 RuntimeName = Annotated[
     str | None,
     typer.Option(
         "--runtime",
         envvar="POLYCAP_RUNTIME",
-        help="What computes: openvino (fast), keras (the reference) or auto, the first that is there.",
+        help="Runtime: openvino (fast), keras (the reference), or auto, the first that is installed.",
+        show_default="auto",
     ),
 ]
 PrecisionName = Annotated[
@@ -38,35 +108,38 @@ PrecisionName = Annotated[
     typer.Option(
         "--precision",
         envvar="POLYCAP_PRECISION",
-        help="In which numbers the encoder computes: f32 (exact), bf16 (faster), int8 (less exact; after `polycap "
-        "quantize`) or auto, bf16 where the CPU is faster so.",
+        help="Precision of the encoder: f32 (exact), bf16 (faster), int8 (less exact; after `polycap quantize`), or "
+        "auto: bf16 on CPUs where it is faster, else f32.",
+        show_default="auto",
     ),
 ]
-PackFolder = Annotated[Path | None, typer.Option("--pack", help="A pack other than the language's own.")]
-Work = Annotated[Path, typer.Option(help="The folder of all that builds make; languages in it share features.")]
-Data = Annotated[Path, typer.Option(help="The dataset's folder: photos, captions, split files.")]
-CaptionsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="FILE[,origin=…][,weight=…]",
-        help="Captions of these photos in the language; may be given again. With weight=2 they are learned from twice "
-        "as often as a photo's others. They take the place of the language's [[captions]].",
-    ),
+PackFolder = Annotated[
+    Path | None, typer.Option("--pack", help="Folder of the pack.", show_default="the language's own")
 ]
-Origin = Annotated[
-    str | None, typer.Option(help="Who wrote captions of which their file does not say: human, which is so, mt:…")
-]
+Work = Annotated[Path, typer.Option(help="Folder of all builds; languages in it share features.")]
+Data = Annotated[Path, typer.Option(help="Folder of the dataset: photos, captions, split files.")]
+CaptionsOption = Annotated[list[str] | None, captions_option(CAPTIONS_DEFAULT)]
+Origin = Annotated[str | None, origin_option(ORIGIN_DEFAULT)]
+Settings = Annotated[list[str] | None, settings_option(SETTINGS_DEFAULT)]
+MaxMegapixels = Annotated[float | None, megapixels_option("50")]
 
-MaxMegapixels = Annotated[
-    float | None,
-    typer.Option(
-        "--max-megapixels",
-        envvar="POLYCAP_MAX_MEGAPIXELS",
-        min=0.01,
-        help="Decoded megapixels of a photo, at most. A JPEG is decoded smaller: a baseline one may have 250, a "
-        "progressive one 60. (default: 50)",
-    ),
-]
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionerArguments:
+    """Options of the commands that caption photos."""
+
+    beam: Beam = None
+    pack: PackFolder = None
+    encoder_weights: Weights = None
+    runtime: RuntimeName = None
+    precision: PrecisionName = None
+    max_megapixels: MaxMegapixels = None
+
+    def captioner(self, **more: Any) -> CaptionerOptions:
+        """Return the captioners' options, with others of `CaptionerOptions`; limit the photos of this process."""
+        limit_photos(self.max_megapixels)
+        names = ("beam", "pack", "encoder_weights", "runtime", "precision")
+        return CaptionerOptions(**{name: getattr(self, name) for name in names}, **more)
 
 
 def limit_photos(megapixels: float | None) -> None:
@@ -75,8 +148,17 @@ def limit_photos(megapixels: float | None) -> None:
         os.environ["POLYCAP_MAX_MEGAPIXELS"] = f"{megapixels:g}"
 
 
-def read_dataset(data: Path, captions: list[str], origin: str | None, language: Any = None) -> Any:
-    """The dataset, with the captions given, or else those of the language's `[[captions]]` files."""
+def read_dataset(
+    data: Path, captions: Sequence[str] = (), origin: str | None = None, language: "Language | None" = None
+) -> "Dataset":
+    """Read a dataset with the given captions, or else those of the language's `[[captions]]` files; print its faults.
+
+    Args:
+        data: folder of the dataset.
+        captions: caption files, `FILE[,origin=…][,weight=…]`. (default: none)
+        origin: origin of captions whose file names none. (default: human)
+        language: language whose `[[captions]]` files are read without `captions`. (default: none)
+    """
     from polycap.dataset import CaptionSource, load_with_captions, sources_of
 
     sources = [CaptionSource.parse(source, origin) for source in captions]

@@ -1,4 +1,4 @@
-"""How the commands print: results to stdout, notes to stderr, each at once."""
+"""Output of the commands: results to stdout, notes to stderr, each flushed at once."""
 
 import json
 import sys

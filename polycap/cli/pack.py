@@ -1,4 +1,4 @@
-"""Commands that hand packs on: one file out, one file in."""
+"""`polycap pack`, `polycap install` and `polycap uninstall`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +10,12 @@ from polycap.cli.output import print_json, print_note, print_row
 
 __all__ = ["install", "pack", "uninstall"]
 
-LARGE = 12_000_000  # bytes: what a pack file should stay below
+LARGE = 12_000_000  # bytes; a larger pack file gets a note
 
 
 def pack(
-    code: Annotated[str, typer.Argument(help="The language.")],
-    out: Annotated[Path | None, typer.Option(help="The file; CODE.polycap unless given.")] = None,
+    code: Annotated[str, typer.Argument(help="Language.")],
+    out: Annotated[Path | None, typer.Option(help="Output file.", show_default="CODE.polycap")] = None,
     pack: PackFolder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -23,39 +23,39 @@ def pack(
     from polycap.language import get_language
     from polycap.pack.pack_file import write_pack_file
 
-    written = write_pack_file(get_language(code), out, pack=pack)
-    row = {"language": code, "file": str(written.path), "bytes": written.size, "sha256": written.sha256}
+    pack_file = write_pack_file(get_language(code), out, pack=pack)
+    row = {"language": code, "file": str(pack_file.path), "bytes": pack_file.size, "sha256": pack_file.sha256}
     if as_json:
         print_json(row)
     else:
         print_row(row)
-    if written.size > LARGE:
-        print_note(f"{written.path}: is larger than {LARGE / 1e6:.0f} MB; fewer units or pieces make it smaller")
-    if written.manifest.hooks:
+    if pack_file.size > LARGE:
+        print_note(f"{pack_file.path}: is larger than {LARGE / 1e6:.0f} MB; fewer units or pieces make it smaller")
+    if pack_file.manifest.hooks:
         print_note(f"packs carry no code: whoever installs it needs a plugin with the hooks.py of {code}")
 
 
 def install(
-    source: Annotated[str, typer.Argument(help="A file that `polycap pack` wrote, or its URL.")],
-    sha256: Annotated[str | None, typer.Option(help="The file's hash, if it should be checked.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace another pack that was installed.")] = False,
+    source: Annotated[str, typer.Argument(help="Output file of `polycap pack`, or its URL.")],
+    sha256: Annotated[str | None, typer.Option(help="Expected hash of the file.", show_default="not checked")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace another installed pack.")] = False,
     as_json: AsJson = False,
     encoder_weights: Weights = None,
 ) -> None:
-    """Verify a pack file and install it. Its language then captions with it; nothing in it is executed."""
+    """Verify a pack file and install it for its language. Nothing in it is executed."""
     from polycap.pack.install import install_pack
 
-    done = install_pack(source, sha256=sha256, force=force, weights=encoder_weights)
+    installed = install_pack(source, sha256=sha256, force=force, encoder_weights=encoder_weights)
     if as_json:
-        print_json(done.to_json())
+        print_json(installed.to_json())
         return
-    typer.echo(done.folder)
-    if not done.changed:
-        print_note(f"{done.code}: this pack is installed already")
+    typer.echo(installed.folder)
+    if not installed.changed:
+        print_note(f"{installed.code}: this pack is installed already")
 
 
-def uninstall(code: Annotated[str, typer.Argument(help="The language.")]) -> None:
-    """Remove an installed pack. The pack of the language's own folder, if there is one, takes its place again."""
+def uninstall(code: Annotated[str, typer.Argument(help="Language.")]) -> None:
+    """Remove an installed pack. The pack of the language's folder, if there is one, is used again."""
     from polycap.pack.install import uninstall_pack
 
     typer.echo(uninstall_pack(code))

@@ -14,12 +14,17 @@ __all__ = ["quantize"]
 
 
 def quantize(
-    photos: Annotated[list[Path] | None, typer.Argument(help="Some hundred photos, or folders of them.")] = None,
-    data: Annotated[Path | None, typer.Option(help="A dataset's folder, for its train photos.")] = None,
+    photos: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Some hundred photos, or folders of photos.", show_default="none, with --data"),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of a dataset, for its train photos.", show_default="none")
+    ] = None,
     encoder_weights: Weights = None,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
-    """Make the encoder for `--precision int8`, once. Tries it on photos like those to be captioned, in some minutes."""
+    """Make the encoder for `--precision int8`, once, from photos like those to be captioned. Takes some minutes."""
     from polycap.dataset import load_dataset
     from polycap.photos.find import find_photos
     from polycap.runtime.quantize import quantize_encoder
@@ -30,6 +35,6 @@ def quantize(
         raise PhotoError("name photos, or a dataset with --data: one of the two")
     train = load_dataset(data).split("train") if data else []
     paths = [photo.path for photo in train] or [path for place in photos or [] for path in find_photos(place)]
-    made = quantize_encoder(paths, encoder_weights)
-    print_notes(made.faults)
-    typer.echo(f"{made.path}: int8, from {made.photos} photos")
+    result = quantize_encoder(paths, encoder_weights)
+    print_notes(result.faults)
+    typer.echo(f"{result.path}: int8, from {result.photos} photos")

@@ -1,12 +1,14 @@
 """`polycap train`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polycap.cli.options import CaptionsOption, Data, Origin, read_dataset
+from polycap.cli.command import with_options
+from polycap.cli.options import CaptionsOption, Data, Origin, Settings, read_dataset
 from polycap.errors import PolycapError
 from polycap.machine.extras import require_keras
 
@@ -16,76 +18,90 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 
-def train(
+@dataclass(frozen=True, kw_only=True)
+class TrainArguments:
+    """Arguments of `polycap train`."""
+
     code: Annotated[
         str,
         typer.Argument(
             metavar="CODE[,CODE…]",
-            help="The language, or several to train side by side over photo layers that they share.",
+            help="Language, or several to train side by side over photo layers that they share; --captions and --terms "
+            "are then CODE=FILE and CODE=TERMS.",
         ),
-    ],
-    data: Data,
+    ]
+    data: Data
     out: Annotated[
         Path,
-        typer.Option(help="The run's folder, of several languages a folder in it for each; an unfinished run resumes."),
-    ],
-    features: Annotated[Path, typer.Option(help="What `polycap features` made.")] = Path("features"),
-    captions: CaptionsOption = None,
-    origin: Origin = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="A training setting, such as epochs=20 or kind=merge.")
-    ] = None,
+        typer.Option(
+            help="Folder of the run, with a folder in it for each of several languages; an unfinished run there is "
+            "resumed."
+        ),
+    ]
+    features: Annotated[Path, typer.Option(help="Output folder of `polycap features`.")] = Path("features")
+    captions: CaptionsOption = None
+    origin: Origin = None
+    settings: Settings = None
     start: Annotated[
         Path | None,
-        typer.Option(help="Begin with this pack's decoder, or, of other tokens, all but what is theirs."),
-    ] = None,
+        typer.Option(
+            help="Folder of the pack whose weights training begins with; with another tokenizer, all weights but "
+            "those of the tokens.",
+            show_default="none",
+        ),
+    ] = None
     photo_layers: Annotated[
         Path | None,
-        typer.Option(help="Pack whose photo layers to use as they are, so that its languages and this one share them."),
-    ] = None,
+        typer.Option(
+            help="Folder of a pack whose photo layers the decoder has; they are not trained, so that both share them.",
+            show_default="photo layers of its own",
+        ),
+    ] = None
     terms: Annotated[
-        list[str] | None,
-        typer.Option(help="Terms of the captions, for the pack's card; of several languages CODE=TERMS. (repeatable)"),
-    ] = None,
-) -> None:
-    """Train a language's decoder and write its pack, or those of several. Resumes where it was stopped."""
+        list[str] | None, typer.Option(help="Terms of the captions, for the pack's card.", show_default="none")
+    ] = None
+
+
+@with_options
+def train(options: TrainArguments) -> None:
+    """Train a language's decoder and write its pack, or several languages'. A run that was stopped is resumed."""
     from polycap.language import get_language
     from polycap.pipeline.steps import parse_settings, train_language, train_languages
 
     require_keras("polycap train")
-    languages = [get_language(each, mine=True) for each in dict.fromkeys(code.split(","))]
-    recipes = [parse_settings(setting or [], language) for language in languages]
-    files, conditions = (_of_each(languages, *given) for given in (("captions", captions), ("terms", terms)))
-    datasets = [_read(data, language, given, origin) for language, given in zip(languages, files, strict=True)]
+    languages = [get_language(code, writable=True) for code in dict.fromkeys(options.code.split(","))]
+    recipes = [parse_settings(options.settings or [], language) for language in languages]
+    captions, terms = _of_each(languages, "captions", options.captions), _of_each(languages, "terms", options.terms)
+    datasets = [_read(options, language, sources) for language, sources in zip(languages, captions, strict=True)]
     if len(languages) == 1:
-        options: Any = {"start": start, "photo_layers": photo_layers, "terms": conditions[0]}
-        packs = [train_language(languages[0], datasets[0], features, out, recipes[0], **options)]
-    elif start or photo_layers:
-        raise PolycapError(f"{code}: --start and --photo-layers are for one language; leave them out")
+        more: Any = {"start": options.start, "photo_layers": options.photo_layers, "terms": terms[0]}
+        packs = [train_language(languages[0], datasets[0], options.features, options.out, recipes[0], **more)]
+    elif options.start or options.photo_layers:
+        raise PolycapError(f"{options.code}: --start and --photo-layers are for one language; leave them out")
     else:
-        packs = train_languages(languages, datasets, features, out, recipes, terms=conditions)
+        packs = train_languages(languages, datasets, options.features, options.out, recipes, terms=terms)
     for pack in packs:
         typer.echo(pack)
 
 
-def _of_each(languages: "Sequence[Language]", option: str, given: Sequence[str] | None) -> list[list[str]]:
-    """Return what an option gives to each language: all to a single one, and CODE=VALUE to that of the code."""
+def _of_each(languages: "Sequence[Language]", option: str, values: Sequence[str] | None) -> list[list[str]]:
+    """Return the values of an option for each language: all for a single one, else those of its code."""
     if len(languages) == 1:
-        return [list(given or [])]
-    values: dict[str, list[str]] = {language.code: [] for language in languages}
-    for each in given or []:
+        return [list(values or [])]
+    by_code: dict[str, list[str]] = {language.code: [] for language in languages}
+    for each in values or []:
         code, equals, value = each.partition("=")
-        if not equals or code not in values:
-            raise PolycapError(f"--{option} {each}: expected CODE=VALUE, where CODE is one of {', '.join(values)}")
-        values[code].append(value)
-    return list(values.values())
+        if not equals or code not in by_code:
+            raise PolycapError(f"--{option} {each}: expected CODE=VALUE, where CODE is one of {', '.join(by_code)}")
+        by_code[code].append(value)
+    return list(by_code.values())
 
 
-def _read(data: Path, language: "Language", captions: list[str], origin: str | None) -> Any:
+def _read(options: TrainArguments, language: "Language", captions: list[str]) -> Any:
     """Return the dataset with a language's captions, none of which has to be translated first."""
     if not captions and any(source.translated for source in language.captions):
         raise PolycapError(
             f"{language.folder / 'language.toml'}:captions: some are to be translated first, as `polycap build "
             f"{language.code}` does; or name all of them with --captions"
         )
-    return read_dataset(data, captions, origin, language)
+    return read_dataset(options.data, captions, options.origin, language)

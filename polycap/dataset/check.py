@@ -83,7 +83,7 @@ def check_dataset(
     *,
     captions: Path | None = None,
     photos: Path | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> DatasetReport:
     """Read a dataset folder and decode its photos.
 
@@ -92,7 +92,7 @@ def check_dataset(
         decode: whether to decode every photo in full, or only to list the photos. (default: True)
         captions: the caption file, as for `load_dataset`.
         photos: the photo folder, as for `load_dataset`.
-        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
         DatasetError: nothing in the folder can be used, as for `load_dataset`.
@@ -114,7 +114,7 @@ def check_dataset(
     )
 
 
-def _undecodable(dataset: Dataset, progress: bool) -> list[DatasetFault]:
+def _undecodable(dataset: Dataset, progress: bool | None) -> list[DatasetFault]:
     """Return one fault per photo that can't be decoded. Threads use all cores: Pillow releases the GIL."""
     limits = PhotoLimits.of_environment()
     with warnings.catch_warnings(), ThreadPoolExecutor(core_count()) as pool:

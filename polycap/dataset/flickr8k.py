@@ -46,7 +46,7 @@ def fetch_flickr8k(
     base_url: str | None = None,
     checksums: Mapping[str, str] | None = None,
     keep: bool = False,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Dataset:
     """Download Flickr8k into a folder and read it.
 
@@ -57,7 +57,7 @@ def fetch_flickr8k(
         base_url: address of the archives. (default: `POLYCAP_FLICKR8K_URL`, or the release on GitHub)
         checksums: MD5 of the archives, hexadecimal, by name. (default: `FLICKR8K_MD5`)
         keep: whether to keep the archives after unpacking. (default: False)
-        progress: whether to draw progress bars on stderr, if that is a terminal. (default: True)
+        progress: whether to draw progress bars on stderr. (default: if it is a terminal)
 
     Raises:
         DownloadError: an archive can't be downloaded, or has another checksum.
@@ -98,7 +98,7 @@ def _write_record(folder: Path, name: str, md5: str, files: list[str]) -> None:
     write_json(folder / _RECORD, {**_read_record(folder), name: {"md5": md5, "files": files}})
 
 
-def _unpack(archive: Path, folder: Path, progress: bool) -> list[str]:
+def _unpack(archive: Path, folder: Path, progress: bool | None) -> list[str]:
     """Unpack an archive's files into a folder, each atomically, and return their names.
 
     Raises:

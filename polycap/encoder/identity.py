@@ -48,18 +48,18 @@ class EncoderIdentity(NamedTuple):
     """Identity of an encoder.
 
     Attributes:
-        whole: identity of all channels.
-        former: identity of Xception's last layer alone, which older packs and features have.
+        full: identity of all channels.
+        xception_only: identity of Xception's last layer alone, which older packs and features have.
     """
 
-    whole: str
-    former: str
+    full: str
+    xception_only: str
 
 
 def encoder_identity(tensors: str) -> EncoderIdentity:
     """Return the identity of the encoder whose tensors have this `tensors_hash`."""
-    former = {"tensors": tensors, **PREPROCESSING}
-    return EncoderIdentity(digest({**former, **_BESIDE}), digest(former))
+    xception_only = {"tensors": tensors, **PREPROCESSING}
+    return EncoderIdentity(digest({**xception_only, **_BESIDE}), digest(xception_only))
 
 
 def _compute(path: Path, _kind: str, compute: Callable[[Path], str]) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from polycap.errors import FeatureStoreError
 from polycap.files import atomic_path
+from polycap.files.tensors import parse_tensors
 
 __all__ = ["PCA_FILE", "FeaturePCA", "block_places", "join_blocks", "load_pca"]
 
@@ -95,21 +96,32 @@ class FeaturePCA:
             FeatureStoreError: the file is missing or broken.
         """
         try:
-            with safe_open(path, framework="numpy") as file:
-                variance = float((file.metadata() or {}).get("variance", "nan"))
-                mean = file.get_tensor("mean")
-                parts = [file.get_tensor(name) for name in sorted(file.keys()) if name.startswith("basis")]
+            return cls.from_bytes(path.read_bytes())
+        except OSError as error:
+            raise FeatureStoreError(f"{path}: is no PCA of polycap's ({error.strerror}); make it again") from error
+        except FeatureStoreError as error:
+            raise FeatureStoreError(f"{path}: {error}; make it again") from error
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "FeaturePCA":
+        """Parse the bytes of a file of `save`.
+
+        Raises:
+            FeatureStoreError: the bytes are no PCA.
+        """
+        try:
+            tensors, metadata = parse_tensors(content)
+            variance, mean = float(metadata.get("variance", "nan")), tensors["mean"]
+            parts = [tensors[name] for name in sorted(tensors) if name.startswith("basis")]
             shapes = [part.shape for part in parts]
             # An untrusted small file may describe a block-diagonal matrix that is larger than memory.
             fits = mean.ndim == 1 and parts and all(len(shape) == 2 and all(shape) for shape in shapes)
             rows, columns = np.sum(shapes, axis=0).tolist() if fits else (0, 0)
             if not fits or rows != mean.size or max(rows, columns) > LARGEST:
                 raise ValueError(f"mean {mean.shape} and bases {shapes[:9]}")
-            if not all(np.isfinite(numbers).all() for numbers in (mean, *parts)):
-                raise ValueError("values that are not finite")
             return cls(mean, join_blocks(parts), variance, shapes)
-        except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
-            raise FeatureStoreError(f"{path}: is no PCA of polycap's ({error}); make it again") from error
+        except (SafetensorError, ValueError, KeyError) as error:
+            raise FeatureStoreError(f"is no PCA of polycap's ({error})") from error
 
 
 def block_places(blocks: Sequence[tuple[int, int]]) -> list[tuple[slice, slice]]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from polycap.encoder.identity import EncoderIdentity
 
-__all__ = ["PhotoEncoder", "maker_of"]
+__all__ = ["PhotoEncoder", "identity_for"]
 
 
 class PhotoEncoder(Protocol):
@@ -31,6 +31,6 @@ class PhotoEncoder(Protocol):
         """Encode photos: `(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`."""
 
 
-def maker_of(channels: int, encoder: PhotoEncoder) -> str:
+def identity_for(channels: int, encoder: PhotoEncoder) -> str:
     """Return the identity of an encoder's first `channels` channels."""
-    return encoder.identity.whole if channels == sum(encoder.blocks) else encoder.identity.former
+    return encoder.identity.full if channels == sum(encoder.blocks) else encoder.identity.xception_only

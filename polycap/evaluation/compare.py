@@ -55,7 +55,7 @@ def compare_languages(
     store: FeatureStore | None = None,
     raw: bool = False,
     folder: Path | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Comparison:
     """Caption a split in several languages and score each. A language that can't be scored is left out.
 
@@ -67,7 +67,7 @@ def compare_languages(
         raw: whether to keep case and punctuation, as for `evaluate_captioner`. (default: False)
         folder: folder for each language's predictions, references and scores, in a subfolder named for its code.
             (default: none are written)
-        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
         EvaluationError: no language could be scored.

@@ -1,6 +1,6 @@
 """Evaluation of one language's captions on a split of a dataset."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
@@ -33,6 +33,7 @@ class Evaluation:
         references: one or more references per photo, in the form that was scored.
         scores: the scores.
         raw: whether captions and references have case and punctuation. (default: False)
+        via: language and engine that the captions were translated by, `CODE:ENGINE`. (default: "", not translated)
     """
 
     language: Language
@@ -42,6 +43,7 @@ class Evaluation:
     references: list[list[str]]
     scores: Scores
     raw: bool = False
+    via: str = ""
 
     @cached_property
     def failures(self) -> dict[str, Any]:
@@ -50,7 +52,8 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `polycap evaluate --json` prints."""
-        return self.scores.to_json(language=self.language.code, split=self.split)
+        row = self.scores.to_json(language=self.language.code, split=self.split)
+        return row | ({"via": self.via} if self.via else {})
 
     def write(self, folder: Path) -> None:
         """Write predictions, references and scores, from which `sacrebleu` can recompute the scores.
@@ -79,7 +82,7 @@ def evaluate_captioner(
     store: FeatureStore | None = None,
     raw: bool = False,
     folder: str | PathLike[str] | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Evaluation:
     """Caption the photos of a split (free-running, without references) and score the captions.
 
@@ -93,7 +96,7 @@ def evaluate_captioner(
             False)
         folder: folder for predictions, references and scores, from which `sacrebleu` can recompute the scores.
             (default: none are written)
-        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
         EvaluationError: the split has no photos, or no photo of it can be read.
@@ -107,6 +110,7 @@ def evaluate_captioner(
     language = captioner.language
     predictions = predict([captioner], photos, store, progress=progress)[language.code]
     evaluation = score_predictions(language, dataset, split, predictions, raw=raw)
+    evaluation = replace(evaluation, via=captioner.translated_by)
     if folder is not None:
         evaluation.write(Path(folder))
     return evaluation
@@ -122,7 +126,7 @@ def evaluate_pack(
     runtime: Any,
     store: FeatureStore | None = None,
     folder: Path | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Evaluation:
     """Score a pack that is not installed, such as a run's, and record the scores in its card.
 
@@ -161,7 +165,7 @@ def score_predictions(
     photos = tuple(photo for photo in dataset.split(split) if photo.name in predictions)
     if not photos:
         raise EvaluationError(f"{dataset.folder}: no photo of the {split} split can be read")
-    normalize = partial(language.normalize, raw=raw)
+    normalize = partial(language.normalize, keep_case_and_punctuation=raw)
     captions = [normalize(predictions[photo.name]) for photo in photos]
     references = [[normalize(caption.text) for caption in photo.captions] for photo in photos]
     scores = score_captions(

@@ -22,7 +22,11 @@ BATCH_SIZE = 50
 
 
 def predict(
-    captioners: Sequence[Captioner], photos: Sequence[Photo], store: FeatureStore | None = None, *, progress: bool
+    captioners: Sequence[Captioner],
+    photos: Sequence[Photo],
+    store: FeatureStore | None = None,
+    *,
+    progress: bool | None,
 ) -> dict[str, dict[str, str]]:
     """Caption photos in one or more languages; without a store, each photo is encoded once for all of them.
 
@@ -51,8 +55,8 @@ def reduced_features(
     """
     pca = captioner.pack.pca
     if store is not None:
-        whole = captioner.encoder.identity.whole  # its features are reduced by the pack's PCA, which is of this encoder
-        encoder = whole if store.pca is None and store.encoder == whole else captioner.pack.card.encoder
+        full = captioner.encoder.identity.full  # its features are reduced by the pack's PCA, which is of this encoder
+        encoder = full if store.pca is None and store.encoder == full else captioner.pack.card.encoder
         store.require(encoder, store.pca and (pca.identity if pca else None))
         features = store.read(photo.name for photo in photos)
         return features.astype(np.float32) if store.pca else captioner.reduce(features)
@@ -78,7 +82,9 @@ def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureSto
     return captions
 
 
-def _from_photos(captioners: Sequence[Captioner], photos: Sequence[Photo], progress: bool) -> dict[str, dict[str, str]]:
+def _from_photos(
+    captioners: Sequence[Captioner], photos: Sequence[Photo], progress: bool | None
+) -> dict[str, dict[str, str]]:
     """Caption photos from their files; return captions by language code and photo name."""
     names = {photo.path: photo.name for photo in photos}
     captions: dict[str, dict[str, str]] = {captioner.language.code: {} for captioner in captioners}

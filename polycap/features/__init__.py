@@ -1,1 +1,1 @@
-"""The encoder's output for many photos, on disk."""
+"""Features: the encoder's output for many photos, on disk."""

@@ -1,4 +1,4 @@
-"""From photo files to a feature store: photos are decoded in threads while the encoder computes."""
+"""Extract features: encode photo files into a feature store. Threads decode photos while the encoder computes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.encoder.pca import FeaturePCA
-from polycap.encoder.protocol import PhotoEncoder, maker_of
+from polycap.encoder.protocol import PhotoEncoder, identity_for
 from polycap.errors import FeatureStoreError, PhotoError
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.files import sha256_file
@@ -27,53 +27,53 @@ def extract_features(
     mirrored: bool = False,
     pca: FeaturePCA | None = None,
     hashes: HashCache | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> FeatureStore:
-    """Encode every photo that the store in `folder` does not have yet.
+    """Encode all photos that are not in the store yet.
 
     Args:
-        photos: names and files; the names are the store's keys.
-        encoder: the encoder; the store carries its identity.
-        folder: the store; it is made, or gone on with.
-        mirrored: encode the photos flipped left to right (a second view for training).
-        pca: store the cells reduced by it.
-        hashes: with it, photos whose files are other ones than those that were encoded are encoded again.
-        progress: draw a bar on stderr, when that is a terminal.
+        photos: names and files of the photos; the names are the keys of the store.
+        encoder: photo encoder; the store has its identity.
+        folder: folder of the store, which is created or resumed.
+        mirrored: whether to flip the photos horizontally, as a second view for training. (default: False)
+        pca: PCA to reduce the cells with. (default: none)
+        hashes: hashes of the photo files; photos whose files have changed are encoded again. (default: no such check)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Returns:
         The store. Photos that can't be decoded are in its `faults`.
 
     Raises:
-        FeatureStoreError: the folder holds a store of other photos, of another encoder, precision or PCA; or photos'
-            files are not there or may not be read, which is told when all others are done.
+        FeatureStoreError: the folder has a store of other photos, of another encoder, precision or PCA; or photo files
+            are missing or unreadable, which is raised after all other photos.
     """
     writer = StoreWriter(
         folder,
         [name for name, _ in photos],
         (encoder.cells, pca.components if pca else sum(encoder.blocks)),
-        encoder=maker_of(pca.channels, encoder) if pca else encoder.identity.whole,
+        encoder=identity_for(pca.channels, encoder) if pca else encoder.identity.full,
         precision=encoder.precision,
         pca=pca.identity if pca else None,
         mirrored=mirrored,
         contents=[hashes.get(path) for _, path in photos] if hashes else (),
     )
-    todo = [(row, photos[row][1]) for row in writer.todo]
-    done = len(photos) - len(todo)
+    missing = [(row, photos[row][1]) for row in writer.missing]
+    done = len(photos) - len(missing)
     bar = progress_bar(show=progress, total=len(photos), done=done, unit="photo", description=folder.name)
-    away: list[str] = []
+    unreadable: list[str] = []
     with bar:
-        for batch in decode_batches(todo, encoder.size):
+        for batch in decode_batches(missing, encoder.size):
             good = {row: pixels for row, pixels in batch if not isinstance(pixels, PhotoError)}
             bad = {row: str(pixels) for row, pixels in batch if isinstance(pixels, PhotoError)}
             faults = {row: reason for row, reason in bad.items() if _can_be_read(photos[row][1])}
-            away += [reason for row, reason in bad.items() if row not in faults]
+            unreadable += [reason for row, reason in bad.items() if row not in faults]
             cells = _encode(encoder, list(good.values()), mirrored, pca) if good else []
             writer.write(dict(zip(good, cells, strict=True)), faults)
             bar.update(len(batch))
-    if away:  # not the photos' fault: they may be on a drive that comes back
+    if unreadable:  # no faults of the photos: their drive may be mounted again
         raise FeatureStoreError(
-            f"{folder}: {len(away)} photos can't be read now, first {away[0]}; put them back, or take them out of the "
-            "dataset, and run this again: the others are done"
+            f"{folder}: {len(unreadable)} photos can't be read now, first {unreadable[0]}; put them back "
+            "or remove them from the dataset, and run this again; the other photos are encoded"
         )
     return FeatureStore(folder)
 
@@ -81,10 +81,10 @@ def extract_features(
 def _encode(
     encoder: PhotoEncoder, photos: Sequence[NDArray[np.uint8]], mirrored: bool, pca: FeaturePCA | None
 ) -> list[NDArray[Any]]:
-    """Of each photo `(cells, channels)`."""
+    """Encode photos; return `(cells, channels)` of each."""
     pixels = np.stack(photos)
     grids = encoder.grid(pixels[:, :, ::-1] if mirrored else pixels)
-    # each photo by itself, as `reduce_store` does: the same to the bit
+    # one photo at a time, as `reduce_store` does, for equal bits
     return [pca(grid) if pca else grid for grid in grids]
 
 

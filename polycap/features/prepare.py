@@ -1,13 +1,13 @@
-"""All the features that training needs, in one folder.
+"""Prepare the features for training, in one folder.
 
 ::
 
-    pca.safetensors    the PCA, fitted on train photos
-    plain/             the reduced store
-    mirrored/          the same of the photos flipped left to right, if asked for
-    hashes.json        the photos' hashes, so that a photo that was replaced is encoded again
-    full-plain/ …      unreduced stores, 2.5 times the size and more: of the plain view until the PCA is fitted on it
-                       and it is reduced, or of all views if they are kept
+    pca.safetensors    PCA, fitted on train photos
+    plain/             reduced store
+    mirrored/          reduced store of the horizontally flipped photos, if requested
+    hashes.json        hashes of the photo files, so that a changed photo is encoded again
+    full-plain/ …      unreduced stores, at least 2.5 times as large: of the plain view until the PCA is fitted and
+                       applied, or of all views if they are kept
 """
 
 import shutil
@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from polycap.encoder.pca import PCA_FILE, FeaturePCA
-from polycap.encoder.protocol import PhotoEncoder, maker_of
+from polycap.encoder.protocol import PhotoEncoder, identity_for
 from polycap.errors import FeatureStoreError
 from polycap.features.extract import extract_features
 from polycap.features.reduce import fit_pca, reduce_store
@@ -30,7 +30,7 @@ __all__ = ["Features", "clear_broken", "open_features", "pca_identity", "prepare
 PLAIN, MIRRORED = "plain", "mirrored"
 HASHES = "hashes.json"
 SHARES = (1.0, 0.375, 0.125)
-"""So many components of each of an encoder's blocks for one of the first."""
+"""Components of each block of the encoder's channels, relative to the first block's."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Features:
     """Stored features of a dataset's photos.
 
     Attributes:
-        stores: the views, the plain one first, the mirrored one second where there is one.
-        pca: the PCA that reduced them.
+        stores: store of the plain view, then that of the mirrored view if there is one.
+        pca: PCA that the stores were reduced with.
     """
 
     stores: tuple[FeatureStore, ...]
@@ -57,37 +57,37 @@ def prepare_features(
     mirrored: bool = False,
     keep_full: bool = False,
     hashes: HashCache | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Features:
-    """Extract, fit the PCA, reduce; each step resumes where it was stopped and is skipped once it is done.
+    """Extract features, fit the PCA and reduce them. Each step is resumed if unfinished, and skipped if finished.
 
-    Once there is a PCA, cells are reduced as they come. Photos that could not be decoded are tried again, and those
-    whose files are other ones by now are encoded again; the PCA stays.
+    With an existing PCA, features are reduced as they are extracted. Photos that could not be decoded are tried again,
+    and photos whose files have changed are encoded again; the PCA stays the same.
 
     Args:
-        photos: names and files of the photos of all splits; the names are the stores' keys.
-        train: names of the train photos, the only ones that the PCA is fitted on.
-        encoder: the shared encoder.
-        folder: where the stores go.
-        components: channels of Xception's last cells after the PCA; 512 of 2048 keep about 85% of the variance. Of
-            the middle flow and the colours there are 3/8 and 1/8 as many: 768 in all.
-        pca: reduce by this one and fit none: a decoder can begin with another's weights only if both read features of
-            one PCA.
-        mirrored: make the mirrored view too.
-        keep_full: keep the unreduced stores.
-        hashes: the photos' hashes, if they are remembered already; else they are in the folder.
+        photos: names and files of the photos of all splits; the names are the keys of the stores.
+        train: names of the train photos, on which alone the PCA is fitted.
+        encoder: photo encoder.
+        folder: folder of the features.
+        components: channels of Xception's last layer after the PCA; 512 of 2048 keep about 85% of the variance. The
+            middle flow and the colours have 3/8 and 1/8 as many, which makes 768 in all. (default: 512)
+        pca: PCA to use. A decoder can be initialised from another one only if both read features of one PCA.
+            (default: fitted)
+        mirrored: whether to add the mirrored view. (default: False)
+        keep_full: whether to keep the unreduced stores. (default: False)
+        hashes: hashes of the photo files. (default: those in the folder)
+        progress: whether to draw progress bars on stderr. (default: if it is a terminal)
 
     Raises:
-        FeatureStoreError: the folder holds features of other photos, of another encoder, precision or PCA; or photos'
-            files are not there or may not be read.
+        FeatureStoreError: the folder has features of other photos, of another encoder, precision or PCA; or photo
+            files are missing or unreadable.
     """
     views = (PLAIN, MIRRORED) if mirrored else (PLAIN,)
-    # before the first photo: what doesn't fit should not be found out hours later
-    begun = {view: _open_reduced(folder / view, encoder, [name for name, _ in photos]) for view in views}
+    stores = {view: _open_reduced(folder / view, encoder, [name for name, _ in photos]) for view in views}
     if pca is not None:
         components = pca.blocks[0][1]
-        _use_pca(folder, pca, any(begun.values()))
-    elif (folder / PCA_FILE).is_file() or any(begun.values()):
+        _use_pca(folder, pca, any(stores.values()))
+    elif (folder / PCA_FILE).is_file() or any(stores.values()):
         _load_pca(folder, components)
     hashes = hashes or HashCache(make_folder(folder) / HASHES)
     for view in views:
@@ -95,15 +95,15 @@ def prepare_features(
             extract_features, photos, encoder, mirrored=view == MIRRORED, hashes=hashes, progress=progress
         )
         full = folder / f"full-{view}"
-        if _is_complete(begun[view]) and not keep_full:
-            shutil.rmtree(full, ignore_errors=True)  # a run was killed before it had, or while it did
+        if _is_complete(stores[view]) and not keep_full:
+            shutil.rmtree(full, ignore_errors=True)  # left by a killed run
         if (folder / PCA_FILE).is_file() and not keep_full and not full.is_dir():
             extract(folder / view, pca=_load_pca(folder, components))
             continue
         store = extract(full)
         fitted = _pca(folder, train, store, components, encoder.blocks)
-        maker = maker_of(fitted.channels, encoder)
-        reduce_store(store, fitted, folder / view, encoder=maker, progress=progress)
+        identity = identity_for(fitted.channels, encoder)
+        reduce_store(store, fitted, folder / view, encoder=identity, progress=progress)
         if not keep_full:
             shutil.rmtree(full)
     hashes.save()
@@ -111,10 +111,10 @@ def prepare_features(
 
 
 def open_features(folder: Path) -> Features:
-    """Open what `prepare_features` made.
+    """Open a folder of `prepare_features`.
 
     Raises:
-        FeatureStoreError: nothing is there, or it is broken.
+        FeatureStoreError: there are no features, or they are broken.
     """
     if not (folder / PLAIN).is_dir():
         raise FeatureStoreError(f"{folder}: no features here; make them with `polycap features`")
@@ -123,19 +123,21 @@ def open_features(folder: Path) -> Features:
 
 
 def _open_reduced(folder: Path, encoder: PhotoEncoder, names: list[str]) -> FeatureStore | None:
-    """The reduced store, if it is begun.
+    """Open the reduced store of a view; return None if there is none.
 
     Raises:
-        FeatureStoreError: it is of another encoder or precision, or of other photos.
+        FeatureStoreError: the store is of another encoder or precision, or of other photos.
     """
-    if not (folder / STORE_JSON).is_file():  # the folder alone is what a run leaves that is killed at once
+    if not (folder / STORE_JSON).is_file():  # a run that is killed early leaves an empty folder
         return None
     store = FeatureStore(folder)
     require_precision(folder.parent, store.precision, encoder.precision)
     if store.encoder not in encoder.identity or store.names != names:
-        what = "other photos" if store.names != names else f"encoder {store.encoder}, not {encoder.identity.whole}"
-        # the whole folder: the PCA in it was fitted on those, too
-        raise FeatureStoreError(f"{folder.parent}: holds features of {what}; choose another folder or delete this one")
+        subject = "other photos" if store.names != names else f"encoder {store.encoder}, not {encoder.identity.full}"
+        # the whole folder, since its PCA was fitted on those photos, too
+        raise FeatureStoreError(
+            f"{folder.parent}: holds features of {subject}; choose another folder or delete this one"
+        )
     return store
 
 
@@ -146,36 +148,40 @@ def _is_complete(store: FeatureStore | None) -> bool:
 def _pca(
     folder: Path, train: Collection[str], full: FeatureStore, components: int, blocks: Sequence[int]
 ) -> FeaturePCA:
+    """Return the folder's PCA; fit it on the train photos if there is none."""
     if not (folder / PCA_FILE).is_file():
         names = [name for name in train if name in full]
-        kept = [max(1, min(size, int(components * share))) for size, share in zip(blocks, SHARES, strict=False)]
-        fit_pca(full, names, kept, blocks=blocks).save(folder / PCA_FILE)
+        sizes = [max(1, min(size, int(components * share))) for size, share in zip(blocks, SHARES, strict=False)]
+        fit_pca(full, names, sizes, blocks=blocks).save(folder / PCA_FILE)
     return _load_pca(folder, components)
 
 
-def _use_pca(folder: Path, pca: FeaturePCA, begun: bool) -> None:
-    """Put a PCA in its place, before the first photo.
+def _use_pca(folder: Path, pca: FeaturePCA, has_stores: bool) -> None:
+    """Write a PCA to the folder, or check that the folder's PCA is the same.
 
     Raises:
-        FeatureStoreError: another one is there.
+        FeatureStoreError: the folder has another PCA, or stores without one.
     """
     path = folder / PCA_FILE
-    if not begun and not path.is_file():
+    if not has_stores and not path.is_file():
         pca.save(make_folder(folder) / PCA_FILE)
-    elif (found := FeaturePCA.load(path).identity) != pca.identity:
-        raise FeatureStoreError(f"{folder}: holds features of PCA {found}, not {pca.identity}; choose another folder")
+    elif (existing := FeaturePCA.load(path).identity) != pca.identity:
+        raise FeatureStoreError(
+            f"{folder}: holds features of PCA {existing}, not {pca.identity}; choose another folder"
+        )
 
 
 def _load_pca(folder: Path, components: int) -> FeaturePCA:
+    """Load the folder's PCA, and check the number of components of its first block."""
     path = folder / PCA_FILE
     pca = FeaturePCA.load(path)
-    if (found := pca.blocks[0][1]) != components:
-        raise FeatureStoreError(f"{path}: has {found} components, not {components}; choose another folder")
+    if (size := pca.blocks[0][1]) != components:
+        raise FeatureStoreError(f"{path}: has {size} components, not {components}; choose another folder")
     return pca
 
 
 def clear_broken(place: Path) -> None:
-    """Remove what can't be gone on with: torn stores, and a PCA and reduced stores that are not of one another."""
+    """Remove what can't be resumed: broken stores, and a PCA and reduced stores that do not belong together."""
     pca = pca_identity(place)
     stores = {}
     for folder in [folder for folder in place.iterdir() if folder.is_dir()]:
@@ -191,7 +197,7 @@ def clear_broken(place: Path) -> None:
 
 
 def pca_identity(place: Path) -> str:
-    """Of the PCA in a folder of features; empty if there is none that can be read."""
+    """Return the identity of the PCA in a folder of features; empty if it is missing or broken."""
     try:
         return FeaturePCA.load(place / PCA_FILE).identity
     except FeatureStoreError:

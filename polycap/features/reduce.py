@@ -1,4 +1,4 @@
-"""A PCA fitted on a store's cells, and stores reduced by it."""
+"""Fit a PCA on the cells of a store, and reduce stores with it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,24 +22,24 @@ def fit_pca(
     cells_per_photo: int = 10,
     seed: int = 0,
 ) -> FeaturePCA:
-    """Fit on randomly chosen cells of the given photos: train photos, so that nothing of dev or test leaks in.
+    """Fit a PCA on random cells of train photos.
 
     Args:
-        store: an unreduced store that has the photos.
-        names: the photos to fit on.
-        components: channels to keep, or those of each block.
-        blocks: how many channels are of each kind; without it, all are of one.
-        cells_per_photo: how many of a photo's cells take part; neighbouring cells are alike. More where photos are so
-            few that there would not be a cell for each component.
-        seed: chooses the cells.
+        store: unreduced store with the photos.
+        names: names of the train photos.
+        components: number of components, or that of each block.
+        blocks: number of channels of each block. (default: one block of all channels)
+        cells_per_photo: number of cells per photo, since neighbouring cells are similar. More are taken if there would
+            be fewer cells than components. (default: 10)
+        seed: seed of the random cells. (default: 0)
 
     Raises:
-        FeatureStoreError: more components than channels or than cells to fit on.
+        FeatureStoreError: there are more components than channels or than cells.
     """
-    kept = [components] if isinstance(components, int) else list(components)
+    counts = [components] if isinstance(components, int) else list(components)
     cells, channels = store.shape
-    shapes = list(zip(blocks or (channels,), kept, strict=True))
-    take = min(max(cells_per_photo, -(-max(kept) // max(len(names), 1))), cells)
+    shapes = list(zip(blocks or (channels,), counts, strict=True))
+    take = min(max(cells_per_photo, -(-max(counts) // max(len(names), 1))), cells)
     for size, count in shapes:
         most = min(size, len(names) * take)
         if not 1 <= count <= most:
@@ -62,18 +62,23 @@ def fit_pca(
 
 
 def reduce_store(
-    store: FeatureStore, pca: FeaturePCA, folder: Path, *, encoder: str = "", progress: bool = True
+    store: FeatureStore, pca: FeaturePCA, folder: Path, *, encoder: str = "", progress: bool | None = None
 ) -> FeatureStore:
-    """Write a store of the same photos with reduced channels; resumable as extraction is.
+    """Write a store of the same photos with reduced channels; an unfinished one is resumed.
 
-    `encoder` is the identity of what makes the channels that `pca` reads; without it, the store's.
+    Args:
+        store: unreduced store.
+        pca: PCA to reduce it with.
+        folder: folder of the reduced store.
+        encoder: identity of the encoder of the channels that `pca` reads. (default: that of `store`)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
-        FeatureStoreError: `store` is reduced already or unfinished, or `folder` holds another store.
+        FeatureStoreError: `store` is reduced or unfinished, or `folder` has another store.
     """
     if store.pca is not None:
         raise FeatureStoreError(f"{store.folder}: is reduced already (PCA {store.pca}); give the unreduced store")
-    store.rows(name for name in store.names if name not in store.faults)  # an unfinished one has no rows for some
+    store.rows(name for name in store.names if name not in store.faults)  # raises the error of an unfinished store
     shape = (store.shape[0], pca.components)
     writer = StoreWriter(
         folder,
@@ -86,13 +91,13 @@ def reduce_store(
         contents=[store.contents.get(row) for row in range(len(store.names))],
     )
     total = len(store.names)
-    done = total - len(writer.todo)
+    done = total - len(writer.missing)
     with progress_bar(show=progress, total=total, done=done, unit="photo", description=folder.name) as bar:
-        for start in range(0, len(writer.todo), 64):
-            rows = writer.todo[start : start + 64]
+        for start in range(0, len(writer.missing), 64):
+            rows = writer.missing[start : start + 64]
             good = [row for row in rows if store.names[row] in store]
             faults = {row: store.faults[store.names[row]] for row in rows if row not in good}
-            # each photo by itself: its numbers must not depend on where a run was stopped
+            # one photo at a time: its bits must not depend on where a run was interrupted
             writer.write({row: pca(store.features[row]) for row in good}, faults)
             bar.update(len(rows))
     return FeatureStore(folder)

@@ -1,14 +1,14 @@
-"""Features of many photos on disk: memory-mapped, float16, resumable.
+"""Feature store: features of many photos on disk, memory-mapped, float16, resumable.
 
 A store is a folder::
 
-    store.json       what it holds: names in row order, shape, encoder and its precision, PCA, mirrored or not
+    store.json       names in row order, shape, identities of encoder and PCA, precision, mirrored or not
     features.f16     (photos, cells, channels) float16, row-major
     progress.jsonl   a line per finished photo: {"row": 3, "sha256": "…"} or {"row": 4, "error": "…"}; append-only,
-                     the last line of a row counts
+                     the last line of a row is valid
 
-The photo's row is written before its progress line, so a run that was killed redoes at most one batch. A photo that
-could not be read is tried again by the next run, and one whose file is another by then is encoded again.
+A photo's row is written before its progress line, so a killed run repeats at most one batch. The next run tries again
+to read photos with errors, and encodes photos again whose files have changed.
 """
 
 import json
@@ -32,23 +32,26 @@ FEATURES, STORE_JSON, PROGRESS = "features.f16", "store.json", "progress.jsonl"
 
 
 class FeatureStore:
-    """A finished or growing store, opened for reading.
+    """Feature store, finished or not, opened for reading.
 
     Attributes:
-        names: photo names, in row order.
+        folder: folder of the store.
+        manifest: content of `store.json`.
+        names: names of the photos, in row order.
         features: `(photos, cells, channels) float16`, memory-mapped, read-only.
-        encoder: the identity of the encoder that made it.
-        precision: in which numbers the encoder computed, such as bf16; None where polycap did not yet say.
-        pca: the identity of the PCA that reduced it, or None.
-        faults: the reason for each photo that has no features.
-        contents: the SHA-256 of the file that each row was made from, by row; None where polycap did not yet say.
+        encoder: identity of the encoder.
+        precision: precision of the encoder, such as bf16; None in stores of early versions.
+        pca: identity of the PCA that reduced the features; None for unreduced ones.
+        mirrored: whether the photos were flipped horizontally.
+        faults: messages of photos that can't be read, by name.
+        contents: SHA-256 of the photo files, by row; None in stores of early versions.
     """
 
     def __init__(self, folder: Path) -> None:
         """Open the store in `folder`.
 
         Raises:
-            FeatureStoreError: there is none, or it is truncated.
+            FeatureStoreError: there is no store, or it is broken.
         """
         if not (folder / STORE_JSON).is_file():
             raise FeatureStoreError(f"{folder}: no feature store here; make one with `polycap features`")
@@ -67,12 +70,12 @@ class FeatureStore:
         self.mirrored: bool = manifest["mirrored"]
         self.features = _map(folder, manifest, "r")
         progress = _read_progress(folder, self.names)
-        self.faults, self.contents = progress.faults, progress.done
-        self._rows = {self.names[row]: row for row in progress.done}
+        self.faults, self.contents = progress.faults, progress.finished
+        self._rows = {self.names[row]: row for row in progress.finished}
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Cells and channels."""
+        """Number of cells and of channels."""
         cells, channels = self.manifest["shape"]
         return cells, channels
 
@@ -80,40 +83,50 @@ class FeatureStore:
         return name in self._rows
 
     def rows(self, names: Iterable[str]) -> NDArray[np.int64]:
-        """The rows of these photos, `(n,) int64`.
+        """Return the rows of photos, `(photos,) int64`.
 
         Raises:
-            FeatureStoreError: a photo has no features, with the reason where it is known.
+            FeatureStoreError: a photo has no features; the message has its fault.
         """
-        wanted = list(names)
-        missing = [name for name in wanted if name not in self._rows]
+        requested = list(names)
+        missing = [name for name in requested if name not in self._rows]
         if missing:
             reason = self.faults.get(missing[0], "not extracted yet: run `polycap features` again")
             raise FeatureStoreError(
                 f"{self.folder}: {len(missing)} photos have no features, first {missing[0]}: {reason}"
             )
-        return np.array([self._rows[name] for name in wanted], dtype=np.int64)
+        return np.array([self._rows[name] for name in requested], dtype=np.int64)
 
     def read(self, names: Iterable[str]) -> NDArray[np.float16]:
-        """The features of these photos, `(n, cells, channels) float16`."""
+        """Return the features of photos, `(photos, cells, channels) float16`."""
         return np.asarray(self.features[self.rows(names)])
 
     def require(self, encoder: str, pca: str | None) -> None:
-        """Check that the features are those that a decoder was trained for.
+        """Check that the features are those that a decoder was trained on.
+
+        Args:
+            encoder: identity of the decoder's encoder.
+            pca: identity of the decoder's PCA; None without one.
 
         Raises:
-            FeatureStoreError: another encoder or another PCA made them.
+            FeatureStoreError: the features are of another encoder or PCA.
         """
-        for what, received, expected in (("encoder", self.encoder, encoder), ("PCA", self.pca, pca)):
+        for part, received, expected in (("encoder", self.encoder, encoder), ("PCA", self.pca, pca)):
             if received != expected:
                 raise FeatureStoreError(
-                    f"{self.folder}: features of {what} {received}, but {expected} is needed; "
+                    f"{self.folder}: features of {part} {received}, but {expected} is needed; "
                     "extract them again with `polycap features`"
                 )
 
 
 class StoreWriter:
-    """Fills a store; opened on an unfinished one, it goes on where that stopped."""
+    """Writer of a feature store; an unfinished store is resumed.
+
+    Attributes:
+        folder: folder of the store.
+        names: names of the photos, in row order.
+        missing: rows without features, or whose files have changed since.
+    """
 
     def __init__(
         self,
@@ -127,16 +140,21 @@ class StoreWriter:
         mirrored: bool = False,
         contents: Sequence[str | None] = (),
     ) -> None:
-        """Make the store, or open it to go on.
+        """Create the store, or open an unfinished one.
 
-        `contents` are the SHA-256 of the photos' files, in row order; without them no photo is found to have changed.
-
-        Attributes:
-            todo: the rows that have no features, or those of another file.
+        Args:
+            folder: folder of the store.
+            names: names of the photos, in row order.
+            shape: number of cells and of channels.
+            encoder: identity of the encoder.
+            precision: precision of the encoder. (default: unknown)
+            pca: identity of the PCA. (default: none)
+            mirrored: whether the photos are flipped horizontally. (default: False)
+            contents: SHA-256 of the photo files, in row order. (default: changed files are not noticed)
 
         Raises:
-            FeatureStoreError: the folder holds a store of other photos, of another encoder, precision, PCA or kind;
-                there are no photos; or the disk is too full.
+            FeatureStoreError: the folder has a store of other photos, of another encoder, precision, PCA or view;
+                there are no photos; or the disk has too little space.
         """
         if not names:
             raise FeatureStoreError(f"{folder}: no photos to make features of")
@@ -151,7 +169,7 @@ class StoreWriter:
         }
         make_folder(folder)
         if (folder / STORE_JSON).is_file():
-            _require_same(folder, read_json(folder / STORE_JSON, FeatureStoreError), manifest)
+            _check_same(folder, read_json(folder / STORE_JSON, FeatureStoreError), manifest)
         else:
             (folder / PROGRESS).unlink(missing_ok=True)
             _reserve(folder / FEATURES, len(names) * shape[0] * shape[1] * 2)
@@ -160,25 +178,32 @@ class StoreWriter:
         self.names = list(names)
         self._features = _map(folder, manifest, "r+")
         self._contents = contents or [None] * len(names)
-        self._before = _read_progress(folder, self.names)
-        self.todo = [row for row, content in enumerate(self._contents) if not self._before.has(row, content)]
+        self._earlier = _read_progress(folder, self.names)
+        self.missing = [row for row, content in enumerate(self._contents) if not self._earlier.has(row, content)]
         _end_last_line(folder / PROGRESS)
 
     def write(self, features: Mapping[int, NDArray[Any]], faults: Mapping[int, str]) -> None:
-        """Store rows, `{row: (cells, channels)}`, and the reasons for rows that have none; those known are not news."""
+        """Write features and faults.
+
+        Args:
+            features: `(cells, channels)`, by row.
+            faults: messages of photos that can't be read, by row; those in the store already are not written again.
+        """
         for row, values in features.items():
             self._features[row] = values
         self._features.flush()
         contents = {row: self._contents[row] for row in features}
         lines = [json.dumps({"row": row} | ({"sha256": value} if value else {})) for row, value in contents.items()]
-        news = {row: reason for row, reason in faults.items() if self._before.faults.get(self.names[row]) != reason}
-        lines += [json.dumps({"row": row, "error": reason}) for row, reason in news.items()]
+        new_faults = {
+            row: reason for row, reason in faults.items() if self._earlier.faults.get(self.names[row]) != reason
+        }
+        lines += [json.dumps({"row": row, "error": reason}) for row, reason in new_faults.items()]
         with (self.folder / PROGRESS).open("a", encoding="utf-8") as stream:
             stream.write("".join(f"{line}\n" for line in lines))
 
 
 def _reserve(path: Path, size: int) -> None:
-    """Make the file, whose blocks the disk gives as they are written: a full one would kill us without a word."""
+    """Create a sparse file of this size; first check the space, since a memory map on a full disk raises SIGBUS."""
     free = shutil.disk_usage(path.parent).free
     if free < size:
         raise FeatureStoreError(f"{path}: needs {size:,} bytes, but {free:,} are free; choose another disk")
@@ -187,6 +212,7 @@ def _reserve(path: Path, size: int) -> None:
 
 
 def _map(folder: Path, manifest: Mapping[str, Any], mode: Any) -> np.memmap[Any, np.dtype[np.float16]]:
+    """Map the features of a store into memory, after checking the file's size."""
     shape = (len(manifest["names"]), *manifest["shape"])
     path = folder / FEATURES
     expected = int(np.prod(shape)) * 2
@@ -198,58 +224,65 @@ def _map(folder: Path, manifest: Mapping[str, Any], mode: Any) -> np.memmap[Any,
 
 @dataclass
 class _Progress:
-    """What a store has: rows done, with the SHA-256 of their files where it is known, and photos' faults, by name."""
+    """Progress of a store.
 
-    done: dict[int, str | None] = field(default_factory=dict)
+    Attributes:
+        finished: SHA-256 of the photo files of finished rows, by row; None if unknown.
+        faults: messages of photos that can't be read, by name.
+    """
+
+    finished: dict[int, str | None] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
 
     def has(self, row: int, content: str | None) -> bool:
-        """Whether the row is done, of this content as far as one can tell: a file that is gone has not changed."""
-        before = self.done.get(row)
-        return row in self.done and (before is None or content in (None, UNREADABLE, before))
+        """Return whether a row is finished and its file the same, as an unknown or unreadable file is assumed to be."""
+        earlier = self.finished.get(row)
+        return row in self.finished and (earlier is None or content in (None, UNREADABLE, earlier))
 
 
 def _read_progress(folder: Path, names: Sequence[str]) -> _Progress:
+    """Read the progress of a store; lines that can't be read are skipped."""
     progress = _Progress()
     path = folder / PROGRESS
     if path.is_file():
-        # bytes that are not UTF-8, or no JSON: the last line of a run that was killed while writing it
+        # a killed run may leave a last line that is no UTF-8 or no JSON
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
                 entry = json.loads(line)
                 row, name = entry["row"], names[entry["row"]]
             except (ValueError, LookupError, TypeError):
                 continue
-            progress.done.pop(row, None)
+            progress.finished.pop(row, None)
             progress.faults.pop(name, None)
             if "error" in entry:
                 progress.faults[name] = entry["error"]
             else:
-                progress.done[row] = entry.get("sha256")
+                progress.finished[row] = entry.get("sha256")
     return progress
 
 
 def _end_last_line(path: Path) -> None:
-    """Close a line that a killed run left open, so that the next one stands by itself."""
+    """End the last line, which a killed run may have left open."""
     if path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n"):
         with path.open("ab") as stream:
             stream.write(b"\n")
 
 
-def require_precision(folder: Path, made: str | None, wanted: str | None) -> None:
-    """Keep features of several precisions apart; where polycap did not yet say theirs, any will do.
+def require_precision(folder: Path, received: str | None, expected: str | None) -> None:
+    """Check the precision of a store; None is unknown, and fits every precision.
 
     Raises:
-        FeatureStoreError: they are of another one.
+        FeatureStoreError: the store is of another precision.
     """
-    if made and wanted and made != wanted:
+    if received and expected and received != expected:
         raise FeatureStoreError(
-            f"{folder}: holds features of precision {made}, not {wanted}; choose another folder or delete this "
-            f"one, or continue with `precision` {made}"
+            f"{folder}: holds features of precision {received}, not {expected}; choose another folder or delete this "
+            f"one, or continue with `precision` {received}"
         )
 
 
-def _require_same(folder: Path, received: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _check_same(folder: Path, received: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Check that a store's manifest is the expected one."""
     for key, value in expected.items():
         if key == "precision":
             require_precision(folder, received.get(key), value)

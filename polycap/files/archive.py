@@ -1,7 +1,7 @@
 """Untrusted zip archives: every entry is checked before any file is written. The caller gives the error type."""
 
+import hashlib
 import lzma
-import shutil
 import stat
 import struct
 import zipfile
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from polycap.errors import PolycapError
+from polycap.errors import PolycapError, reason_of
 
 __all__ = ["ArchiveLimits", "extract", "open_archive", "safe_files"]
 
@@ -20,6 +20,8 @@ _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, NotImplementedError, RuntimeError, ValueError),
 )
+
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ def open_archive(path: Path, error_type: type[PolycapError]) -> Iterator[zipfile
         with zipfile.ZipFile(path) as source:
             yield source
     except _BROKEN as error:
-        raise error_type(f"{path}: can't be unpacked ({_line(error)}); get the file again") from error
+        raise error_type(f"{path}: can't be unpacked ({reason_of(error)}); get the file again") from error
     except OSError as error:
-        raise error_type(f"{path}: can't be unpacked ({_line(error)})") from error
+        raise error_type(f"{path}: can't be unpacked ({error.strerror or error})") from error
 
 
 def safe_files(
@@ -77,11 +79,15 @@ def safe_files(
     return files
 
 
-def extract(source: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
-    """Write one of `safe_files` to `target`, which must not exist; create its folder."""
+def extract(source: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> str:
+    """Write one of `safe_files` to `target`, which must not exist; create its folder. Return the file's SHA-256."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    hasher = hashlib.sha256()
     with source.open(entry) as packed, target.open("xb") as stream:
-        shutil.copyfileobj(packed, stream)  # zipfile checks size and CRC at the end
+        while block := packed.read(_BLOCK_BYTES):  # zipfile checks size and CRC at the end
+            hasher.update(block)
+            stream.write(block)
+    return hasher.hexdigest()
 
 
 def _danger(entry: zipfile.ZipInfo) -> str:
@@ -108,8 +114,3 @@ def _check_size(
             f"{path}: would unpack to {len(files):,} files and {size:,} bytes, {ratio:.0f} times its own size; "
             f"at most {limits.files:,} files, {limits.size:,} bytes and {limits.ratio} times are allowed"
         )
-
-
-def _line(error: BaseException) -> str:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(reason.split())

@@ -14,7 +14,7 @@ import httpx
 
 from polycap.errors import DownloadError
 from polycap.files.folders import make_folder
-from polycap.files.locks import waiting
+from polycap.files.locks import wait_for_lock
 from polycap.files.progress import progress_bar
 
 __all__ = ["download"]
@@ -35,7 +35,7 @@ class _Job:
     expected: dict[str, str]
     timeout_s: float
     description: str
-    progress: bool
+    progress: bool | None
     most_bytes: int | None = None
 
     @property
@@ -67,7 +67,7 @@ def download(
     sha256: str | None = None,
     timeout_s: float = 10.0,
     description: str = "",
-    progress: bool = True,
+    progress: bool | None = None,
     most_bytes: int | None = None,
 ) -> Path:
     """Download `url` to `path`, and return `path`.
@@ -84,7 +84,7 @@ def download(
         md5, sha256: expected hash, hexadecimal. (default: not checked)
         timeout_s: seconds without data before giving up; connecting takes 5 at most. (default: 10)
         description: title of the progress bar. (default: the file's name)
-        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
         most_bytes: maximum size; a larger file is an error and is removed. (default: no limit)
 
     Raises:
@@ -120,7 +120,7 @@ def _mismatch(path: Path, expected: dict[str, str]) -> str:
 @contextmanager
 def _locked(job: _Job) -> Iterator[None]:
     """Lock the part file against other processes; afterwards remove it if it is empty."""
-    with waiting(job.lock, f"{job.path}: waiting for another process that is downloading it"):
+    with wait_for_lock(job.lock, f"{job.path}: waiting for another process that is downloading it"):
         try:
             yield
         finally:

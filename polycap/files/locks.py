@@ -16,7 +16,7 @@ from polycap.files.hashes import digest
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["exclusive", "lock_folder", "waiting"]
+__all__ = ["exclusive", "lock_folder", "wait_for_lock"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def exclusive(path: Path, taken: PolycapError) -> Iterator[None]:
 
 
 @contextmanager
-def waiting(path: Path, taken: str = "") -> Iterator[None]:
+def wait_for_lock(path: Path, taken: str = "") -> Iterator[None]:
     """Hold the lock file `path`, whose folder must exist; wait for another process or thread. The file is not removed.
 
     Args:
@@ -109,5 +109,5 @@ def lock_folder(folder: Path, what: str, *, wait: bool = False) -> Iterator[None
     lock = make_folder(folder) / ".lock"
     taken = f"{folder}: another build of {what} is running here"
     error = BuildError(f"{taken}; wait for it, or end it")
-    with waiting(lock, f"{taken}; waiting for it") if wait else exclusive(lock, error):
+    with wait_for_lock(lock, f"{taken}; waiting for it") if wait else exclusive(lock, error):
         yield

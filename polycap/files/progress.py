@@ -1,4 +1,4 @@
-"""Progress bars: one look, on stderr, and none where stderr is no terminal."""
+"""Progress bars on stderr: where the caller asks for them, and otherwise where stderr is a terminal."""
 
 import sys
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ __all__ = ["progress_bar"]
 def progress_bar(
     items: Iterable[Any] | None = None,
     *,
-    show: bool = True,
+    show: bool | None = None,
     unit: str,
     description: str | None = None,
     total: int | None = None,
@@ -23,7 +23,7 @@ def progress_bar(
 
     Args:
         items: what the bar iterates over; without it, the caller updates the bar.
-        show: draw it, if stderr is a terminal.
+        show: whether to draw it. (default: if stderr is a terminal)
         unit: of the count.
         description: the words before the bar.
         total: the count at the end; by default the number of items, if it is known.
@@ -32,7 +32,7 @@ def progress_bar(
     """
     return tqdm(
         items,
-        disable=None if show else True,  # None: off where stderr is no terminal
+        disable=None if show is None else not show,  # None: off where stderr is no terminal
         unit=unit,
         desc=description,
         total=total,

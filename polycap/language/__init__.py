@@ -1,4 +1,4 @@
-"""One language's facts, and the folders that languages are found in."""
+"""Languages: the facts of a language folder, and the registry of all folders."""
 
 from polycap.language.folder import LanguageFault, load_language, read_language
 from polycap.language.language import Language

@@ -1,7 +1,4 @@
-"""Reading a language folder: `language.toml` and `samples.toml`, with every fault collected.
-
-Nothing is reported before all is read, so that one reading shows all there is to fix.
-"""
+"""Read a language folder, `language.toml` and `samples.toml`, and collect all of its faults."""
 
 import difflib
 import os
@@ -21,9 +18,16 @@ __all__ = ["LanguageFault", "folder_name", "load_language", "read_language"]
 
 @dataclass(frozen=True)
 class LanguageFault:
-    """One fault of a language folder, and what to do about it."""
+    """Fault of a language folder.
 
-    where: str  # path:key
+    Attributes:
+        where: file and key, `path:key`.
+        received: the value, shortened.
+        allowed: description of the allowed values.
+        fix: instruction for the author.
+    """
+
+    where: str
     received: str
     allowed: str
     fix: str
@@ -33,10 +37,10 @@ class LanguageFault:
 
 
 def load_language(folder: Path) -> Language:
-    """The language in `folder`.
+    """Load the language of a folder.
 
     Raises:
-        LanguageError: the folder is broken; the message holds every fault.
+        LanguageError: the folder has faults; the message lists all of them.
     """
     language, faults = read_language(folder)
     if language is None:
@@ -47,13 +51,13 @@ def load_language(folder: Path) -> Language:
 def read_language(
     folder: Path, *, code: str | None = None, trusted: bool = False
 ) -> tuple[Language | None, tuple[LanguageFault, ...]]:
-    """Read `folder` and collect all of its faults; there is a language exactly if there is no fault.
+    """Read a language folder; return the language, or None, and the faults. One of both is empty.
 
     Args:
-        folder: holds `language.toml` and, usually, `samples.toml`.
-        code: the code it must declare; the folder's own name unless given (a Python package can't be
-            called `pt-BR`, so an entry point's name takes its place).
-        trusted: take the word of a built-in folder that its code and script are registered ones.
+        folder: folder with `language.toml` and, usually, `samples.toml`.
+        code: code that the folder must declare; for an entry point its name, since no Python package can be called
+            `pt-BR`. (default: the folder's name)
+        trusted: whether to skip the look-up of code and script in the registries. (default: False)
     """
     path, samples_path = folder / "language.toml", folder / "samples.toml"
     facts, faults = _read_toml(path)
@@ -72,29 +76,31 @@ def read_language(
 
 
 def folder_name(folder: Path) -> str:
-    """The name that a folder goes by; a link keeps its own."""
+    """Return the name of a folder; of a link, the link's name."""
     return Path(os.path.abspath(folder)).name  # noqa: PTH100
 
 
 def _read_toml(path: Path) -> tuple[dict[str, Any] | None, list[LanguageFault]]:
-    """The table in `path`, or None and why not."""
+    """Return the table in a TOML file and no fault, or None and the fault."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8")), []
     except FileNotFoundError:
         return None, [LanguageFault(str(path), "no such file", "a TOML file", "write it")]
     except OSError as error:
         return None, [LanguageFault(str(path), f"{error.strerror}", "a readable file", "check its permissions")]
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested without end
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deeply
         return None, [LanguageFault(str(path), _short(error), "TOML in UTF-8", "correct it there")]
 
 
 def _check_relations(path: Path, facts: dict[str, Any], language: Language | None, code: str) -> list[LanguageFault]:
-    """What no single key can tell: the code is the folder's, and the lengths leave room for a caption."""
+    """Check relations between keys: the code is the folder's, and `min_length` is at most `max_length`."""
     faults = []
-    found = facts.get("code")
-    if isinstance(found, str) and found != code:
+    declared = facts.get("code")
+    if isinstance(declared, str) and declared != code:
         fix = f'write code = "{code}", or rename the folder'
-        faults.append(LanguageFault(f"{path}:code", _short(found, quote=True), f'"{code}", as it is found by', fix))
+        faults.append(
+            LanguageFault(f"{path}:code", _short(declared, quote=True), f'"{code}", the name of the folder', fix)
+        )
     if language and language.decoding.min_length > language.decoding.max_length:
         where, allowed = f"{path}:decoding.min_length", f"at most max_length, {language.decoding.max_length}"
         received = str(language.decoding.min_length)
@@ -103,7 +109,7 @@ def _check_relations(path: Path, facts: dict[str, Any], language: Language | Non
 
 
 def _check_captions(path: Path, language: Language) -> list[LanguageFault]:
-    """Each source is a file or the translation, and this is there once."""
+    """Check that each source of captions is a file or the translation, and that one source at most is translated."""
     faults = []
     translated = 0
     for index, source in enumerate(language.captions):
@@ -116,14 +122,14 @@ def _check_captions(path: Path, language: Language) -> list[LanguageFault]:
             received = f'translated = true with [translation] engine = "{language.translation.engine}"'
             faults.append(LanguageFault(where, received, "a translation by an engine", "name an engine, or a file"))
         elif source.translated and (source.origin is not None or translated > 1):
-            received = "translated = true a second time" if translated > 1 else "an origin of what is translated"
+            received = "translated = true a second time" if translated > 1 else "an origin of translated captions"
             fix = "remove this table" if translated > 1 else "remove origin"
             faults.append(LanguageFault(where, received, "one translation, whose origin is its engine", fix))
     return faults
 
 
 def _read_samples(path: Path) -> tuple[tuple[str, ...], list[LanguageFault]]:
-    """The samples of `samples.toml`, if there is one, and what is wrong with them."""
+    """Return the samples of `samples.toml`, none without the file, and the faults."""
     if not path.exists():
         return (), []
     table, faults = _read_toml(path)
@@ -148,14 +154,14 @@ def _read_samples(path: Path) -> tuple[tuple[str, ...], list[LanguageFault]]:
 
 
 def _explain(path: Path, error: Any) -> LanguageFault:
-    """What pydantic found, as a fault with the key's own description of what it allows."""
+    """Return pydantic's error as a fault; `allowed` is the description of the key's field."""
     *parents, key = [part for part in error["loc"] if not isinstance(part, int)]
     steps = [f"[{part}]" if isinstance(part, int) else f".{_short(part)}" for part in error["loc"]]
     where = f"{path}:{''.join(steps).removeprefix('.')}"
     model: type[BaseModel] = Language
     for parent in parents:
         annotation: Any = model.model_fields[parent].annotation
-        model = (*get_args(annotation), annotation)[0]  # a table, or the table of an array of them
+        model = (*get_args(annotation), annotation)[0]  # a table, or the type of an array of tables
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(key, fields, n=1)
@@ -169,10 +175,10 @@ def _explain(path: Path, error: Any) -> LanguageFault:
 
 
 def _short(value: object, *, quote: bool = False) -> str:
-    """`value` on one line and within reason, for a message."""
+    """Return `value` on one line of at most 80 characters, for a message."""
     try:
         text = repr(value) if quote else str(value)
-    except ValueError:  # an integer too long to be written
+    except ValueError:  # an integer of too many digits
         text = f"a {type(value).__name__} too long to write"
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return text if len(text) <= 80 else text[:79] + "…"

@@ -1,4 +1,4 @@
-"""`hooks.py` of a language's folder, loaded by path on first use."""
+"""Hooks of a language: `hooks.py` of its folder, loaded by path on first use."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -12,28 +12,31 @@ __all__ = ["cached_hook", "forget_hooks", "load_hook"]
 
 @lru_cache(maxsize=256)
 def cached_hook(folder: Path) -> Callable[[str], str] | None:
+    """Return `load_hook(folder)`, loaded once."""
     return load_hook(folder)
 
 
 def forget_hooks() -> None:
-    """Load each folder's `hooks.py` again when it is next needed."""
+    """Clear the cache, so that each `hooks.py` is loaded again when it is next used."""
     cached_hook.cache_clear()
 
 
 def load_hook(folder: Path) -> Callable[[str], str] | None:
-    """The `normalize` of a folder's `hooks.py`, its failures made LanguageErrors; None without the file.
+    """Return the function `normalize` of a folder's `hooks.py`; None without the file.
+
+    The returned function raises a LanguageError if the hook fails or returns no text.
 
     Raises:
-        LanguageError: the file can't be loaded, or has no such function.
+        LanguageError: the file can't be loaded, or has no function `normalize`.
     """
     path = folder / "hooks.py"
     if not path.is_file():
         return None
     module = ModuleType(f"polycap_hooks_{folder.name}")
     module.__file__ = str(path)
-    try:  # run from source rather than imported: leaves no __pycache__ in a folder that is not ours
+    try:  # executed from source, since an import would leave a __pycache__ in the user's folder
         exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
-    except (Exception, SystemExit) as error:  # whatever the folder's author wrote
+    except (Exception, SystemExit) as error:  # the author's code may raise anything
         raise LanguageError(f"{path}: can't be loaded ({reason_of(error, named=True)})") from error
     hook = getattr(module, "normalize", None)
     if not callable(hook):

@@ -1,4 +1,4 @@
-"""A language: the facts of one folder, each with what it allows, and the normalisation of its text."""
+"""A language: the facts of its folder, validated, and the normalisation of its text."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -23,31 +23,31 @@ from polycap.text.settings import Table, TextSettings, TokenizerSettings
 __all__ = ["PACK_CARD", "CaptionFile", "Language"]
 
 PACK_CARD = "card.json"
-"""The file that a pack's folder has and no other folder."""
+"""File that marks the folder of a complete pack."""
 
 _ONE_LINE = r"^[^\s\p{Cc}][^\p{Cc}\p{Zl}\p{Zp}]*$"
 
 
 TRUSTED = {"trusted": True}
-"""The context to validate a built-in folder in: a test holds it against the registries, which take long to load."""
+"""Validation context of built-in folders: skips the registries, which take long to load. A test checks the folders."""
 
 
 def _canonical_code(code: str, info: ValidationInfo) -> str:
-    """`code`, if it is a BCP 47 tag of registered parts in its canonical spelling."""
+    """Return `code`; raise an error unless it is a registered BCP 47 tag in canonical spelling."""
     if info.context == TRUSTED:
         return code
     import langcodes
 
     if not code.isascii() or not langcodes.tag_is_valid(code):
         raise PydanticCustomError("code", "not a registered BCP 47 tag")
-    canonical = langcodes.standardize_tag(langcodes.standardize_tag(code))  # sgn-UK is sgn-GB is bfi
+    canonical = langcodes.standardize_tag(langcodes.standardize_tag(code))  # twice: sgn-UK → sgn-GB → bfi
     if canonical != code:
         raise PydanticCustomError("code", "not canonical", {"fix": f'write "{canonical}"'})
     return code
 
 
 def _registered_script(script: str, info: ValidationInfo) -> str:
-    """`script`, if ISO 15924 has it."""
+    """Return `script`; raise an error unless it is a code of ISO 15924."""
     if info.context == TRUSTED:
         return script
     import langcodes
@@ -58,12 +58,12 @@ def _registered_script(script: str, info: ValidationInfo) -> str:
 
 
 class CaptionFile(NamedTuple):
-    """A file of captions that a language's folder names.
+    """Caption file that a language's folder names.
 
     Attributes:
         path: the file.
-        origin: who wrote the captions of which the file does not say; None if the folder does not say either.
-        weight: how often they are learned from, compared with others.
+        origin: origin of captions whose file names none; None if the folder names none either.
+        weight: sampling weight in training, relative to other files.
     """
 
     path: Path
@@ -72,9 +72,9 @@ class CaptionFile(NamedTuple):
 
 
 class Language(Table):
-    """One language, as its folder describes it. Made by `polycap.language.folder.load_language`."""
+    """Language of a folder. Load it with `polycap.language.load_language`."""
 
-    # pydantic keeps the name `schema` for itself, so only the TOML key has it
+    # pydantic reserves the name `schema`, so the TOML key is an alias
     schema_version: Literal[1] = Field(alias="schema", description="1")
     code: Annotated[str, AfterValidator(_canonical_code)] = Field(
         description='a BCP 47 tag in its canonical spelling, such as "de", "pt-BR" or "zh-Hant"'
@@ -102,13 +102,13 @@ class Language(Table):
     def from_facts(
         cls, facts: Any, folder: Path, samples: tuple[str, ...] = (), *, trusted: bool = False
     ) -> "Language":
-        """Return the language of a folder's `language.toml`.
+        """Validate the facts of a folder; return the language.
 
         Args:
-            facts: the file's tables.
-            folder: the language's.
-            samples: captions in the language.
-            trusted: take the word of a built-in folder that its code and script are registered ones.
+            facts: tables of `language.toml`.
+            folder: folder of the language.
+            samples: captions in the language. (default: none)
+            trusted: whether to skip the look-up of code and script in the registries. (default: False)
 
         Raises:
             ValidationError: the facts have faults.
@@ -125,7 +125,7 @@ class Language(Table):
 
     @property
     def folder(self) -> Path:
-        """The folder that was read."""
+        """Folder of the language."""
         return self._folder
 
     @property
@@ -135,45 +135,45 @@ class Language(Table):
 
     @property
     def installed_pack(self) -> Path | None:
-        """The pack that `polycap install` put beside the language's folder, if it did; the registry knows it."""
+        """Folder of the pack that `polycap install` installed; None without one. The registry sets it."""
         return self._installed_pack
 
     @property
     def own_pack_folder(self) -> Path:
-        """Where the folder's own pack lies, if there is one."""
+        """Folder of the pack inside the language's folder, whether it exists or not."""
         return self._folder / "pack"
 
     @property
     def pack_folder(self) -> Path:
-        """Where the trained pack lies, if there is one: what the user installed goes before the folder's own."""
+        """Folder of the trained pack, whether it exists or not: the installed pack, else `own_pack_folder`."""
         return self._installed_pack or self.own_pack_folder
 
     @property
     def status(self) -> Literal["trained", "untrained"]:
-        """Whether there is a trained pack."""
+        """Whether the language has a trained pack."""
         return "trained" if (self.pack_folder / PACK_CARD).is_file() else "untrained"
 
     @property
     def has_spaces(self) -> bool:
-        """Whether words are written apart."""
+        """Whether the script separates words by spaces."""
         return has_spaces(self.script)
 
     def words(self, text: str) -> list[str]:
-        """Return the words of a text; its letters, where the script puts no space between words."""
+        """Return the words of a text; its letters, if the script has no spaces between words."""
         return words(text, self.script)
 
     def share_in_script(self, text: str) -> float:
-        """Return the share of the letters and marks of a text that are of the language's script, 0 to 1."""
+        """Return the share of letters and marks in the language's script, 0 to 1."""
         return share_in_script(text, self.script)
 
     def caption_files(self, data: Path) -> list[CaptionFile]:
         """Return the caption files that the folder names in its `[[captions]]`, in their order.
 
         Args:
-            data: the dataset's folder, which is looked in after the language's own.
+            data: folder of the dataset, which is searched after the language's folder.
 
         Raises:
-            DatasetError: a file is in neither.
+            DatasetError: a file is in neither folder.
         """
         files = []
         for index, source in enumerate(self.captions):
@@ -189,18 +189,18 @@ class Language(Table):
             files.append(CaptionFile(path, source.origin, source.weight))
         return files
 
-    def normalize(self, text: str, *, raw: bool = False) -> str:
-        """`text` as this language is learned and scored: its `[text]` settings, then its `hooks.py`, if any.
+    def normalize(self, text: str, *, keep_case_and_punctuation: bool = False) -> str:
+        """Normalise a text for training and scoring: the `[text]` settings, the hook if there is one, the settings.
 
-        The settings are applied to what the hook returns as well, so that their promises hold.
+        The settings are applied to the hook's output as well, so that it keeps them.
 
         Args:
             text: any text.
-            raw: keep case and punctuation; the hook is not asked.
+            keep_case_and_punctuation: whether to keep both, and skip the hook. (default: False)
 
         Raises:
             LanguageError: the folder's `hooks.py` can't be loaded or fails.
         """
-        normal = normalize_text(text, self.text, raw=raw)
-        hook = None if raw else cached_hook(self._folder)
+        normal = normalize_text(text, self.text, keep_case_and_punctuation=keep_case_and_punctuation)
+        hook = None if keep_case_and_punctuation else cached_hook(self._folder)
         return normal if hook is None else normalize_text(hook(normal), self.text)

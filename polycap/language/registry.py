@@ -1,10 +1,10 @@
-"""Which languages there are: built-in folders, installed packages, the user's own folders, and installed packs.
+"""Registry of languages: built-in folders, entry points, folders on `POLYCAP_LANGUAGES`, and installed packs.
 
-An installed pack (`polycap install`) lies in a folder that is a language folder itself. It lends its pack to the
-language that is there already, whose facts and hooks stay its own; else it is the language.
+The folder of an installed pack (`polycap install`) is a language folder. Its pack is attached to the language of the
+same code, if there is one, which keeps its facts and hooks; otherwise the folder is the language.
 
-The list is never written down: it is derived from the folders each time. Only TOML is read, and a broken
-folder is listed with its faults beside the others.
+The list of languages is derived from the folders at each call. Only TOML is read. A broken folder is listed with its
+faults and does not affect the others.
 """
 
 import difflib
@@ -43,21 +43,29 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LanguageEntry:
-    """A language folder that was found: a language, or what is wrong with it."""
+    """Language folder: a language, or the folder's faults.
+
+    Attributes:
+        code: code of the language.
+        folder: the folder.
+        origin: `BUILT_IN`, `LANGUAGES_VARIABLE`, `INSTALLED`, or the entry point.
+        language: the language; None if the folder is broken.
+        faults: faults of the folder. (default: none)
+    """
 
     code: str
     folder: Path
-    origin: str  # BUILT_IN, VARIABLE, INSTALLED, or the entry point
+    origin: str
     language: Language | None
     faults: tuple[LanguageFault, ...] = ()
 
     @property
     def status(self) -> Literal["trained", "untrained", "broken"]:
-        """Whether the language has a trained pack, or its folder is broken."""
+        """Status: with a trained pack, without one, or broken."""
         return self.language.status if self.language else "broken"
 
     def to_json(self) -> dict[str, Any]:
-        """The facts that `polycap languages --json` prints."""
+        """Return the object that `polycap languages --json` prints."""
         row: dict[str, Any] = dict.fromkeys(("name", "native_name", "script", "direction"))
         if self.language:
             row = {key: getattr(self.language, key) for key in row}
@@ -67,7 +75,12 @@ class LanguageEntry:
 
 @dataclass(frozen=True)
 class Registry:
-    """Every language folder in reach, sorted by code, and where was searched."""
+    """All language folders, sorted by code.
+
+    Attributes:
+        entries: the folders.
+        searched: descriptions of the places that were searched, for messages.
+    """
 
     entries: tuple[LanguageEntry, ...]
     searched: tuple[str, ...]
@@ -76,31 +89,34 @@ class Registry:
     def discover(cls) -> "Registry":
         """Search the built-in folders, the entry points, `POLYCAP_LANGUAGES` and the installed packs, in this order."""
         searched: list[str] = []
-        found: dict[tuple[Path, str], LanguageEntry] = {}  # by real path: a folder that is reached twice is one
+        by_path: dict[tuple[Path, str], LanguageEntry] = {}  # by real path: two paths of one folder give one entry
         for entry in (*_built_in(searched), *_plugins(searched), *_users(searched), *_packs(searched)):
-            found.setdefault((entry.folder.resolve(), entry.code), entry)
-        return cls(tuple(_settle(_lend_packs(list(found.values())))), tuple(searched))
+            by_path.setdefault((entry.folder.resolve(), entry.code), entry)
+        return cls(tuple(_resolve_duplicates(_attach_packs(list(by_path.values())))), tuple(searched))
 
     @property
     def languages(self) -> tuple[Language, ...]:
-        """Those that can be used."""
+        """Languages of the folders that are not broken."""
         return tuple(entry.language for entry in self.entries if entry.language)
 
     @property
-    def default(self) -> tuple[Language, ...]:
-        """What is meant where nobody says: the trained ones that are no translation, or else all that are trained."""
+    def default_languages(self) -> tuple[Language, ...]:
+        """Default languages: trained languages whose captions are not translated, or all trained languages."""
         trained = tuple(language for language in self.languages if language.status == "trained")
         return tuple(language for language in trained if language.translation.engine == "none") or trained
 
-    def get(self, code: str, *, mine: bool = False) -> Language:
-        """The language `code`.
+    def get(self, code: str, *, writable: bool = False) -> Language:
+        """Return the language of a code.
+
+        If a folder on `POLYCAP_LANGUAGES` is broken, the language of another folder is returned, with a warning.
 
         Args:
-            code: of the language.
-            mine: never another folder's in place of a broken one of the user's own, as is needed to write into it.
+            code: code of the language.
+            writable: whether the caller will write into the folder: a broken folder of the user's is then an error.
+                (default: False)
 
         Raises:
-            LanguageError: there is none, or its folder is broken.
+            LanguageError: no folder has the code, or its folder is broken.
         """
         entries = [entry for entry in self.entries if entry.code == code]
         language = next((entry.language for entry in entries if entry.language), None)
@@ -109,7 +125,7 @@ class Registry:
             message = (
                 f"language {code}: a folder on {LANGUAGES_VARIABLE} is broken, {language.folder} is not: {broken[0]}"
             )
-            if mine:
+            if writable:
                 raise LanguageError(f"{message}; mend the former, or take it off {LANGUAGES_VARIABLE}")
             logger.warning("%s", message)
         if language:
@@ -120,7 +136,7 @@ class Registry:
         raise LanguageError(self._unknown(code))
 
     def _unknown(self, code: str) -> str:
-        """What to say about a code that no folder has."""
+        """Return the message for a code that no folder has."""
         codes = [language.code for language in self.languages]
         close = self._closest(code)
         return (
@@ -132,47 +148,47 @@ class Registry:
         )
 
     def _closest(self, code: str) -> str | None:
-        """The available code that was probably meant, by code or by name."""
+        """Return the available code that is closest to a code, by codes and names; None without one."""
         spellings = {
             spelling.casefold(): language.code
             for language in self.languages
             for spelling in (language.native_name, language.name, language.code)
         }
-        wanted = code.casefold().replace("_", "-")
-        close = difflib.get_close_matches(wanted, spellings, n=1) or (
-            difflib.get_close_matches(wanted.split("-")[0], spellings, n=1)
+        query = code.casefold().replace("_", "-")
+        close = difflib.get_close_matches(query, spellings, n=1) or (
+            difflib.get_close_matches(query.split("-")[0], spellings, n=1)
         )
         return spellings[close[0]] if close else None
 
 
 def available_languages() -> list[LanguageEntry]:
-    """Every language folder in reach, broken ones included, sorted by code."""
+    """Return all language folders, broken ones too, sorted by code."""
     return list(Registry.discover().entries)
 
 
-def get_language(code: str, *, mine: bool = False) -> Language:
-    """The language `code`; see `Registry.get`.
+def get_language(code: str, *, writable: bool = False) -> Language:
+    """Return the language of a code; see `Registry.get`.
 
     Raises:
-        LanguageError: there is none (the message lists those there are), or its folder is broken.
+        LanguageError: no folder has the code (the message lists the codes), or its folder is broken.
     """
-    return Registry.discover().get(code, mine=mine)
+    return Registry.discover().get(code, writable=writable)
 
 
 def get_source() -> Language:
-    """The language that captions are translated from: the first whose folder says that its own are not.
+    """Return the source language of translations: the first one with `engine = "none"`.
 
     Raises:
-        LanguageError: there is none.
+        LanguageError: no language has it.
     """
     for language in Registry.discover().languages:
         if language.translation.engine == "none":
             return language
-    raise LanguageError('no language has [translation] engine = "none": there is none to translate captions from')
+    raise LanguageError('no language has [translation] engine = "none": there is no source language of translations')
 
 
 def _built_in(searched: list[str]) -> Iterator[LanguageEntry]:
-    """The folders that came with polycap: inside the package once installed, beside it in a checkout."""
+    """Yield the built-in folders: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     for place in (package / "languages", package.parent / "languages"):
         if place.is_dir():
@@ -183,7 +199,7 @@ def _built_in(searched: list[str]) -> Iterator[LanguageEntry]:
 
 
 def _plugins(searched: list[str]) -> Iterator[LanguageEntry]:
-    """The folders of installed packages that name one as an entry point."""
+    """Yield the folders of installed packages that have an entry point."""
     searched.append(f"entry points {LANGUAGE_ENTRY_POINTS}")
     for point in sorted(entry_points(group=LANGUAGE_ENTRY_POINTS), key=lambda point: (point.name, point.value)):
         origin = f"entry point {point.name} = {point.value}"
@@ -196,10 +212,10 @@ def _plugins(searched: list[str]) -> Iterator[LanguageEntry]:
 
 
 def _users(searched: list[str]) -> Iterator[LanguageEntry]:
-    """The folders on `POLYCAP_LANGUAGES`: of languages, or a language themselves."""
+    """Yield the folders on `POLYCAP_LANGUAGES`: each is a language folder, or contains language folders."""
     for name in filter(None, os.environ.get(LANGUAGES_VARIABLE, "").split(os.pathsep)):
         try:
-            place = Path(os.path.abspath(expand_home(name)))  # noqa: PTH100  # a link keeps its own name
+            place = Path(os.path.abspath(expand_home(name)))  # noqa: PTH100  # resolve() would change a link's name
         except PolycapError as error:
             logger.warning("%s: %s", LANGUAGES_VARIABLE, error)
             continue
@@ -215,7 +231,7 @@ def _users(searched: list[str]) -> Iterator[LanguageEntry]:
 
 
 def _packs(searched: list[str]) -> Iterator[LanguageEntry]:
-    """The folders that `polycap install` made."""
+    """Yield the folders of installed packs."""
     try:
         place = packs_folder()
     except PolycapError as error:
@@ -227,25 +243,25 @@ def _packs(searched: list[str]) -> Iterator[LanguageEntry]:
 
 
 def _is_folder(path: Path) -> bool:
-    """Whether a folder is there to be seen: `Path.is_dir` raises where one above it can't be read."""
+    """Return whether a path is a folder. `Path.is_dir` raises an error if a parent can't be read."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
-def _lend_packs(entries: list[LanguageEntry]) -> list[LanguageEntry]:
-    """Give installed packs to the languages that are there without them; those entries are then left out."""
+def _attach_packs(entries: list[LanguageEntry]) -> list[LanguageEntry]:
+    """Attach installed packs to languages that already have a folder, and drop the packs' own entries."""
     packs = {entry.code: entry.language for entry in entries if entry.origin == INSTALLED and entry.language}
-    lent = {entry.code for entry in entries if entry.language and entry.origin != INSTALLED} & packs.keys()
-    kept = [entry for entry in entries if not (entry.origin == INSTALLED and entry.code in lent)]
+    attached = {entry.code for entry in entries if entry.language and entry.origin != INSTALLED} & packs.keys()
+    remaining = [entry for entry in entries if not (entry.origin == INSTALLED and entry.code in attached)]
     return [
         replace(entry, language=entry.language.with_pack(packs[entry.code].own_pack_folder))
         if entry.language and entry.code in packs
         else entry
-        for entry in kept
+        for entry in remaining
     ]
 
 
 def _read_place(place: Path, origin: str) -> Iterator[LanguageEntry]:
-    """The language folders in `place`: those that hold a file of a language."""
+    """Yield the language folders in `place`: folders with a file of a language."""
     try:
         folders = sorted(place.iterdir())
     except OSError as error:
@@ -263,24 +279,24 @@ def _read_entry(folder: Path, origin: str, code: str) -> LanguageEntry:
 
 
 def _locate(point: EntryPoint) -> Path | None:
-    """The folder with `language.toml` that an entry point names, found without importing anything."""
+    """Return the folder with `language.toml` that an entry point names; None without one. Imports no module."""
     try:
         top, *rest = point.module.split(".")
-        spec = find_spec(top)  # a top-level name: nothing is run
-    except (AttributeError, ImportError, ValueError):  # no module's name, or one that can't be found
+        spec = find_spec(top)  # of a top-level name, which runs no code
+    except (AttributeError, ImportError, ValueError):  # no name of a module, or no such module
         return None
     roots = list(spec.submodule_search_locations or ()) if spec else []
     for root in map(Path, roots):
-        # the package itself, or the folder that a module lies in
+        # the package, or the folder of the module
         for folder in (root.joinpath(*rest), root.joinpath(*rest[:-1])):
             if (folder / "language.toml").is_file():
                 return folder
     return None
 
 
-def _settle(entries: list[LanguageEntry]) -> list[LanguageEntry]:
-    """Sort by code; a user's folder takes a built-in one's place; other namesakes are each other's fault."""
-    settled = []
+def _resolve_duplicates(entries: list[LanguageEntry]) -> list[LanguageEntry]:
+    """Sort by code. A user's folder replaces the built-in one; other folders of one code are faults of each other."""
+    resolved = []
     for entry in entries:
         rivals = [other for other in entries if other.code == entry.code and other.language and other is not entry]
         users = [other for other in rivals if other.origin == LANGUAGES_VARIABLE]
@@ -290,12 +306,12 @@ def _settle(entries: list[LanguageEntry]) -> list[LanguageEntry]:
         rivals = [other for other in rivals if {entry.origin, other.origin} != {BUILT_IN, LANGUAGES_VARIABLE}]
         if entry.language and rivals:
             entry = _name_both(entry, rivals[0])
-        settled.append(entry)
-    return sorted(settled, key=lambda entry: entry.code)
+        resolved.append(entry)
+    return sorted(resolved, key=lambda entry: entry.code)
 
 
 def _name_both(entry: LanguageEntry, rival: LanguageEntry) -> LanguageEntry:
-    """`entry`, broken by a rival that has the same code."""
+    """Return `entry` as broken, by a rival of the same code."""
     received = f"the language {entry.code} a second time, also in {rival.folder} ({rival.origin})"
     fault = LanguageFault(str(entry.folder), received, "one folder for a language", "remove or rename one of the two")
     return replace(entry, language=None, faults=(fault,))

@@ -1,4 +1,4 @@
-"""The tables of `language.toml`, each value with what it allows."""
+"""Tables of `language.toml`. A field's description is the allowed value, for messages."""
 
 from pathlib import PureWindowsPath
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 NO_ENGINES = frozenset({"none", "captions"})
-"""What a folder says that has no translation engine: its captions are people's own, or brought."""
+"""Values of `engine` that mean "no translation": "none" (captions by people) and "captions" (caption files)."""
 
 
 OptionalRate = Annotated[
@@ -28,27 +28,27 @@ OptionalRate = Annotated[
 ]
 
 
-def _words(notions: Any) -> tuple[str, ...]:
-    """A list of texts with a word in each, as a tuple. Its faults are the list's own, not an entry's."""
-    if not isinstance(notions, list | tuple) or not all(isinstance(x, str) and x.split() for x in notions):
+def _word_lists(entries: Any) -> tuple[str, ...]:
+    """Return a list of non-empty texts as a tuple; a fault is of the whole list, not of an entry."""
+    if not isinstance(entries, list | tuple) or not all(isinstance(entry, str) and entry.split() for entry in entries):
         raise PydanticCustomError("words", "not a list of words")
-    return tuple(notions)
+    return tuple(entries)
 
 
-ConceptWords = Annotated[tuple[str, ...], BeforeValidator(_words)]
-_NOTIONS = 'a list; an entry has all forms of one word, such as ["red", "goose geese"]'
+ConceptWords = Annotated[tuple[str, ...], BeforeValidator(_word_lists)]
+_CONCEPT_WORDS = 'a list; each entry has all forms of a word, such as ["red", "goose geese"]'
 
 
 def _inside(file: str) -> str:
-    """`file`, if it can't lead out of the folder that it is looked for in, on any system."""
-    path = PureWindowsPath(file)  # knows both slashes, and drives
+    """Return `file`; raise an error if its path could leave the folder, on any system."""
+    path = PureWindowsPath(file)  # parses both slashes, and drives
     if path.drive or path.root or ".." in path.parts or not file.isprintable():
         raise PydanticCustomError("file", "not inside", {"fix": "put the file there, and write its name alone"})
     return file
 
 
 class GateSettings(Table):
-    """The `[translation.gates]` table: which translations are not learned. The defaults leave people's own alone."""
+    """The `[translation.gates]` table: filters of translations. With the defaults, captions by people pass."""
 
     min_script: float = Field(
         default=0.5, ge=0.0, le=1.0, allow_inf_nan=False, description="a share of the letters, 0 (off) to 1"
@@ -57,9 +57,9 @@ class GateSettings(Table):
         default=0.8, ge=0.0, le=1.0, allow_inf_nan=False, description="a share of the words, 0 to 1 (off)"
     )
     max_length_ratio: float = Field(
-        default=3.5, ge=1.0, allow_inf_nan=False, description="how many times as long or as short as usual, at least 1"
+        default=3.5, ge=1.0, allow_inf_nan=False, description="a ratio to the usual length, at least 1"
     )
-    max_repeats: int = Field(default=2, ge=1, description="how often the same words may stand, at least 1")
+    max_repeats: int = Field(default=2, ge=1, description="a whole number of repetitions, at least 1")
     max_unknown: float = Field(
         default=0.15, ge=0.0, le=1.0, allow_inf_nan=False, description="a share of the words, 0 to 1 (off)"
     )
@@ -69,7 +69,7 @@ class GateSettings(Table):
 
 
 class TranslationSettings(Table):
-    """The `[translation]` table: how English captions become this language's, if they must."""
+    """The `[translation]` table: engine and language codes for the translation of the source language's captions."""
 
     engine: str = Field(
         default="none",
@@ -84,7 +84,7 @@ class TranslationSettings(Table):
 
 
 class CaptionSettings(Table):
-    """A `[[captions]]` table: one source of the captions that are learned. Several are mixed."""
+    """A `[[captions]]` table: one source of the training captions. Several sources are mixed."""
 
     file: Annotated[str, AfterValidator(_inside)] | None = Field(
         default=None, min_length=1, description='a caption file in this folder or in the dataset\'s, such as "de.txt"'
@@ -95,13 +95,13 @@ class CaptionSettings(Table):
     origin: str | None = Field(
         default=None,
         pattern=r"^[^\s\p{C},|]+$",
-        description='who wrote those of which the file does not say, such as "human" or "mt:google"',
+        description='the origin of captions whose file names none, such as "human" or "mt:google"',
     )
     weight: float = Field(default=1.0, gt=0.0, allow_inf_nan=False, description="a number above 0")
 
 
 class DecoderOverrides(Table):
-    """The `[decoder]` table: where this language's training departs from the recipe (`TrainingSettings`)."""
+    """The `[decoder]` table: training settings that differ from the defaults of `TrainingSettings`."""
 
     kind: Literal["attention", "merge"] | None = Field(default=None, description='"attention" or "merge"')
     units: int | None = Field(default=None, ge=1, le=8192, description="a whole number of LSTM units, 1 to 8192")
@@ -114,12 +114,12 @@ class DecoderOverrides(Table):
     max_tokens: int | None = Field(default=None, ge=1, le=512, description="a whole number of tokens, 1 to 512")
 
     def given(self) -> dict[str, str | int | float]:
-        """What the folder says, by the name of the setting."""
+        """Return the settings that the folder names, by their names."""
         return self.model_dump(exclude_none=True)
 
 
 class EvaluationSettings(Table):
-    """The `[evaluation]` table. The tokenizer decides the score, so the folder pins it."""
+    """The `[evaluation]` table: the tokenizer of sacreBLEU, which changes the score."""
 
     sacrebleu_tokenizer: str = Field(
         default="13a",
@@ -129,7 +129,7 @@ class EvaluationSettings(Table):
 
 
 class DecodingSettings(Table):
-    """The `[decoding]` table: the search's defaults. Lengths are in tokens."""
+    """The `[decoding]` table: settings of the search. A score is log-probability / length ** length_penalty."""
 
     beam_width: int = Field(default=4, ge=1, le=64, description="a whole number of hypotheses, 1 to 64")
     length_penalty: float = Field(
@@ -140,18 +140,18 @@ class DecodingSettings(Table):
     no_repeat_ngram: int = Field(default=3, ge=0, le=16, description="a whole number of tokens, 0 (off) to 16")
     no_repeat_token: bool = Field(default=True, description="true or false: whether a token may not follow itself")
     minimum_bayes_risk: bool = Field(
-        default=False, description="true or false: whether the hypothesis most like all is said, not the likeliest"
+        default=False, description="true or false: whether hypotheses are reranked by minimum Bayes risk"
     )
 
 
 class ProbeSettings(Table):
-    """The `[probes]` table: words of a decoder's known failures, see `polycap.evaluation.failures`.
+    """The `[probes]` table: concept words, see `polycap.evaluation.failures`.
 
-    Each list has an entry for each notion: all of its forms, with spaces between.
+    Each entry of a list has all forms of one word, separated by spaces.
     """
 
-    counts: ConceptWords = Field(default=(), description=_NOTIONS)
-    colours: ConceptWords = Field(default=(), description=_NOTIONS)
-    men: ConceptWords = Field(default=(), description=_NOTIONS)
-    women: ConceptWords = Field(default=(), description=_NOTIONS)
-    dogs: ConceptWords = Field(default=(), description=_NOTIONS)
+    counts: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)
+    colours: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)
+    men: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)
+    women: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)
+    dogs: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)

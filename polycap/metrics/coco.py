@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from polycap.machine.extras import install_line
 
-__all__ = ["CONSENSUS", "HINT", "available", "photo_values", "settings"]
+__all__ = ["CONSENSUS", "HINT", "available", "coco_scores", "settings"]
 
 CONSENSUS = ("cider_d", "rouge_l")
 HINT = f"CIDEr-D and ROUGE-L are missing: {install_line('metrics')}"
@@ -31,7 +31,7 @@ def available() -> bool:
     return True
 
 
-def photo_values(
+def coco_scores(
     name: str, captions: Sequence[str], references: Sequence[Sequence[str]], words: Callable[[str], list[str]]
 ) -> NDArray[np.float64]:
     """Compute a score per photo, `(photos,) float64`; the corpus' score is their mean.

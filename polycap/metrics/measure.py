@@ -72,8 +72,8 @@ def compute_metrics(captions: list[str], references: list[list[str]], tokenizer:
         words = words_of(tokenizer)
         counts = str(signed["bleu4"]).split("|case:")[0]  # references, samples and seed
         for key in coco.CONSENSUS:
-            photo_values = coco.photo_values(key, captions, references, words)
-            values[key], intervals[key] = float(photo_values.mean()), _half_interval(photo_values, samples, seed)
+            scores = coco.coco_scores(key, captions, references, words)
+            values[key], intervals[key] = float(scores.mean()), _half_interval(scores, samples, seed)
             signatures.append(f"{METRICS[key]}|{counts}|tok:{tokenizer}|{coco.settings(key)}")
     return MetricValues(values, intervals if samples > 1 else {}, seed, tuple(signatures))
 
@@ -104,14 +104,14 @@ def _is_no_hint(record: logging.LogRecord) -> bool:
     return "Parallel tests are not supported" not in record.getMessage()
 
 
-def _half_interval(photo_values: NDArray[np.float64], samples: int, seed: int | None) -> float:
+def _half_interval(scores: NDArray[np.float64], samples: int, seed: int | None) -> float:
     """Compute half the width of the 95% interval of a mean, with the samples that sacreBLEU draws."""
     from sacrebleu.significance import estimate_ci
 
     if samples <= 1:
         return 0.0
-    rows = np.random.default_rng(seed).choice(len(photo_values), size=(samples, len(photo_values)), replace=True)
-    return float(estimate_ci(photo_values[rows].mean(axis=1))[1])
+    rows = np.random.default_rng(seed).choice(len(scores), size=(samples, len(scores)), replace=True)
+    return float(estimate_ci(scores[rows].mean(axis=1))[1])
 
 
 def scores_per_photo(
@@ -122,7 +122,7 @@ def scores_per_photo(
     The metric is CIDEr-D if it is installed, else sentence BLEU-4 (smoothed, effective order).
     """
     if coco.available():
-        return METRICS["cider_d"], coco.photo_values("cider_d", captions, references, words_of(tokenizer))
+        return METRICS["cider_d"], coco.coco_scores("cider_d", captions, references, words_of(tokenizer))
     metric = bleu_metric(tokenizer, effective_order=True)
     pairs = zip(captions, references, strict=True)
     return "sentence BLEU-4", np.array([metric.sentence_score(text, texts).score for text, texts in pairs])

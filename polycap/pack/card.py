@@ -1,5 +1,6 @@
 """`card.json`: description of a pack. Does not import Keras."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from polycap.files import digest, read_json
 from polycap.language.language import PACK_CARD
 
 __all__ = [
-    "CARD",
-    "CARD_TEXT",
+    "CARD_JSON",
+    "CARD_MD",
     "DECODER",
     "PCA",
     "TOKENIZER",
@@ -22,7 +23,7 @@ __all__ = [
     "read_card",
 ]
 
-DECODER, PCA, TOKENIZER, CARD, CARD_TEXT = (
+DECODER, PCA, TOKENIZER, CARD_JSON, CARD_MD = (
     "decoder.safetensors",
     "pca.safetensors",
     "tokenizer.model",
@@ -81,6 +82,22 @@ class Card(_Strict):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
+    def require_encoder(self, identity: Sequence[str], folder: Path) -> None:
+        """Check that the encoder with this identity is the one that the decoder was trained with.
+
+        Args:
+            identity: identities of the encoder, see `EncoderIdentity`.
+            folder: folder of the pack, for the message.
+
+        Raises:
+            PackError: it is another encoder.
+        """
+        if self.encoder not in identity:
+            raise PackError(
+                f"{folder}: was trained for encoder {self.encoder}, but the encoder at hand is {identity[0]}; give the "
+                "weights that it was trained with, or train again"
+            )
+
     @field_validator("scores")
     @classmethod
     def _name_their_subject(cls, scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -96,23 +113,23 @@ def read_card(folder: Path) -> Card:
     Raises:
         PackError: there is no pack, or its card is broken.
     """
-    if not (folder / CARD).is_file():
-        raise PackError(f"{folder}: no trained pack here ({CARD} is missing); train one with `polycap train`")
-    content = read_json(folder / CARD, PackError)
+    if not (folder / CARD_JSON).is_file():
+        raise PackError(f"{folder}: no trained pack here ({CARD_JSON} is missing); train one with `polycap train`")
+    content = read_json(folder / CARD_JSON, PackError)
     if content.get("schema") != 1:  # checked before the keys, which another schema may change
-        raise PackError(f"{folder / CARD}: schema {content.get('schema')}; this polycap reads 1: update polycap")
+        raise PackError(f"{folder / CARD_JSON}: schema {content.get('schema')}; this polycap reads 1: update polycap")
     try:
         card = Card.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = repr(".".join(map(str, first["loc"])))[1:-1]  # untrusted keys may contain escape sequences
-        raise PackError(f"{folder / CARD}:{where}: {first['msg']}; install the pack again") from error
+        raise PackError(f"{folder / CARD_JSON}:{where}: {first['msg']}; install the pack again") from error
     missing = [name for name in (DECODER, TOKENIZER) if name not in card.files]
     if missing:
-        raise PackError(f"{folder / CARD}:files: does not name {' and '.join(missing)}; install the pack again")
+        raise PackError(f"{folder / CARD_JSON}:files: does not name {' and '.join(missing)}; install the pack again")
     unknown = [name for name in card.files if name not in (DECODER, PCA, TOKENIZER)]  # may be a path outside the pack
     if unknown:
-        raise PackError(f"{folder / CARD}:files: names {unknown[0]!r}, which no pack has; install the pack again")
+        raise PackError(f"{folder / CARD_JSON}:files: names {unknown[0]!r}, which no pack has; install the pack again")
     return card
 
 

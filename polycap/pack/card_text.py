@@ -44,11 +44,11 @@ def card_text(card: "Card") -> str:
 
 def _listing(values: Mapping[str, object]) -> str:
     """Return a list of names and values."""
-    return "\n".join(f"- {name}: {_format(value)}" for name, value in values.items())
+    return "\n".join(f"- {name}: {_value_line(value)}" for name, value in values.items())
 
 
-def _format(value: object) -> str:
+def _value_line(value: object) -> str:
     """Return a value on one line, a table with its names."""
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {_format(part)}" for name, part in value.items())
+        return "; ".join(f"{name}: {_value_line(part)}" for name, part in value.items())
     return str(value)

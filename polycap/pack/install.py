@@ -15,11 +15,11 @@ from typing import Any
 from polycap.encoder.identity import expected_identity
 from polycap.errors import PackError, PolycapError
 from polycap.files import make_folder, packs_folder, read_json, sha256_file, write_json
-from polycap.files.locks import waiting
+from polycap.files.locks import wait_for_lock
 from polycap.files.staging import replace_folder, staging_folder
 from polycap.language import Language, Registry, read_language
 from polycap.language.registry import INSTALLED
-from polycap.pack.card import CARD, read_card
+from polycap.pack.card import CARD_JSON, read_card
 from polycap.pack.card_text import card_text
 from polycap.pack.pack_file import MANIFEST_JSON, Manifest, hooks_hash, read_manifest, unpack_file
 from polycap.pack.source import open_source, redacted
@@ -60,8 +60,8 @@ def install_pack(
     *,
     sha256: str | None = None,
     force: bool = False,
-    weights: Path | None = None,
-    progress: bool = True,
+    encoder_weights: Path | None = None,
+    progress: bool | None = None,
 ) -> InstalledPack:
     """Install a pack file, atomically, also after `kill -9`.
 
@@ -71,21 +71,21 @@ def install_pack(
         source: path, or http, https or file URL. An unfinished download is resumed.
         sha256: expected hash of the file, hexadecimal. (default: not checked)
         force: whether to replace another installed pack of this language. (default: False)
-        weights: file of the encoder's weights. (default: the first source of `find_weights`)
-        progress: whether to draw a progress bar on stderr, if that is a terminal. (default: True)
+        encoder_weights: file of the encoder's weights. (default: the first source of `find_weights`)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
         PackError: the file is no pack file, is broken, is not safe to unpack or is for another encoder; its language
             needs hooks that are not installed; or another pack is installed.
         DownloadError: the file can't be downloaded.
     """
-    with open_source(str(source), sha256, progress=progress) as path:
+    with open_source(str(source), sha256, progress=progress) as (path, received):
         manifest = read_manifest(path)
         folder = packs_folder() / manifest.language
-        record = {"source": redacted(str(source)), "sha256": sha256_file(path)}
+        record = {"source": redacted(str(source)), "sha256": received}
         if _is_installed(folder, manifest, force=force):
             return InstalledPack(manifest.language, folder, **record, changed=False)
-        _require_encoder(str(source), manifest, weights)
+        _require_encoder(str(source), manifest, encoder_weights)
         local = _local_language(manifest.language)
         _require_hooks(str(source), manifest, local)
         with _staging() as staging:
@@ -121,7 +121,7 @@ def _staging() -> Iterator[Path]:
     folder = packs_folder()
     try:
         make_folder(folder)
-        with waiting(folder / _LOCK), staging_folder(folder / _STAGING) as staging:
+        with wait_for_lock(folder / _LOCK), staging_folder(folder / _STAGING) as staging:
             yield staging
     except OSError as error:
         raise PackError(f"{folder}: can't be written ({error}); name another folder in POLYCAP_PACKS") from error
@@ -158,11 +158,11 @@ def _is_intact(folder: Path) -> bool:
         return False
 
 
-def _require_encoder(source: str, manifest: Manifest, weights: Path | None) -> None:
-    identity = expected_identity(weights)
+def _require_encoder(source: str, manifest: Manifest, encoder_weights: Path | None) -> None:
+    identity = expected_identity(encoder_weights)
     if manifest.encoder not in identity:
         raise PackError(
-            f"{source}: was trained for encoder {manifest.encoder}, but the encoder here is {identity.whole}; get a "
+            f"{source}: was trained for encoder {manifest.encoder}, but the encoder here is {identity.full}; get a "
             "pack for this one, or give the weights that it was trained with (`encoder_weights`)"
         )
 
@@ -221,5 +221,5 @@ def _log_differences(local: Language, packed: Language, manifest: Manifest) -> N
             "%s: the pack was trained on text that was normalised in another way than in %s; expect lower scores",
             *(local.code, local.folder),
         )
-    if (local.own_pack_folder / CARD).is_file():
+    if (local.own_pack_folder / CARD_JSON).is_file():
         logger.info("%s: is now captioned with the installed pack, not the one in %s", local.code, local.folder)

@@ -9,16 +9,17 @@
     CARD.md               the card as Markdown
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
 
 from polycap.decoder.settings import DecoderSettings
 from polycap.decoder.shapes import Shapes, weight_shapes
@@ -26,7 +27,8 @@ from polycap.decoder.weights import assign_weights
 from polycap.encoder.pca import FeaturePCA
 from polycap.errors import FeatureStoreError, PackError, TokenizerError
 from polycap.files import atomic_path, make_folder, sha256_file
-from polycap.pack.card import CARD, DECODER, PCA, TOKENIZER, Card, FileEntry, read_card
+from polycap.files.tensors import parse_tensors
+from polycap.pack.card import CARD_JSON, DECODER, PCA, TOKENIZER, Card, FileEntry, read_card
 from polycap.pack.record import write_card
 from polycap.text.tokenizer import Tokenizer
 
@@ -35,8 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pack", "load_pack", "save_pack"]
 
-_FLOATS = frozenset({"F16", "F32", "F64"})
-"""NumPy's floating-point types, as safetensors names them."""
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,14 @@ class Pack:
         card: model card.
         tokenizer: tokenizer of the language.
         pca: PCA of the features; None without one.
+        weights: checked weights of the decoder, float16, by the names of `named_weights`.
     """
 
     folder: Path
     card: Card
     tokenizer: Tokenizer
     pca: FeaturePCA | None
+    weights: Mapping[str, NDArray[Any]] = field(repr=False, compare=False)
 
     def reduce(self, grid: NDArray[np.float16]) -> NDArray[np.float32]:
         """Reduce the encoder's output for the decoder: `(photos, cells, channels)` with fewer channels, float32."""
@@ -77,22 +80,17 @@ class Pack:
         """Decoder, built by Keras on first use.
 
         Raises:
-            PackError: the file of its weights has changed since the pack was loaded.
             CaptionRuntimeError: the backend of Keras is not installed.
         """
-        return _load_decoder(self.folder, self.card.decoder)
+        from polycap.decoder.kinds import build_decoder
+
+        decoder = build_decoder(self.card.decoder)
+        assign_weights(decoder, self.weights)
+        return decoder
 
     def require_encoder(self, identity: Sequence[str]) -> None:
-        """Check that the encoder with this identity is the one that the decoder was trained with.
-
-        Raises:
-            PackError: it is another one.
-        """
-        if self.card.encoder not in identity:
-            raise PackError(
-                f"{self.folder}: was trained for encoder {self.card.encoder}, but the encoder at hand is "
-                f"{identity[0]}; give the weights that it was trained with, or train again"
-            )
+        """Check the encoder, see `Card.require_encoder`."""
+        self.card.require_encoder(identity, self.folder)
 
 
 def save_pack(
@@ -108,7 +106,7 @@ def save_pack(
         pca: PCA of the features; None without one.
     """
     make_folder(folder)
-    (folder / CARD).unlink(missing_ok=True)
+    (folder / CARD_JSON).unlink(missing_ok=True)
     with atomic_path(folder / DECODER) as temporary:
         save_file({name: np.asarray(value, dtype=np.float16) for name, value in weights.items()}, temporary)
     tokenizer.save(folder / TOKENIZER)
@@ -125,7 +123,7 @@ def save_pack(
 
 
 def load_pack(folder: Path) -> Pack:
-    """Load a pack; check every file against its card, and the decoder's weights against its settings.
+    """Load a pack; read every file once, and check it against the card.
 
     Does not import Keras.
 
@@ -133,70 +131,49 @@ def load_pack(folder: Path) -> Pack:
         PackError: there is no pack, or a file is missing, truncated, changed or of another decoder.
     """
     card = read_card(folder)
-    for name, entry in card.files.items():
-        _check_file(folder / name, entry)
-    try:
-        pca = FeaturePCA.load(folder / PCA) if PCA in card.files else None
-        tokenizer = Tokenizer.load(folder / TOKENIZER)
-    except (FeatureStoreError, TokenizerError) as error:
-        raise PackError(str(error)) from error
+    contents = {name: _read_file(folder / name, entry) for name, entry in card.files.items()}
+    pca = _parse(folder / PCA, contents, FeaturePCA.from_bytes) if PCA in contents else None
+    tokenizer = _parse(folder / TOKENIZER, contents, Tokenizer.from_bytes)
     identities = (pca.identity if pca else None, tokenizer.identity)
     if identities != (card.pca, card.tokenizer):
-        raise PackError(f"{folder}: its PCA or tokenizer is not the one that {CARD} names; install the pack again")
+        raise PackError(f"{folder}: its PCA or tokenizer is not the one that {CARD_JSON} names; install the pack again")
     sizes = (pca.components if pca else card.decoder.channels, tokenizer.vocab_size)
     if sizes != (card.decoder.channels, card.decoder.vocab_size):
-        raise PackError(f"{folder}: its PCA or tokenizer is not of the sizes that {CARD} names; install the pack again")
-    _read_tensors(folder / DECODER, weight_shapes(card.decoder))
-    return Pack(folder, card, tokenizer, pca)
+        raise PackError(f"{folder}: its PCA or tokenizer is not of the sizes in {CARD_JSON}; install the pack again")
+    weights, _ = _parse(folder / DECODER, contents, parse_tensors)
+    _check_shapes(folder / DECODER, {name: tensor.shape for name, tensor in weights.items()}, card.decoder)
+    return Pack(folder, card, tokenizer, pca, weights)
 
 
-def _check_file(path: Path, entry: FileEntry) -> None:
+def _read_file(path: Path, entry: FileEntry) -> bytes:
+    """Read a file; check its size and hash."""
     size = path.stat().st_size if path.is_file() else -1
     if size != entry.size:
         received = "missing" if size < 0 else f"{size:,} bytes long"
         raise PackError(f"{path}: is {received}; its card says {entry.size:,} bytes. Install the pack again")
-    if sha256_file(path) != entry.sha256:
+    content = path.read_bytes()
+    if sha256(content).hexdigest() != entry.sha256:
         raise PackError(f"{path}: its bytes are not those that its card names; install the pack again")
+    return content
 
 
-def _load_decoder(folder: Path, settings: DecoderSettings) -> "Decoder":
-    from polycap.decoder.kinds import build_decoder
-
-    tensors = _read_tensors(folder / DECODER, weight_shapes(settings))
-    decoder = build_decoder(settings)
-    assign_weights(decoder, tensors)
-    return decoder
-
-
-def _read_tensors(path: Path, shapes: Shapes) -> dict[str, NDArray[Any]]:
-    """Read the tensors of a safetensors file; check that they have these shapes and are finite floats."""
+def _parse(path: Path, contents: Mapping[str, bytes], parse: Callable[[bytes], Part]) -> Part:
+    """Parse the content of a file of the pack."""
     try:
-        _check_header(path, shapes)
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
+        return parse(contents[path.name])
+    except (FeatureStoreError, TokenizerError) as error:
+        raise PackError(f"{path}: {error}; install the pack again") from error
+    except (SafetensorError, ValueError) as error:
         raise PackError(f"{path}: is broken ({error}); install the pack again") from error
-    for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
-            raise _not_finite(path, name)
-    return tensors
 
 
-def _check_header(path: Path, shapes: Shapes) -> None:
-    """Check names, shapes and types in the header of a safetensors file, without reading a tensor."""
-    file_shapes: Shapes = {}
-    with safe_open(path, framework="numpy") as file:
-        for name in sorted(file.keys()):
-            header = file.get_slice(name)
-            file_shapes[name] = tuple(header.get_shape())
-            if header.get_dtype() not in _FLOATS:
-                raise _not_finite(path, name)
-    if file_shapes != shapes:
-        names = file_shapes.keys() | shapes.keys()
-        first = min(name for name in names if file_shapes.get(name) != shapes.get(name))
+def _check_shapes(path: Path, received: Shapes, settings: DecoderSettings) -> None:
+    """Check names and shapes of the decoder's weights."""
+    expected = weight_shapes(settings)
+    if received != expected:
+        names = received.keys() | expected.keys()
+        first = min(name for name in names if received.get(name) != expected.get(name))
         raise PackError(
-            f"{path}: its tensors are not those of the decoder in {CARD} (first: {first!r:.60}); install the pack again"
+            f"{path}: its tensors are not those of the decoder in {CARD_JSON} (first: {first!r:.60}); "
+            "install the pack again"
         )
-
-
-def _not_finite(path: Path, name: str) -> PackError:
-    return PackError(f"{path}: tensor {name!r:.60} has values that are no finite floats; install the pack again")

@@ -26,7 +26,7 @@ from polycap.errors import PackError
 from polycap.files import atomic_path, sha256_file
 from polycap.files.archive import ArchiveLimits, extract, open_archive, safe_files
 from polycap.language import Language
-from polycap.pack.card import CARD, CARD_TEXT, DECODER, PCA, TOKENIZER, FileEntry
+from polycap.pack.card import CARD_JSON, CARD_MD, DECODER, PCA, TOKENIZER, FileEntry
 from polycap.pack.card_text import card_text
 
 __all__ = [
@@ -49,14 +49,14 @@ _MOST = {
     MANIFEST_JSON: _TEXT_BYTES,
     "language.toml": _TEXT_BYTES,
     "samples.toml": _TEXT_BYTES,
-    f"pack/{CARD}": _TEXT_BYTES,
-    f"pack/{CARD_TEXT}": _TEXT_BYTES,
+    f"pack/{CARD_JSON}": _TEXT_BYTES,
+    f"pack/{CARD_MD}": _TEXT_BYTES,
     f"pack/{DECODER}": 128 << 20,  # fourteen times the shipped packs'
     f"pack/{PCA}": 32 << 20,
     f"pack/{TOKENIZER}": 8 << 20,
 }
 """Files that a pack file may contain, with the maximum size of each, bytes."""
-_NEEDED = {MANIFEST_JSON, "language.toml", *(f"pack/{name}" for name in (CARD, CARD_TEXT, DECODER, TOKENIZER))}
+_NEEDED = {MANIFEST_JSON, "language.toml", *(f"pack/{name}" for name in (CARD_JSON, CARD_MD, DECODER, TOKENIZER))}
 MOST_BYTES = sum(_MOST.values())
 _LIMITS = ArchiveLimits(files=64, size=MOST_BYTES)  # further files are rejected by name
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of zip
@@ -114,9 +114,9 @@ def write_pack_file(
     card = load_pack(folder).card
     if card.language != language.code:
         raise PackError(f"{folder}: is a pack of {card.language}, not of {language.code}; name its own language")
-    contents = {name: _read(language.folder / name) for name in ("language.toml", "samples.toml")}
-    contents |= {f"pack/{name}": _read(folder / name) for name in (CARD, *card.files)}
-    contents[f"pack/{CARD_TEXT}"] = card_text(card).encode()
+    contents = {name: _read_optional(language.folder / name) for name in ("language.toml", "samples.toml")}
+    contents |= {f"pack/{name}": _read_optional(folder / name) for name in (CARD_JSON, *card.files)}
+    contents[f"pack/{CARD_MD}"] = card_text(card).encode()
     existing = {name: content for name, content in sorted(contents.items()) if content is not None}
     manifest = Manifest(
         language=language.code,
@@ -137,7 +137,7 @@ def hooks_hash(folder: Path) -> str | None:
     return sha256_file(path) if path.is_file() else None
 
 
-def _read(path: Path) -> bytes | None:
+def _read_optional(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
@@ -172,8 +172,8 @@ def unpack_file(path: Path, folder: Path) -> Manifest:
     with open_archive(path, PackError) as source:
         manifest, files = _check_contents(path, source)
         for name, entry in files.items():
-            extract(source, entry, folder / name)
-            if name != MANIFEST_JSON and sha256_file(folder / name) != manifest.files[name].sha256:
+            received = extract(source, entry, folder / name)
+            if name != MANIFEST_JSON and received != manifest.files[name].sha256:
                 raise PackError(f"{path}: {name} is not the file that its manifest names; get the file again")
     return manifest
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from polycap.files import write_json, write_text
-from polycap.pack.card import CARD, CARD_TEXT, Card, read_card
+from polycap.pack.card import CARD_JSON, CARD_MD, Card, read_card
 from polycap.pack.card_text import card_text
 
 __all__ = ["record_scores", "write_card"]
@@ -12,8 +12,8 @@ __all__ = ["record_scores", "write_card"]
 
 def write_card(folder: Path, card: Card) -> None:
     """Write `CARD.md` and `card.json`."""
-    write_text(folder / CARD_TEXT, card_text(card))
-    write_json(folder / CARD, card.model_dump(mode="json", by_alias=True))
+    write_text(folder / CARD_MD, card_text(card))
+    write_json(folder / CARD_JSON, card.model_dump(mode="json", by_alias=True))
 
 
 def record_scores(folder: Path, scores: dict[str, Any]) -> None:

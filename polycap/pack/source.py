@@ -18,13 +18,13 @@ _HEADERS_BYTES = 1 << 16  # maximum size of a zip archive's headers
 
 
 @contextmanager
-def open_source(source: str, sha256: str | None, *, progress: bool) -> Iterator[Path]:
-    """Yield the path of a pack file; download it from a URL, and remove the download afterwards.
+def open_source(source: str, sha256: str | None, *, progress: bool | None) -> Iterator[tuple[Path, str]]:
+    """Yield path and SHA-256 of a pack file; download it from a URL, and remove the download afterwards.
 
     Args:
         source: path, or http, https or file URL.
         sha256: expected hash, hexadecimal; None to check none.
-        progress: whether to draw a progress bar on stderr, if that is a terminal.
+        progress: whether to draw a progress bar on stderr; None if it is a terminal.
 
     Raises:
         PackError: the file does not exist, has another hash, or the URL is of an unknown kind.
@@ -37,7 +37,7 @@ def open_source(source: str, sha256: str | None, *, progress: bool) -> Iterator[
         path = cache_place("downloads") / f"{digest(source)}.polycap"
         download(source, path, sha256=sha256, most_bytes=MOST_BYTES + _HEADERS_BYTES, progress=progress)
         try:
-            yield path
+            yield path, sha256.lower() if sha256 else sha256_file(path)
         finally:
             path.unlink(missing_ok=True)
         return
@@ -46,9 +46,10 @@ def open_source(source: str, sha256: str | None, *, progress: bool) -> Iterator[
     path = _local(source) if scheme else expand_home(source)
     if not path.is_file():
         raise PackError(f"{path}: no such file; name one that `polycap pack` wrote, or its URL")
-    if sha256 is not None and (received := sha256_file(path)) != sha256.lower():
+    received = sha256_file(path)
+    if sha256 is not None and received != sha256.lower():
         raise PackError(f"{path}: not the expected bytes (expected sha256 {sha256}, received {received}); get it again")
-    yield path
+    yield path, received
 
 
 def redacted(source: str) -> str:

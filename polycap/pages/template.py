@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from polycap.files import write_text
+from polycap.files import make_folder, write_text
 
-__all__ = ["fill_template", "write_template"]
+__all__ = ["fill_template", "make_page_folder", "write_template"]
 
 
 def fill_template(template: str, **values: object) -> str:
@@ -19,6 +19,15 @@ def fill_template(template: str, **values: object) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template(template).render(**values) + "\n"
+
+
+def make_page_folder(path: Path) -> None:
+    """Make the folder of a page, before the work.
+
+    Raises:
+        PolycapError: it can't be made.
+    """
+    make_folder(path.parent)
 
 
 def write_template(path: Path, template: str, **values: object) -> None:

@@ -11,9 +11,9 @@ from polycap.errors import PhotoError, PolycapError
 from polycap.photos.headers import Bytes, icon_pixels, jpeg2000_frame, jpeg_frame, tiff_shape, webp_header
 from polycap.photos.webp import has_libwebp
 
-__all__ = ["DEFAULT_MEGAPIXELS", "MAX_SIDE", "VARIABLE", "PhotoLimits"]
+__all__ = ["DEFAULT_MEGAPIXELS", "MAX_SIDE", "MEGAPIXELS_VARIABLE", "PhotoLimits"]
 
-VARIABLE = "POLYCAP_MAX_MEGAPIXELS"
+MEGAPIXELS_VARIABLE = "POLYCAP_MAX_MEGAPIXELS"
 DEFAULT_MEGAPIXELS = 50.0
 MAX_SIDE = 65_535
 """Maximum pixels of the longest side: JPEG's own limit."""
@@ -61,7 +61,7 @@ class PhotoLimits:
         Raises:
             PolycapError: the variable is not a number above 0.
         """
-        text = os.environ.get(VARIABLE, "")
+        text = os.environ.get(MEGAPIXELS_VARIABLE, "")
         if not text.strip():
             return cls()
         try:
@@ -69,7 +69,7 @@ class PhotoLimits:
         except ValueError:
             value = 0.0
         if not 0 < value < math.inf:
-            raise PolycapError(f"{VARIABLE}={text}: is no number of megapixels; set one above 0, such as 50")
+            raise PolycapError(f"{MEGAPIXELS_VARIABLE}={text}: is no number of megapixels; set one above 0, such as 50")
         return cls(value)
 
     def check_file(self, data: Bytes, side: int) -> int:
@@ -129,7 +129,7 @@ class PhotoLimits:
         raise PhotoError(f"{what} is above the limit of {limit:.4g} megapixels{kind}; {self._advice()}")
 
     def _advice(self) -> str:
-        return f"make it smaller, or raise `max_megapixels` ({VARIABLE}) above {self.megapixels:g}"
+        return f"make it smaller, or raise `max_megapixels` ({MEGAPIXELS_VARIABLE}) above {self.megapixels:g}"
 
     def _check_jpeg(self, data: Bytes) -> None:
         if (frame := jpeg_frame(data)) is None:
@@ -149,7 +149,7 @@ class PhotoLimits:
         if frame.scans > most:
             raise PhotoError(
                 f"is a progressive JPEG of {frame.scans:,} scans; the limit is {most:.0f} at {size}; save it again, "
-                f"as a baseline JPEG, or raise `max_megapixels` ({VARIABLE}) above {self.megapixels:g}"
+                f"as a baseline JPEG, or raise `max_megapixels` ({MEGAPIXELS_VARIABLE}) above {self.megapixels:g}"
             )
 
     def _check_webp(self, data: Bytes) -> None:
@@ -171,7 +171,7 @@ class PhotoLimits:
         if megabytes > _TIFF_MB * self.megapixels:
             raise PhotoError(
                 f"is a TIFF that takes {megabytes:,.0f} MB to decode; the limit is {_TIFF_MB * self.megapixels:,.0f} "
-                f"MB; save it in strips, or raise `max_megapixels` ({VARIABLE}) above {self.megapixels:g}"
+                f"MB; save it in strips, or raise `max_megapixels` ({MEGAPIXELS_VARIABLE}) above {self.megapixels:g}"
             )
 
     def _check_jpeg2000(self, data: Bytes, side: int) -> int:

@@ -1,16 +1,18 @@
-"""`polycap build` and `polycap status`: a language from one end to the other, and what of it is up to date."""
+"""Builds of languages, in stages that are skipped if their inputs are unchanged, and the state of builds."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from polycap.pipeline.arguments import BuildOptions
     from polycap.pipeline.build import Build, build_language
     from polycap.pipeline.status import LanguageStatus, language_status
 
-__all__ = ["Build", "LanguageStatus", "build_language", "language_status"]
+__all__ = ["Build", "BuildOptions", "LanguageStatus", "build_language", "language_status"]
 
 _HOMES = {
     "Build": "polycap.pipeline.build",
+    "BuildOptions": "polycap.pipeline.arguments",
     "LanguageStatus": "polycap.pipeline.status",
     "build_language": "polycap.pipeline.build",
     "language_status": "polycap.pipeline.status",

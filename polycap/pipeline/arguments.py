@@ -1,6 +1,8 @@
-"""What a language is built from; kept in its work folder, so that the next build goes on with the same."""
+"""Arguments of a build, kept in the language's work folder for the next build."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +11,56 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from polycap.errors import BuildError
 from polycap.files import read_json, write_json
 
-__all__ = ["BuildArguments", "read_arguments", "save_arguments", "settle_arguments"]
+__all__ = ["BuildArguments", "BuildOptions", "read_arguments", "save_arguments", "settle_arguments"]
 
 FILE = "build.json"
 
 
-class BuildArguments(BaseModel):
-    """The arguments of a build, each default in one place.
+@dataclass(frozen=True)
+class BuildOptions:
+    """Options of `build_language`. One that is left out is as in the language's last build.
 
     Attributes:
-        data: the dataset's folder.
-        captions: captions of its photos in the language, as `CaptionSource.parse` reads them; none for the dataset's
-            own, or their translation.
-        origin: where they come from, where neither the file nor the argument says it.
+        data: folder of the dataset. (default: the last build's)
+        captions: files of captions of its photos in the language, `FILE[,origin=…][,weight=…]`; an empty text for none.
+            (default: the last build's, else the `[[captions]]` of the language's folder, else the dataset's own, which
+            are translated unless the language's engine is "none")
+        origin: origin of captions whose file names none. (default: the last build's, else human)
+        settings: training settings, `NAME=VALUE`, over those of the last build and of the language's folder.
+        components: channels of the last cells after the PCA, 1 to 2048. (default: the last build's, else 512)
+        mirrored: also train on horizontally flipped photos. (default: the last build's, else True)
+        encoder_weights: file of the encoder's weights. (default: the last build's, else where `find_weights` finds
+            them)
+        start: language, or folder of a pack, whose weights training begins with; "" for none. (default: the last
+            build's, else none)
+    """
+
+    data: str | PathLike[str] | None = None
+    captions: Sequence[str] = ()
+    origin: str | None = None
+    settings: Sequence[str] = ()
+    components: int | None = None
+    mirrored: bool | None = None
+    encoder_weights: str | PathLike[str] | None = None
+    start: str | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields of `BuildArguments` that change, but for the settings; paths are absolute."""
+        values: dict[str, Any] = {"origin": self.origin, "components": self.components, "mirrored": self.mirrored}
+        values |= {"start": self.start, "captions": tuple(map(_absolute, filter(None, self.captions)))}
+        for name, path in (("data", self.data), ("encoder_weights", self.encoder_weights)):
+            values[name] = Path(path).absolute() if path else None  # the next build may start elsewhere
+        if not self.captions:
+            del values["captions"]
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class BuildArguments(BaseModel):
+    """Arguments of a build, as `BuildOptions` describes them, with all defaults.
+
+    Attributes:
+        data, captions, origin, components, mirrored, encoder_weights, start: see `BuildOptions`.
         settings: training settings by name, as they were written.
-        components: channels per cell after the PCA.
-        mirrored: train on the photos flipped left to right, too.
-        encoder_weights: the encoder's weights, if they are not where `find_weights` looks.
-        start: the language, or the pack's folder, whose decoder training begins with; "" for nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,10 +76,10 @@ class BuildArguments(BaseModel):
 
 
 def read_arguments(folder: Path) -> BuildArguments | None:
-    """The arguments of the last build in a language's work folder, or None.
+    """Read the arguments of the last build from a language's work folder; None without a build.
 
     Raises:
-        BuildError: they can't be read.
+        BuildError: the file can't be read.
     """
     path = folder / FILE
     if not path.is_file():
@@ -58,37 +92,24 @@ def read_arguments(folder: Path) -> BuildArguments | None:
         raise BuildError(f"{path}:{where}: {first['msg']}; delete the file and give `data` again") from error
 
 
-def settle_arguments(
-    folder: Path,
-    code: str,
-    *,
-    assignments: Sequence[str] = (),
-    captions: Sequence[str] = (),
-    **given: Path | str | int | bool | None,
-) -> BuildArguments:
-    """The arguments of the last build with what is given now; a setting takes the place of the same one before.
+def settle_arguments(folder: Path, code: str, options: BuildOptions) -> BuildArguments:
+    """Return the arguments of the last build, changed by options; captions replace all captions of the last build.
 
     Args:
         folder: the language's work folder.
         code: the language, for messages.
-        assignments: training settings, `name=value`.
-        captions: captions of the language; they take the place of all before. An empty one: of none.
-        given: the other arguments; None for one that is not given.
+        options: see `BuildOptions`.
 
     Raises:
-        BuildError: no dataset is named, now or before; or an argument is not allowed.
+        BuildError: no dataset is named, by the options or the last build; or an argument is not allowed.
     """
     last = read_arguments(folder)
     values: dict[str, Any] = last.model_dump() if last else {}
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    # absolute: the next build may start elsewhere
-    changes.update({name: value.absolute() for name, value in changes.items() if isinstance(value, Path)})
-    if captions:
-        changes["captions"] = tuple(_absolute(source) for source in captions if source)
+    changes = options.changes()
     if changes.get("captions", values.get("captions")) != values.get("captions"):
-        values.pop("origin", None)  # it was said of other captions
+        values.pop("origin", None)  # of other captions
     settings = dict(values.get("settings", {}))
-    for assignment in assignments:
+    for assignment in options.settings:
         name, _, value = assignment.partition("=")
         settings[name] = value
     values.update(changes, settings=settings)
@@ -102,11 +123,11 @@ def settle_arguments(
 
 
 def _absolute(source: str) -> str:
-    """A source of captions whose file is found from anywhere."""
+    """Return a caption source with the absolute path of its file."""
     path, *rest = [source] if Path(source).is_file() else source.split(",")
     return ",".join([str(Path(path).absolute()), *rest])
 
 
 def save_arguments(folder: Path, arguments: BuildArguments) -> None:
-    """Keep the arguments for the next build."""
+    """Write the arguments to a language's work folder, for the next build."""
     write_json(folder / FILE, arguments.model_dump(mode="json"))

@@ -1,21 +1,21 @@
-"""`build_language`: a language from photos and captions to its pack.
+"""Build of a language: from photos and captions to its pack.
 
 ::
 
-    WORK/hashes.json           hashes of files, remembered
+    WORK/hashes.json           hashes of files
     WORK/features/KEY/         features, shared by all languages with the same photos, encoder and components
     WORK/CODE/build.json       the arguments of the last build
-    WORK/CODE/captions.jsonl   the captions, in one form; translated.jsonl: those of an engine, where they are mixed
+    WORK/CODE/captions.jsonl   the captions, in one form; translated.jsonl: translations, if mixed
     WORK/CODE/tokenizer.model  SentencePiece
     WORK/CODE/run-KEY/         a training run for each set of inputs
     WORK/CODE/evaluation-dev/  predictions, references and scores
-    …/NAME.stage.json          a stage's record, beside what it made
+    …/NAME.stage.json          a stage's record, beside its outputs
 
-KEY is a hash of the inputs. Folders of other keys are never removed; delete those that are no longer wanted.
+KEY is a hash of the inputs. Folders of other keys are never removed; delete those that you no longer need.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -26,7 +26,7 @@ from polycap.files import make_folder, read_json
 from polycap.files.locks import lock_folder
 from polycap.language import get_language
 from polycap.machine.extras import require_keras
-from polycap.pipeline.arguments import save_arguments, settle_arguments
+from polycap.pipeline.arguments import BuildOptions, save_arguments, settle_arguments
 from polycap.pipeline.install import require_writable
 from polycap.pipeline.job import Job
 from polycap.pipeline.plan import PlannedStage, check_stages, run_stages
@@ -41,13 +41,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Build:
-    """What a build did, or would do.
+    """Result of a build, or of a dry run.
 
     Attributes:
-        language: the code.
-        steps: the stages in order, and why each ran or was skipped.
-        scores: of the dev split, as `Scores.to_json` gives them; None of a dry run.
-        pack: where the pack is, or will be.
+        language: code of the language.
+        steps: the stages in order, each with its action and the reason.
+        scores: scores of the dev split, as `Scores.to_json` returns them; None after a dry run.
+        pack: folder of the pack.
     """
 
     language: str
@@ -56,88 +56,68 @@ class Build:
     pack: Path
 
     def to_json(self) -> dict[str, Any]:
-        """The build as JSON-able values."""
+        """Return the build as JSON-able values."""
         steps = [step.to_json() for step in self.steps]
         return {"language": self.language, "stages": steps, "scores": self.scores, "pack": str(self.pack)}
 
 
 def build_language(
     code: str,
+    options: BuildOptions | None = None,
     *,
-    data: str | PathLike[str] | None = None,
-    captions: Sequence[str] = (),
-    origin: str | None = None,
     work: str | PathLike[str] = "work",
-    settings: Sequence[str] = (),
-    components: int | None = None,
-    mirrored: bool | None = None,
-    encoder_weights: str | PathLike[str] | None = None,
-    start: str | None = None,
     dry_run: bool = False,
-    tell: Callable[[PlannedStage], None] = lambda _: None,
-    progress: bool = True,
+    on_step: Callable[[PlannedStage], None] | None = None,
+    progress: bool | None = None,
 ) -> Build:
-    """Make a language's pack: each stage is skipped if its inputs have not changed, and can be killed and gone on with.
-
-    An argument that is not given is that of the language's last build in `work`, if there was one.
+    """Make a language's pack. Stages whose inputs are unchanged are skipped, and a build that was stopped is resumed.
 
     Args:
         code: the language.
-        data: the dataset's folder.
-        captions: files of captions of its photos in the language, `FILE[,origin=…][,weight=…]`. Without them, or
-            with an empty one in place of the last build's: the `[[captions]]` of the language's folder; without those,
-            the dataset's own if the language's engine is "none", and else their translation.
-        origin: where `captions` come from: "human" unless given, or a translation's name.
-        work: the work folder; languages that share it share the features.
-        settings: training settings, `name=value`, over those of the language's folder.
-        components: channels per cell after the PCA, 512 unless given.
-        mirrored: train on the photos flipped left to right, too: true unless given.
-        encoder_weights: the encoder's weights, if not where `find_weights` looks.
-        start: a trained language, or the folder of a pack, whose decoder training begins with but for its tokens; ""
-            for nothing.
-        dry_run: only say what would be done; nothing is written, and TensorFlow is not loaded.
-        tell: called with each step before it is done.
-        progress: draw bars on stderr.
+        options: see `BuildOptions`; a first build needs `data`. (default: those of the language's last build in `work`)
+        work: work folder; languages in it share features. (default: work)
+        dry_run: only plan; nothing is written, and TensorFlow is not loaded. (default: False)
+        on_step: function that is called with each stage before it runs or is skipped. (default: none)
+        progress: draw bars on stderr. (default: if it is a terminal)
 
     Raises:
         LanguageError: no such language, or its folder is broken.
-        BuildError: data or captions are not named, the language's folder can't take a pack, or another build is there.
-        PolycapError: an extra that it needs is not installed; or whatever a stage raises, such as DatasetError,
+        BuildError: data or captions are not named, the language's folder can't take a pack, or another build of the
+            language is running.
+        PolycapError: an extra that it needs is not installed; or the error of a stage, such as DatasetError,
             TrainingError, EncoderError.
     """
-    if not dry_run:
+    options, work = options or BuildOptions(), Path(work)
+    job = _make_job(code, options, work, needs_keras=not dry_run, progress=progress)
+    stages = stages_of(job)
+    require_writable(job.language)
+    steps = check_stages(stages)  # reads all inputs, before hours of work
+    pack = job.language.own_pack_folder
+    if dry_run:
+        if on_step:
+            for step in steps:
+                on_step(step)
+        return Build(code, tuple(steps), None, pack)
+    with lock_folder(make_folder(job.folder), code):
+        save_arguments(job.folder, job.arguments)
+        job.hashes.save()
+        steps = run_stages(stages, on_step)
+        job.hashes.save()
+    scores = read_json(job.folder / "evaluation-dev" / "scores.json", PolycapError)
+    return Build(code, tuple(steps), scores, pack)
+
+
+def _make_job(code: str, options: BuildOptions, work: Path, *, needs_keras: bool, progress: bool | None) -> Job:
+    """Check options and extras, and return the language with the arguments of its build."""
+    if needs_keras:
         require_keras("polycap build")
-    language, work = get_language(code, mine=True), Path(work)
-    parse_settings(settings, language)  # those given now, before they are kept
-    arguments = settle_arguments(
-        work / code,
-        code,
-        assignments=settings,
-        data=Path(data) if data else None,
-        captions=captions,
-        origin=origin,
-        components=components,
-        mirrored=mirrored,
-        encoder_weights=Path(encoder_weights) if encoder_weights else None,
-        start=start,
-    )
-    if language.captions and arguments.captions and not captions:
+    language = get_language(code, writable=True)
+    parse_settings(options.settings, language)  # before they are kept
+    arguments = settle_arguments(work / code, code, options)
+    if language.captions and arguments.captions and not options.captions:
         kept, toml = work / code, language.folder / "language.toml"
         logger.info("%s: `captions` of the last build, not [[captions]] of %s; `captions` '' changes that", kept, toml)
     job = Job(language, arguments, work, progress=progress)
     if job.translates:
         choose_engine(language).require()
-    stages = stages_of(job)
-    require_writable(language)
-    steps = check_stages(stages)  # what can't be read should not be found out hours later
-    if dry_run:
-        for step in steps:
-            tell(step)
-        return Build(code, tuple(steps), None, language.own_pack_folder)
-    with lock_folder(make_folder(job.folder), code):
-        save_arguments(job.folder, arguments)
-        job.hashes.save()
-        steps = run_stages(stages, tell)
-        job.hashes.save()
-    scores = read_json(job.folder / "evaluation-dev" / "scores.json", PolycapError)
-    return Build(code, tuple(steps), scores, language.own_pack_folder)
+    return job

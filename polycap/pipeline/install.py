@@ -1,4 +1,4 @@
-"""The last step: a run's pack goes to the language's folder."""
+"""Installation of a run's pack in the language's folder."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from polycap.errors import BuildError, PackError
 from polycap.files import atomic_path
 from polycap.language import Language
-from polycap.pack.card import CARD, CARD_TEXT, card_hash, read_card
+from polycap.pack.card import CARD_JSON, CARD_MD, card_hash, read_card
 
 __all__ = ["copy_pack", "is_installed", "require_writable"]
 
@@ -16,15 +16,15 @@ logger = logging.getLogger(__name__)
 
 
 def copy_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]:
-    """Copy a pack to the language's folder, its card last: at no time is there a card whose files are others.
+    """Copy a pack to the language's folder, the card last, so that a card never stands beside files of another pack.
 
-    Scores in the card there (of the test split, say) are kept if they are of the same weights and the same captions.
+    Scores in the card of the previous pack are kept if its weights and captions are the same.
 
     Returns:
-        The files whose bytes are fixed, and those of the card, in which scores may yet be entered.
+        The files that must not change, and those of the card, in which scores are entered later.
 
     Raises:
-        BuildError: the folder can't be written.
+        BuildError: the folder is not writable.
     """
     from polycap.pack.record import record_scores, write_card
 
@@ -34,12 +34,12 @@ def copy_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]
     scores = card.scores
     try:
         before = read_card(target)
-    except PackError:  # none yet, or a broken one
+    except PackError:  # no pack, or a broken one
         before = None
     if before is not None and (before.files, before.data) == (card.files, card.data):
         scores = before.scores
     target.mkdir(exist_ok=True)
-    (target / CARD).unlink(missing_ok=True)
+    (target / CARD_JSON).unlink(missing_ok=True)
     for name in card.files:
         with atomic_path(target / name) as temporary:
             shutil.copyfile(source / name, temporary)
@@ -48,23 +48,23 @@ def copy_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]
         record_scores(target, row)
     if language.installed_pack:
         logger.warning(
-            "%s: captions still come from the installed pack in %s; `polycap uninstall %s` makes way for this one",
+            "%s: the installed pack in %s is still used instead of this one; remove it with `polycap uninstall %s`",
             *(language.code, language.installed_pack, language.code),
         )
-    return [target / name for name in card.files], [target / CARD, target / CARD_TEXT]
+    return [target / name for name in card.files], [target / CARD_JSON, target / CARD_MD]
 
 
 def require_writable(language: Language) -> None:
-    """Check that the language's folder can take a pack: hours of training go before.
+    """Check that a pack can be written to the language's folder, before hours of training.
 
     Raises:
-        BuildError: it can't.
+        BuildError: the folder is not writable, or belongs to an installed pack.
     """
     pack = language.own_pack_folder
     place = pack if pack.exists() else pack.parent
     fault = "" if place.is_dir() else "is no folder"
     if pack == language.installed_pack:
-        fault = "is an installed pack's, which building would mix with another"
+        fault = "is the folder of an installed pack, which a build must not change"
     elif not fault and not os.access(place, os.W_OK | os.X_OK):
         fault = "is not writable"
     if fault:
@@ -75,7 +75,7 @@ def require_writable(language: Language) -> None:
 
 
 def is_installed(source: Path, language: Language) -> bool:
-    """Whether the pack that the language is captioned with is the one in `source`, by their cards' files."""
+    """Return whether the language's pack is the one in `source`, by the files in their cards."""
     try:
         return card_hash(read_card(source)) == card_hash(read_card(language.pack_folder))
     except PackError:

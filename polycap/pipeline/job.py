@@ -1,4 +1,4 @@
-"""What the stages of one language's build share: its parts, each read once and only when it is asked for."""
+"""Inputs of a build that its stages share, each read once, on first use."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from polycap.files import sha256_file
 from polycap.files.hashes import HashCache
 from polycap.language import Language, get_language
 from polycap.language.settings import NO_ENGINES
-from polycap.pack.card import CARD
+from polycap.pack.card import CARD_JSON
 from polycap.pipeline.arguments import BuildArguments
 from polycap.training.settings import TrainingSettings, parse_settings
 from polycap.translation.choose import choose_engine
@@ -29,14 +29,15 @@ CAPTIONS = "captions.jsonl"
 
 
 class Job:
-    """One language, the arguments of its build, and what they name.
+    """Build of one language: its arguments, and the inputs that they name.
 
     Attributes:
         language: the language.
-        arguments: what it is built from.
-        work: the work folder of all languages.
-        folder: this language's.
-        progress: whether bars are drawn on stderr.
+        arguments: arguments of the build.
+        work: work folder of all languages.
+        folder: work folder of this language.
+        hashes: hashes of files.
+        progress: whether to draw bars on stderr; None if it is a terminal.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Job:
         work: Path,
         hashes: HashCache | None = None,
         *,
-        progress: bool = True,
+        progress: bool | None = None,
     ) -> None:
         self.language, self.arguments, self.work, self.progress = language, arguments, work, progress
         self.folder = work / language.code
@@ -54,15 +55,15 @@ class Job:
 
     @cached_property
     def settings(self) -> TrainingSettings:
-        """How to train."""
+        """Training settings."""
         return parse_settings([f"{name}={value}" for name, value in self.arguments.settings.items()], self.language)
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The dataset as its folder has it: all photos, splits, its own captions.
+        """Dataset as in its folder: all photos, splits, its own captions.
 
         Raises:
-            DatasetError: it can't be read, or has no photo with captions in the train split or in the dev split.
+            DatasetError: it can't be read, or the train split or the dev split has no photo with captions.
         """
         dataset = load_dataset(self.arguments.data)
         _require_splits(dataset, f"{self.arguments.data}: no caption of")
@@ -70,17 +71,17 @@ class Job:
 
     @property
     def translates(self) -> bool:
-        """Whether the dataset's own captions, translated, are learned from, alone or among others."""
+        """Whether translations of the dataset's own captions are learned from, alone or with other captions."""
         if self.arguments.captions or self.language.captions:
             return not self.arguments.captions and any(source.translated for source in self.language.captions)
         return self.language.translation.engine not in NO_ENGINES
 
     @cached_property
     def files(self) -> list[CaptionSource]:
-        """The files of captions to learn from: those of the arguments, or else those that the language's folder names.
+        """Caption files to learn from: those of the arguments, else those of the language's folder.
 
         Raises:
-            DatasetError: an argument is not understood, or a file that the folder names is not there.
+            DatasetError: an argument is not understood, or a file of the language's folder does not exist.
         """
         if self.arguments.captions:
             return [CaptionSource.parse(source, self.arguments.origin) for source in self.arguments.captions]
@@ -88,20 +89,20 @@ class Job:
 
     @cached_property
     def translator(self) -> Translator:
-        """What translates them.
+        """Translator of the dataset's captions.
 
         Raises:
-            TranslationError: there is no such engine, or it lacks something.
+            TranslationError: there is no such engine, or its package is not installed.
         """
         return choose_engine(self.language).open()
 
     @cached_property
     def source(self) -> Dataset:
-        """The dataset with the captions that the language is to learn, as they are given; without a translation.
+        """Dataset with the captions to learn from, where none are translated.
 
         Raises:
-            BuildError: the language needs captions of its own, and none are given.
-            DatasetError: they can't be read, or none is of a photo of the train split or of the dev split.
+            BuildError: the language needs captions, and none are given.
+            DatasetError: they can't be read, or the train split or the dev split has none.
         """
         if not self.files:
             if self.language.translation.engine != "none":
@@ -117,7 +118,7 @@ class Job:
 
     @cached_property
     def given(self) -> Dataset:
-        """The dataset with the captions of `files`, whichever photos these are of.
+        """Dataset with the captions of `files`.
 
         Raises:
             DatasetError: they can't be read.
@@ -125,44 +126,44 @@ class Job:
         return self.mix(self.files)
 
     def mix(self, sources: Sequence[CaptionSource]) -> Dataset:
-        """The dataset with the captions of several files, and their faults."""
+        """Return the dataset with the captions and the faults of several files."""
         dataset, faults = with_sources(self.dataset, sources)
         return replace(dataset, faults=faults)
 
     @cached_property
     def captioned(self) -> Dataset:
-        """The same, from what the captions stage wrote."""
+        """Dataset with the output of the captions stage."""
         captions, _ = read_captions(self.folder / CAPTIONS)
         return self.dataset.with_captions(captions)
 
     @property
     def start(self) -> Path | None:
-        """The pack that training begins with.
+        """Folder of the pack whose weights training begins with; None without one.
 
         Raises:
             LanguageError: no such language.
-            BuildError: it is this one, or it has no pack.
+            BuildError: it is this language, or it has no pack.
         """
         name = self.arguments.start
         if not name:
             return None
-        folder = Path(name) if (Path(name) / CARD).is_file() else get_language(name).pack_folder
+        folder = Path(name) if (Path(name) / CARD_JSON).is_file() else get_language(name).pack_folder
         if folder == self.language.pack_folder:
-            raise BuildError(f"`start` {name}: {name} can't begin with what it will have become; name another language")
-        if not (folder / CARD).is_file():
+            raise BuildError(f"`start` {name}: is the pack that this build replaces; name another language")
+        if not (folder / CARD_JSON).is_file():
             raise BuildError(f"`start` {name}: {folder} has no pack: build that first, or give `start` ''")
         return folder
 
     @cached_property
     def encoder(self) -> "PhotoEncoder":
-        """The encoder, loaded once for all stages; `POLYCAP_RUNTIME` and `POLYCAP_PRECISION` say what computes it."""
+        """Encoder, loaded once for all stages, in the runtime of `POLYCAP_RUNTIME` and `POLYCAP_PRECISION`."""
         from polycap.runtime.choose import open_runtime
 
         return open_runtime().encoder(self.arguments.encoder_weights)
 
     @property
     def text(self) -> dict[str, str]:
-        """What decides the form of the language's text."""
+        """Inputs that decide the form of the language's text."""
         hooks = self.language.folder / "hooks.py"
         return {
             **table("text", self.language.text),
@@ -177,10 +178,10 @@ def _require_splits(dataset: Dataset, message: str, more: str = "") -> None:
 
 
 def built_captions(work: Path, code: str) -> Path:
-    """Return the file of the captions that a language's build in `work` learns from; it may not be there yet."""
+    """Return the file of the captions that a language's build in `work` learns from; it may not exist yet."""
     return work / code / CAPTIONS
 
 
 def table(name: str, settings: BaseModel) -> dict[str, str]:
-    """A table of settings as inputs of a stage, by `[name] key`."""
+    """Return a table of settings as inputs of a stage, by `[name] key`."""
     return {f"[{name}] {key}": str(value) for key, value in settings.model_dump().items()}

@@ -1,8 +1,8 @@
-"""Stages in order: which must run and why, by records that stand beside what they made. Knows nothing of captions.
+"""Plan of a build: stages in order, which of them must run and why. Knows nothing of captions.
 
-A stage's record, `NAME.stage.json`, is written last, so a stage that was killed has none and runs again; going on
-where it stopped is its own business. Inputs are compared by hash of what is in them, not by time: a stage whose
-predecessor ran and made the same as before is skipped.
+A stage's record, `NAME.stage.json`, is written last. A stage that was killed has none and runs again; each stage
+resumes by itself. Inputs are compared by content, not by time: a stage is skipped if the stages before it ran and gave
+the same results as before.
 """
 
 import logging
@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage's run hands back.
+    """Result of a stage's run.
 
     Attributes:
-        made: what later stages depend on; names are unique among stages.
-        files: what it wrote, as it must stay.
-        changeable: what it wrote, and others may change.
+        made: results that later stages depend on, by name; names are unique among stages.
+        files: output files that must not change.
+        changeable: output files that others may change. (default: none)
     """
 
     made: dict[str, str]
@@ -37,14 +37,14 @@ class StageResult:
 
 
 class Stage(ABC):
-    """One step of a build.
+    """Stage of a build.
 
     Attributes:
         name: unique in the build.
-        needs: the stages whose results are inputs of this one.
-        prefix: if not None, each set of inputs gets a folder of its own, `folder/PREFIX<hash>`.
-        labels: inputs that need no other folder when they change.
-        folder: where its outputs and its record go.
+        needs: names of the stages whose results are inputs of this one.
+        prefix: prefix of a folder for each set of inputs, `folder/PREFIX<hash>`. (default: None, one folder)
+        labels: names of the inputs that are not part of the hash.
+        folder: folder of its outputs and its record.
     """
 
     name: ClassVar[str]
@@ -55,50 +55,50 @@ class Stage(ABC):
 
     @abstractmethod
     def facts(self) -> dict[str, str]:
-        """The inputs that are known before any stage has run."""
+        """Return the inputs that are known before any stage has run."""
 
     @abstractmethod
     def run(self, place: Path, inputs: Values) -> StageResult:
-        """Do it, or go on where a killed run stopped.
+        """Run the stage, or resume a run that was killed.
 
         Args:
-            place: `place(inputs)`; it is there.
-            inputs: the facts, and what the needed stages made.
+            place: `place(inputs)`, which exists.
+            inputs: the facts, and the results of the needed stages.
         """
 
     def unfinished(self, place: Path) -> str:  # noqa: ARG002
-        """How far a run came that was stopped; empty if there is none, or it leaves nothing to go on with."""
+        """Return the progress of a run that was stopped; empty if there is nothing to resume."""
         return ""
 
     def place(self, inputs: Values) -> Path:
-        """The folder of outputs and record."""
+        """Return the folder of outputs and record."""
         if self.prefix is None:
             return self.folder
         return self.folder / (self.prefix + digest({k: v for k, v in inputs.items() if k not in self.labels}))
 
     @property
     def record_name(self) -> str:
-        """The record's file name."""
+        """File name of the record."""
         return f"{self.name}.stage.json"
 
     def records(self) -> list[Path]:
-        """The records of all its runs, whatever their inputs."""
+        """Return the records of all its runs, with any inputs."""
         pattern = self.record_name if self.prefix is None else f"{self.prefix}*/{self.record_name}"
         return sorted(self.folder.glob(pattern))
 
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """What is to be done with a stage, and why.
+    """Planned action for a stage (run or skip), with the reason.
 
     Attributes:
         stage: the stage.
-        state: done, stale (why), never done, or unfinished (how far).
-        reason: in words.
-        place: where its outputs are, or will be. As long as that depends on stages that must run first: where those
-            of the most similar run are, or None.
-        inputs: those that are known.
-        record: the record that was found, of these inputs or of the most similar ones.
+        state: done, stale, never (done), or unfinished.
+        reason: reason of the action, or progress of an unfinished run, as text.
+        place: folder of the outputs. While it depends on stages that must run first: the folder of the most similar
+            run, or None.
+        inputs: the known inputs.
+        record: record of these inputs, or else of the most similar inputs. (default: None)
     """
 
     stage: Stage
@@ -110,22 +110,22 @@ class PlannedStage:
 
     @property
     def action(self) -> str:
-        """run or skip."""
+        """Action: run or skip."""
         return "skip" if self.state == "done" else "run"
 
     def line(self) -> str:
-        """The step as a line for a person."""
+        """Return the stage, its action and the reason as a line of text."""
         return f"{self.stage.name:10} {self.action:5} {self.reason}"
 
     def to_json(self) -> dict[str, Any]:
-        """The step as JSON-able values."""
+        """Return the planned stage as JSON-able values."""
         place = None if self.place is None else str(self.place)
         row = {"stage": self.stage.name, "action": self.action, "state": self.state, "reason": self.reason}
         return {**row, "folder": place}
 
 
 def check_stages(stages: Iterable[Stage]) -> list[PlannedStage]:
-    """What a build would do now; nothing is written."""
+    """Plan a build. Writes nothing."""
     steps: list[PlannedStage] = []
     made: dict[str, Values] = {}
     for stage in stages:
@@ -136,18 +136,19 @@ def check_stages(stages: Iterable[Stage]) -> list[PlannedStage]:
     return steps
 
 
-def run_stages(stages: Iterable[Stage], tell: Callable[[PlannedStage], None]) -> list[PlannedStage]:
-    """Run the stages that must run, in order.
+def run_stages(stages: Iterable[Stage], on_step: Callable[[PlannedStage], None] | None = None) -> list[PlannedStage]:
+    """Run stages in order, and skip those that are done.
 
     Args:
         stages: each after those that it needs.
-        tell: called with each step before it is done.
+        on_step: function that is called with each stage before it runs or is skipped. (default: none)
     """
     steps: list[PlannedStage] = []
     made: dict[str, Values] = {}
     for stage in stages:
         step = _decide(stage, made)
-        tell(step)
+        if on_step:
+            on_step(step)
         record = step.record
         if record is None or step.state != "done":
             record = _run(step)
@@ -157,7 +158,7 @@ def run_stages(stages: Iterable[Stage], tell: Callable[[PlannedStage], None]) ->
 
 
 def _decide(stage: Stage, made: Mapping[str, Values]) -> PlannedStage:
-    """Compare a stage's inputs and outputs with its record; stages missing in `made` must run first."""
+    """Compare a stage's inputs and outputs with its record. Stages that `made` lacks must run first."""
     inputs = stage.facts()
     for name in stage.needs:
         inputs.update(made.get(name, {}))
@@ -175,7 +176,7 @@ def _decide(stage: Stage, made: Mapping[str, Values]) -> PlannedStage:
     if not reason and place and path.parent != place:
         reason = "other inputs"
     if not reason and waiting:
-        reason = f"after {' and '.join(waiting)}, unless the same comes out as before"
+        reason = f"after {' and '.join(waiting)}, unless their results are the same as before"
     if reason:
         return PlannedStage(stage, "stale", reason, place or path.parent, inputs, record)
     return PlannedStage(stage, "done", f"unchanged since {record.finished}", place, inputs, record)
@@ -185,7 +186,7 @@ def _run(step: PlannedStage) -> Record:
     stage = step.stage
     place = stage.place(step.inputs)
     path = make_folder(place) / stage.record_name
-    path.unlink(missing_ok=True)  # from here to the end nothing vouches for the outputs
+    path.unlink(missing_ok=True)  # the outputs are not valid until the run has ended
     start = time.monotonic()
     result = stage.run(place, step.inputs)
     logger.info("%s: done in %.1f s", stage.name, time.monotonic() - start)
@@ -195,8 +196,8 @@ def _run(step: PlannedStage) -> Record:
 
 
 def _most_similar(stage: Stage, inputs: Values) -> tuple[Path | None, Record | None]:
-    """Of all runs of the stage, the one whose inputs differ least: it names what has changed."""
-    found = [(path, record) for path in stage.records() if (record := read_record(path))]
-    if not found:
+    """Return the run of the stage whose inputs differ least, to name the changes."""
+    runs = [(path, record) for path in stage.records() if (record := read_record(path))]
+    if not runs:
         return None, None
-    return max(found, key=lambda item: (len(inputs.items() & item[1].inputs.items()), item[1].finished))
+    return max(runs, key=lambda item: (len(inputs.items() & item[1].inputs.items()), item[1].finished))

@@ -1,4 +1,4 @@
-"""A stage's record: from which inputs it made what, and what of that is no longer so, in words."""
+"""Record of a stage: its inputs, results and outputs, and their later changes as text."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ from polycap.files import read_json, sha256_file
 __all__ = ["Output", "Record", "Values", "changes", "damage", "new_record", "read_record"]
 
 HASHED_BYTES = 64 << 20
-"""Outputs up to this size are compared by hash, larger ones (gigabytes of features) by size alone."""
+"""Maximum size of outputs that are compared by hash; larger ones (gigabytes of features) are compared by size."""
 MAX_NAMED_CHANGES = 3
-"""Changed inputs that a reason names."""
+"""Maximum number of changed inputs that a reason names."""
 
 Values = Mapping[str, str]
-"""Inputs or results by name: hashes, or values short enough to be read."""
+"""Inputs or results by name: hashes, or short readable values."""
 
 
 class _Strict(BaseModel):
@@ -25,14 +25,14 @@ class _Strict(BaseModel):
 
 
 class Output(_Strict):
-    """A file as the stage left it; without a size it may be changed by others, but must be there."""
+    """Output file of a stage. Without a size it may change, but must exist."""
 
     size: int | None = None
     sha256: str | None = None
 
 
 class Record(_Strict):
-    """What a stage did: from which inputs it made what. Output paths are relative to the record's folder."""
+    """Inputs, results and outputs of a stage. Paths of outputs are relative to the record's folder."""
 
     stage: str
     inputs: dict[str, str]
@@ -44,15 +44,15 @@ class Record(_Strict):
 def new_record(
     stage: str, inputs: Values, made: Values, folder: Path, files: Sequence[Path], changeable: Sequence[Path]
 ) -> Record:
-    """The record, to be written in `folder`, of a stage that has just finished.
+    """Return the record of a stage that has just finished.
 
     Args:
-        stage: its name.
-        inputs: what it was made from.
-        made: what later stages depend on.
-        folder: where the record will lie.
-        files: what it wrote, as it must stay.
-        changeable: what it wrote, and others may change.
+        stage: name of the stage.
+        inputs: its inputs.
+        made: results that later stages depend on.
+        folder: folder of the record.
+        files: output files that must not change.
+        changeable: output files that others may change.
     """
     outputs = {_name(file, folder): _output(file) for file in files}
     outputs |= {_name(file, folder): Output() for file in changeable}
@@ -61,7 +61,7 @@ def new_record(
 
 
 def read_record(path: Path) -> Record | None:
-    """A record; None if there is none, or it can't be read: then the stage runs again."""
+    """Read a record; None if there is none, or it can't be read."""
     try:
         return Record.model_validate(read_json(path, PolycapError))
     except (PolycapError, ValidationError):
@@ -69,7 +69,7 @@ def read_record(path: Path) -> Record | None:
 
 
 def changes(before: Values, now: Values, *, partly: bool) -> str:
-    """Which inputs differ, in words; with `partly`, those that `now` lacks are not known yet."""
+    """Return the changed inputs as text; with `partly`, inputs that `now` lacks are not known yet."""
     changed = [name for name in now if before.get(name) != now[name]]
     if not partly:
         changed += [name for name in before if name not in now]
@@ -81,14 +81,14 @@ def changes(before: Values, now: Values, *, partly: bool) -> str:
 
 
 def _change(name: str, before: str | None, now: str | None) -> str:
-    """A short value is shown, a hash is not."""
+    """Return the name of a changed input, and its values if they are short."""
     if before is None or now is None or max(len(before), len(now)) >= 16:
         return name
     return f"{name} ({before} → {now})"
 
 
 def damage(record: Record, folder: Path) -> str:
-    """The first output that is not as the stage left it, in words."""
+    """Return the first output that is missing or changed, as text; empty if there is none."""
     for name, expected in record.outputs.items():
         path = folder / name
         if not path.is_file():
@@ -106,5 +106,5 @@ def _output(path: Path) -> Output:
 
 
 def _name(path: Path, folder: Path) -> str:
-    """Relative to the record where it can be: a work folder may be moved."""
+    """Return the path, relative to the record if it lies below it: a work folder may be moved."""
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path.absolute())

@@ -1,4 +1,4 @@
-"""`language_status`: what exists of each language, and what of it is stale. Reads; writes nothing."""
+"""State of each language: its stages, its pack, and which stages are stale. Writes nothing."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from polycap.errors import LanguageError, PackError, PolycapError
 from polycap.files.hashes import HashCache
 from polycap.language import Language, Registry
-from polycap.pack.card import CARD, read_card
+from polycap.pack.card import CARD_JSON, read_card
 from polycap.pipeline.arguments import read_arguments
 from polycap.pipeline.install import is_installed
 from polycap.pipeline.job import Job
@@ -22,14 +22,14 @@ __all__ = ["LanguageStatus", "PackStatus", "language_status"]
 
 @dataclass(frozen=True)
 class PackStatus:
-    """The pack that a language is captioned with.
+    """Pack of a language.
 
     Attributes:
-        folder: where it is.
-        size: of all its files, bytes.
-        created: the day, from its card.
-        from_last_run: whether it is the one that the last run here made; None where there is no run.
-        installed: whether `polycap install` put it there, and not training.
+        folder: folder of the pack.
+        size: size of all its files, bytes.
+        created: day of its training, from its card.
+        from_last_run: whether the last run in the work folder made it; None without a run.
+        installed: whether `polycap install` put it there. (default: False)
     """
 
     folder: Path
@@ -41,14 +41,14 @@ class PackStatus:
 
 @dataclass(frozen=True)
 class LanguageStatus:
-    """What exists of a language.
+    """State of a language.
 
     Attributes:
-        code: the language.
-        steps: its stages, in order; empty if it was never built here.
-        best_dev_bleu4: of the run's epochs so far, 0–100, or of the pack's if there is no run; None without either.
-        pack: the pack that it is captioned with, if there is one.
-        error: why the stages can't be told, such as a dataset that is gone; else empty.
+        code: code of the language.
+        steps: its stages, in order; empty if it was never built in the work folder.
+        best_dev_bleu4: best dev BLEU-4 of the run's epochs so far, 0–100, else that of the pack; None without either.
+        pack: its pack; None without one.
+        error: reason why the stages can't be planned, such as a missing dataset; else empty.
     """
 
     code: str
@@ -58,7 +58,7 @@ class LanguageStatus:
     error: str
 
     def to_json(self) -> dict[str, Any]:
-        """The status as JSON-able values."""
+        """Return the state as JSON-able values."""
         pack: dict[str, Any] | None = None
         if self.pack:
             pack = {"folder": str(self.pack.folder), "bytes": self.pack.size, "created": self.pack.created}
@@ -72,7 +72,7 @@ class LanguageStatus:
         }
 
     def lines(self) -> list[str]:
-        """The status as text for a person."""
+        """Return the state as lines of text."""
         best = "" if self.best_dev_bleu4 is None else f"best dev BLEU-4 {self.best_dev_bleu4:.2f}; "
         lines = [f"{self.code}: {best}{_pack_text(self.pack)}"]
         if self.error:
@@ -84,10 +84,14 @@ class LanguageStatus:
 
 
 def language_status(codes: Sequence[str] = (), *, work: Path = Path("work")) -> list[LanguageStatus]:
-    """The status of each language named; without names, of each that was built in `work` or has a pack.
+    """Return the state of languages.
+
+    Args:
+        codes: the languages. (default: all that were built in `work` or have a pack)
+        work: work folder of the builds. (default: work)
 
     Raises:
-        LanguageError: a language is named that does not exist.
+        LanguageError: one of `codes` is no language.
     """
     registry = Registry.discover()
     chosen = list(dict.fromkeys(codes)) or sorted(
@@ -109,7 +113,7 @@ def _status(registry: Registry, code: str, work: Path, hashes: HashCache) -> Lan
     error = ""
     try:
         language = registry.get(code)
-    except LanguageError as fault:  # built once; its folder is gone or broken
+    except LanguageError as fault:  # it was built, and its folder is missing or broken now
         return LanguageStatus(code, (), None, None, str(fault))
     try:
         arguments = read_arguments(work / code)
@@ -132,13 +136,13 @@ def _pack(language: Language, run: Path | None) -> PackStatus | None:
     except PackError:
         return None
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    has_run = run is not None and (run / "pack" / CARD).is_file()
+    has_run = run is not None and (run / "pack" / CARD_JSON).is_file()
     of_run = is_installed(run / "pack", language) if run and has_run else None
     return PackStatus(folder, size, card.created, of_run, language.installed_pack is not None)
 
 
 def _best(run: Path) -> float | None:
-    """The score of a finished run, or else the best epoch's so far, from its log."""
+    """Return the score of a finished run, else of the best epoch in its log; None without one."""
     finished = _chosen(run / "pack")
     if finished is not None:
         return finished
@@ -150,7 +154,7 @@ def _best(run: Path) -> float | None:
 
 
 def _chosen(pack: Path) -> float | None:
-    """The score that a pack's weights were chosen by; None without a pack."""
+    """Return the score that a pack's weights were chosen by; None without a pack."""
     try:
         training = read_card(pack).training
     except PackError:

@@ -1,7 +1,8 @@
-"""One step of a build by hand: features, translation, training. The stages of a build and the commands call these."""
+"""Features, translation and training, each by itself. Public functions, also called by commands and build stages."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from polycap.features.prepare import Features
 
 __all__ = [
+    "EngineOptions",
+    "FeatureOptions",
     "TranslatedCaptions",
+    "encode_dataset",
     "make_features",
     "parse_settings",
     "prepare_engine",
@@ -31,35 +35,87 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True)
+class FeatureOptions:
+    """Options of `make_features`.
+
+    Attributes:
+        components: channels of the last cells after the PCA, 1 to 2048. (default: 512)
+        pca: folder of a pack whose PCA to use. (default: a PCA is fitted on the train split)
+        mirrored: also encode a horizontally flipped view of each photo. (default: True)
+        keep_full: keep the unreduced features, 4.6 GB a view for 8,000 photos. (default: False)
+        encoder_weights: file of the encoder's weights. (default: where `find_weights` finds them)
+        runtime: openvino, keras or auto. (default: `POLYCAP_RUNTIME`, else auto)
+        precision: f32, bf16, int8 or auto, of the encoder. (default: `POLYCAP_PRECISION`, else auto)
+    """
+
+    components: int = 512
+    pca: str | PathLike[str] | None = None
+    mirrored: bool = True
+    keep_full: bool = False
+    encoder_weights: str | PathLike[str] | None = None
+    runtime: str | None = None
+    precision: str | None = None
+
+    def encoder(self) -> "Callable[[], PhotoEncoder]":
+        """Open the runtime, and return a function that loads the encoder.
+
+        Raises:
+            CaptionRuntimeError: no such runtime or precision, or the runtime is not installed.
+        """
+        from polycap.runtime.choose import open_runtime
+
+        runtime = open_runtime(self.runtime, precision=self.precision)
+        weights = Path(self.encoder_weights) if self.encoder_weights else None
+        return lambda: runtime.encoder(weights)
+
+
 def make_features(
     dataset: Dataset,
-    encoder: "Callable[[], PhotoEncoder]",
-    folder: Path,
+    folder: str | PathLike[str],
+    options: FeatureOptions | None = None,
     *,
-    components: int = 512,
-    pca: Path | None = None,
-    mirrored: bool = True,
-    keep_full: bool = False,
-    clear: bool = False,
-    hashes: HashCache | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> "Features":
-    """Encode a dataset's photos, once for all languages; waits for another process that does it, and resumes.
+    """Encode a dataset's photos, once for all languages. Waits for another process that does it, and resumes.
 
     Args:
-        dataset: its photos of all splits are encoded; the PCA sees the train split only.
-        encoder: loads the encoder, when all else is known to fit.
-        folder: where the features go.
-        components: channels of the last cells after the PCA.
-        pca: the pack whose PCA to use; None to fit one.
-        mirrored: make the mirrored view too.
-        keep_full: keep the unreduced features.
-        clear: remove what can't be resumed, instead of an error; for folders that nobody else puts files in.
-        hashes: the photos' hashes, if they are remembered already.
-        progress: draw bars on stderr.
+        dataset: its photos of all splits are encoded; the PCA is fitted on the train split only.
+        folder: folder of the features.
+        options: see `FeatureOptions`. (default: its defaults)
+        progress: draw bars on stderr. (default: if it is a terminal)
+
+    Returns:
+        The views of the photos, `(cells, channels) float16` a photo, and the PCA that reduced them.
 
     Raises:
-        FeatureStoreError, EncoderError, PolycapError: as for `prepare_features` and the encoder.
+        FeatureStoreError: `folder` has features of other photos, or of another encoder, precision or PCA.
+        EncoderError: the encoder's weights can't be had.
+        CaptionRuntimeError: no such runtime or precision, or the runtime is not installed.
+        PackError: `options.pca` is no pack's folder.
+    """
+    options = options or FeatureOptions()
+    return encode_dataset(dataset, Path(folder), options, options.encoder(), progress=progress)
+
+
+def encode_dataset(
+    dataset: Dataset,
+    folder: Path,
+    options: FeatureOptions,
+    encoder: "Callable[[], PhotoEncoder]",
+    *,
+    clear: bool = False,
+    hashes: HashCache | None = None,
+    progress: bool | None = None,
+) -> "Features":
+    """Encode a dataset's photos as `make_features` does, with a given encoder.
+
+    Args:
+        dataset, folder, options, progress: as for `make_features`.
+        encoder: function that loads the encoder, called after all other checks.
+        clear: remove what can't be resumed instead of raising, for folders that nothing else writes to.
+            (default: False)
+        hashes: hashes of the photos. (default: those kept in `folder`)
     """
     from polycap.encoder.pca import load_pca
     from polycap.features.prepare import clear_broken, prepare_features
@@ -72,137 +128,151 @@ def make_features(
             [photo.name for photo in dataset.split("train")],
             encoder(),
             folder,
-            components=components,
-            pca=load_pca(pca) if pca else None,
-            mirrored=mirrored,
-            keep_full=keep_full,
+            components=options.components,
+            pca=load_pca(Path(options.pca)) if options.pca else None,
+            mirrored=options.mirrored,
+            keep_full=options.keep_full,
             hashes=hashes,
             progress=progress,
         )
 
 
 @dataclass(frozen=True)
-class TranslatedCaptions:
-    """A dataset's captions in another language.
+class EngineOptions:
+    """Translation engine, and the installation of its package.
 
     Attributes:
-        report: what was translated and what was dropped.
-        sample: captions beside their translations; None unless asked for.
+        engine: name of the engine. (default: that of the language's folder)
+        source: the engine's code of the language to translate from. (default: that of the language's folder, else of
+            the source language)
+        target: the engine's code of the language to translate into. (default: that of the language's folder, else the
+            language's own)
+        package: file of a package to install first. (default: none)
+        install: download and install the package first. (default: False)
+    """
+
+    engine: str | None = None
+    source: str | None = None
+    target: str | None = None
+    package: str | PathLike[str] | None = None
+    install: bool = False
+
+
+def prepare_engine(language: Language, options: EngineOptions) -> EngineChoice:
+    """Choose the engine that translates into a language, and install its package if `options` says so.
+
+    Raises:
+        TranslationError: there is no engine, or it or its package can't be had.
+    """
+    choice = choose_engine(language, options.engine, options.source, options.target)
+    choice.require()
+    if options.package:
+        choice.install_file(Path(options.package))
+    if options.install:
+        choice.install_pair()
+    return choice
+
+
+@dataclass(frozen=True)
+class TranslatedCaptions:
+    """Result of `translate_language`.
+
+    Attributes:
+        report: counts of translated and dropped captions, and their files.
+        sample: captions beside their translations. (default: None, if none were asked for)
     """
 
     report: TranslationReport
     sample: list[TranslatedPair] | None
 
     def to_json(self) -> dict[str, Any]:
-        """The report and the sample, if there is one, as JSON-able values."""
+        """Return the report, and the sample if there is one, as JSON-able values."""
         sample = {} if self.sample is None else {"sample": [pair.to_json() for pair in self.sample]}
         return {**self.report.to_json(), **sample}
 
     def lines(self) -> list[str]:
-        """The sample and the report for a person."""
+        """Return the sample and the report as lines of text."""
         return [*aligned_lines(self.sample or ()), *self.report.lines()]
-
-
-def prepare_engine(
-    language: Language,
-    engine: str | None = None,
-    source: str | None = None,
-    target: str | None = None,
-    *,
-    package: Path | None = None,
-    install: bool = False,
-) -> EngineChoice:
-    """Choose the engine that translates into a language, and install what it needs.
-
-    Args:
-        language: its folder names the engine and its codes, as far as they are not given.
-        engine, source, target: as for `choose_engine`.
-        package: a file of the engine's to install.
-        install: download and install the engine's package.
-
-    Raises:
-        TranslationError: there is no engine, or it or its package can't be had.
-    """
-    choice = choose_engine(language, engine, source, target)
-    choice.require()
-    if package:
-        choice.install_file(package)
-    if install:
-        choice.install_pair()
-    return choice
 
 
 def translate_language(
     language: Language,
     dataset: Dataset,
-    translator: Translator,
-    path: Path,
+    out: str | PathLike[str],
+    engine: EngineOptions | Translator | None = None,
     *,
     journal: Path | None = None,
     sample: int = 0,
-    page: Path | None = None,
-    progress: bool = True,
+    page: str | PathLike[str] | None = None,
+    progress: bool | None = None,
 ) -> TranslatedCaptions:
-    """Translate a dataset's captions into a language; drops what is no good, and resumes.
+    """Translate a dataset's captions into a language, and drop unfit translations. Resumes a run that was stopped.
 
     Args:
-        language: its script and `[translation.gates]` decide what is kept.
-        dataset: photos with captions that the engine understands.
-        translator: an engine that is ready.
-        path: where the captions go.
-        journal: the folder of all that the engine gave; beside `path` by default.
-        sample: captions to return beside their translations.
-        page: an HTML page to write, with a sample and what was dropped.
-        progress: draw a bar on stderr.
+        language: its script and its `[translation.gates]` decide which translations are kept.
+        dataset: photos with captions in the engine's source language.
+        out: file of the kept captions, JSON Lines.
+        engine: a translator, or options of the engine. (default: the engine of the language's folder)
+        journal: folder of all that the engine returned. (default: beside `out`)
+        sample: number of captions to return beside their translations. (default: 0)
+        page: HTML page to write, with a sample and the dropped translations. (default: none)
+        progress: draw a bar on stderr. (default: if it is a terminal)
 
     Raises:
-        TranslationError: the engine failed.
+        TranslationError: there is no engine, its package is not installed, or it failed.
     """
-    report = translate_captions(dataset, language, translator, path, journal=journal, progress=progress)
+    if engine is None or isinstance(engine, EngineOptions):
+        engine = prepare_engine(language, engine or EngineOptions()).open()
+    report = translate_captions(dataset, language, engine, Path(out), journal=journal, progress=progress)
     pairs = sample_of(report, sample) if sample else None
     if page:
-        write_report(page, language, report, pairs or sample_of(report))
+        write_report(Path(page), language, report, pairs or sample_of(report))
     return TranslatedCaptions(report, pairs)
 
 
 def train_language(
     language: Language,
     dataset: Dataset,
-    features: "Features | Path",
-    folder: Path,
+    features: "Features | str | PathLike[str]",
+    folder: str | PathLike[str],
     settings: TrainingSettings | None = None,
     *,
     tokenizer: Path | None = None,
-    start: Path | None = None,
-    photo_layers: Path | None = None,
+    start: str | PathLike[str] | None = None,
+    photo_layers: str | PathLike[str] | None = None,
     terms: Sequence[str] = (),
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> Path:
-    """Train a language's decoder and return its pack's folder; resumes a run that was stopped.
+    """Train a language's decoder, and return its pack's folder. Resumes a run that was stopped.
 
     Args:
         language: decides normalisation, tokenizer and search.
         dataset: photos, splits and captions in the language.
-        features: what `make_features` made, or its folder.
-        folder: the run's.
-        settings: how to train; by default as the language's folder says.
-        tokenizer: the file of one that is trained already; by default one is trained on the train split's captions.
-        start: the pack whose decoder this one begins with.
-        photo_layers: pack whose photo layers the decoder has, not trained further. (default: layers of its own)
-        terms: of the captions, for the pack's card.
-        progress: draw bars on stderr.
+        features: result of `make_features`, or its folder.
+        folder: folder of the run.
+        settings: the recipe. (default: `TrainingSettings()`, with the decoder of the language's folder)
+        tokenizer: file of a trained tokenizer. (default: one is trained on the train split's captions)
+        start: folder of the pack whose weights training begins with. (default: none)
+        photo_layers: folder of a pack whose photo layers the decoder has; they are not trained. (default: photo layers
+            of its own)
+        terms: terms of the captions, for the pack's card. (default: none)
+        progress: draw bars on stderr. (default: if it is a terminal)
 
     Raises:
-        TrainingError, FeatureStoreError: as for `train_decoder`.
+        TrainingError: a split has no captions, or `folder` has a run of other inputs or settings.
+        FeatureStoreError: there are no features, or not of these photos.
         BuildError: another process trains in `folder`.
     """
-    # mistakes are told before TensorFlow is loaded
     from polycap.features.prepare import open_features
     from polycap.training.inputs import TrainingInputs
     from polycap.training.run import train_decoder
 
-    opened = open_features(features) if isinstance(features, Path) else features
-    inputs = TrainingInputs(language, dataset, opened.stores, opened.pca, tokenizer, start, tuple(terms), photo_layers)
+    folder = Path(folder)
+    packs = [Path(pack) if pack else None for pack in (start, photo_layers)]
+    opened = open_features(Path(features)) if isinstance(features, str | PathLike) else features
+    inputs = TrainingInputs(
+        language, dataset, opened.stores, opened.pca, tokenizer, packs[0], tuple(terms), photo_layers=packs[1]
+    )
     with lock_folder(folder, language.code):
         return train_decoder(inputs, folder, settings or parse_settings((), language), progress=progress)
 
@@ -210,39 +280,44 @@ def train_language(
 def train_languages(
     languages: Sequence[Language],
     datasets: Sequence[Dataset],
-    features: "Features | Path",
-    folder: Path,
+    features: "Features | str | PathLike[str]",
+    folder: str | PathLike[str],
     settings: Sequence[TrainingSettings] | None = None,
     *,
     terms: Sequence[Sequence[str]] | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> list[Path]:
-    """Train several languages side by side, over photo layers that they share, and return their packs' folders.
+    """Train several languages side by side, over photo layers that they share. Resumes a run that was stopped.
+
+    They learn in turns, a batch of each. All keep the weights of the epoch with the best mean of their dev BLEU-4.
 
     Args:
         languages: two or more.
-        datasets: photos and splits, with the captions of each language.
-        features: what `make_features` made, or its folder.
-        folder: the run's, with a folder in it for each language.
-        settings: recipe of each language. (default: as its folder says)
-        terms: of each language's captions, for its pack's card. (default: none)
-        progress: draw bars on stderr.
+        datasets: photos, splits and captions in each language.
+        features: result of `make_features`, or its folder.
+        folder: folder of the run, with a folder in it for each language.
+        settings: the recipe of each language. (default: `TrainingSettings()`, with the decoder of its folder)
+        terms: terms of each language's captions, for its pack's card. (default: none)
+        progress: draw bars on stderr. (default: if it is a terminal)
+
+    Returns:
+        The folders of the packs; the photo layers are the same numbers in each.
 
     Raises:
-        TrainingError, FeatureStoreError: as for `train_side_by_side`.
+        TrainingError: a split has no captions, the recipes differ in what is shared, or `folder` has another run.
+        FeatureStoreError: there are no features, or not of these photos.
         BuildError: another process trains in `folder`.
     """
-    # mistakes are told before TensorFlow is loaded
     from polycap.features.prepare import open_features
     from polycap.training.inputs import TrainingInputs
     from polycap.training.side_by_side import train_side_by_side
 
-    opened = open_features(features) if isinstance(features, Path) else features
+    opened = open_features(Path(features)) if isinstance(features, str | PathLike) else features
     inputs = [
         TrainingInputs(language, dataset, opened.stores, opened.pca, terms=tuple(of_captions))
         for language, dataset, of_captions in zip(languages, datasets, terms or [()] * len(languages), strict=True)
     ]
     recipes = settings or [parse_settings((), language) for language in languages]
     by_code = {language.code: recipe for language, recipe in zip(languages, recipes, strict=True)}
-    with lock_folder(folder, ", ".join(by_code)):
-        return list(train_side_by_side(inputs, folder, by_code, progress=progress).values())
+    with lock_folder(Path(folder), ", ".join(by_code)):
+        return list(train_side_by_side(inputs, Path(folder), by_code, progress=progress).values())

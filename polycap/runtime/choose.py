@@ -12,18 +12,17 @@ from polycap.errors import CaptionRuntimeError
 from polycap.language.settings import DecodingSettings
 from polycap.runtime.keras_runtime import KerasRuntime
 from polycap.runtime.openvino_runtime import OpenVINORuntime
-from polycap.runtime.precision import INT8, choose_precision
+from polycap.runtime.precision import AUTO, INT8, choose_precision
 from polycap.runtime.protocol import CaptionSearch, CellWeights, Reduction, Runtime
 
 if TYPE_CHECKING:
     from polycap.pack.pack import Pack
 
-__all__ = ["AUTO", "RUNTIMES", "RUNTIME_VARIABLE", "open_runtime"]
+__all__ = ["RUNTIMES", "RUNTIME_VARIABLE", "open_runtime"]
 
 logger = logging.getLogger(__name__)
 
 RUNTIME_VARIABLE = "POLYCAP_RUNTIME"
-AUTO = "auto"
 RUNTIMES: dict[str, Callable[[str | None], Runtime]] = {"openvino": OpenVINORuntime, "keras": KerasRuntime}
 """Runtimes by name, the fastest first, the reference last."""
 

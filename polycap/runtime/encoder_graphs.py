@@ -65,14 +65,12 @@ class EncoderGraphs:
             EncoderError: the weights are broken.
             CaptionRuntimeError: it can't be traced.
         """
-        return find_graph(
-            Graph("encoder", {"identity": self.identity.whole}, {"weights": str(self.weights.absolute())})
-        )
+        return find_graph(Graph("encoder", {"identity": self.identity.full}, {"weights": str(self.weights.absolute())}))
 
     @property
     def int8_folder(self) -> Path:
         """Folder of the int8 graph, which may not exist."""
-        return cache_folder() / "int8" / digest([self.identity.whole, RECIPE])
+        return cache_folder() / "int8" / digest([self.identity.full, RECIPE])
 
     def int8(self) -> Path:
         """Return the path of the int8 graph.

@@ -162,7 +162,7 @@ class ExportedSearch:
     def find(self, features: NDArray[Any]) -> SearchResult:
         """See `CaptionSearch.find`."""
         shares = np.array_split(features.astype(np.float32, copy=False), max(1, min(len(features), self._requests)))
-        parts = self._pool.run(shares)
+        parts = [[array.copy() for array in arrays] for arrays in self._pool.run(shares)]
         found = SearchResult(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
         return rerank(found, self._settings)
 
@@ -182,7 +182,7 @@ class ExportedAttention:
         traced = -(-length // TRACED_LENGTH) * TRACED_LENGTH
         padded = np.pad(token_ids.astype(np.int32), ((0, 0), (0, traced - length)), constant_values=0)  # <pad>
         photos = [(features[row : row + 1], padded[row : row + 1]) for row in range(len(features))]
-        return np.stack([weights[0, :length] for (weights,) in self._pool(traced).run(photos)])
+        return np.stack([weights[0, :length].copy() for (weights,) in self._pool(traced).run(photos)])
 
     def _pool(self, length: int) -> RequestPool:
         with self._lock:
@@ -202,8 +202,7 @@ def _decoder_subject(pack: "Pack") -> dict[str, Any]:
 
 def _each_photo(pool: RequestPool, photos: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
     """Compute each of `photos`, `(photos, …)`, in one request; fill `outputs`, `(photos, …)`, and return it."""
-    rows = [photos[row : row + 1] for row in range(len(photos))]
-    for row, (output,) in enumerate(pool.run(rows)):
+    for row, (output,) in enumerate(pool.run(photos[row : row + 1] for row in range(len(photos)))):
         outputs[row] = output[0]
     return outputs
 

@@ -1,14 +1,16 @@
 """Infer requests of a compiled graph, shared by any number of threads.
 
-An infer request serves one call at a time. Each request has its own thread, and the threads take calls from one queue,
-so a caller waits for its own calls only. Calls of several callers are never put into one batch: sums are rounded
-differently in a batch of another size, so a call would not always give the same result.
+An infer request serves one call at a time. A caller takes free requests, starts its calls, and puts each request back
+as soon as its outputs are read; if none is free, it waits for its own first call, or, if it has none, for another
+caller. Calls of several callers are never put into one batch: sums are rounded differently in a batch of another size,
+so a call would not always give the same result.
 """
 
+import contextlib
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from queue import SimpleQueue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,10 +18,13 @@ from numpy.typing import NDArray
 
 from polycap.machine.fork import keep_in_forks, require_same_process
 
-__all__ = ["Outputs", "RequestPool"]
+__all__ = ["Inputs", "Outputs", "RequestPool"]
+
+Inputs: TypeAlias = NDArray[Any] | tuple[NDArray[Any], ...]
+"""Input of a call: an array, or one for each of the graph's inputs."""
 
 Outputs: TypeAlias = tuple[NDArray[Any], ...]
-"""Result of a call: a copy of each of the graph's outputs."""
+"""Result of a call: a view of each of the graph's outputs, overwritten by a later call."""
 
 
 class RequestPool:
@@ -31,53 +36,64 @@ class RequestPool:
 
     def __init__(self, compile_graph: Callable[[], Any]) -> None:
         self._compile, self._lock = compile_graph, threading.Lock()
-        self._threads: ThreadPoolExecutor | None = None
         self._free: SimpleQueue[Any] = SimpleQueue()
-        self._size = 0
+        self._streams = 0
         keep_in_forks(self)
 
     def open(self) -> int:
-        """Compile the graph on the first call, and return the number of its requests.
+        """Compile the graph on the first call, and return how many calls OpenVINO computes at the same time.
 
         Raises:
             CaptionRuntimeError: the graph can't be compiled, or this process was forked.
         """
         require_same_process()
         with self._lock:
-            if self._threads is None:
+            if not self._streams:
                 graph = self._compile()
-                self._size = graph.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-                for _ in range(self._size):
+                streams: int = graph.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+                # Twice as many: while Python reads one call's outputs, OpenVINO has the next call already.
+                for _ in range(2 * streams):
                     self._free.put(graph.create_infer_request())
-                self._threads = ThreadPoolExecutor(self._size, "polycap-infer")
-        return self._size
+                self._streams = streams
+        return self._streams
 
-    def run(self, inputs: Sequence[NDArray[Any] | tuple[NDArray[Any], ...]]) -> list[Outputs]:
-        """Compute the outputs of each input, in parallel by all requests.
+    def run(self, inputs: Iterable[Inputs]) -> Iterator[Outputs]:
+        """Compute the outputs of each input, several at the same time.
 
-        Args:
-            inputs: an array each; for a graph of several inputs, a tuple of arrays.
+        Yields:
+            The outputs of each input, in order; they are valid until the next are drawn.
 
         Raises:
             CaptionRuntimeError: this process was forked from the one that compiled the graph.
         """
         self.open()
-        assert self._threads is not None
-        calls: list[Future[Outputs]] = [self._threads.submit(self._infer, array) for array in inputs]
+        running: deque[Any] = deque()
         try:
-            wait(calls)
-        finally:  # on Ctrl-C, cancel the calls that have not begun
-            for call in calls:
-                call.cancel()
-        return [call.result() for call in calls]
+            for arrays in inputs:
+                while (request := self._take(wait=not running)) is None:
+                    yield _outputs(running[0])
+                    self._free.put(running.popleft())
+                running.append(request)
+                each = arrays if isinstance(arrays, tuple) else (arrays,)
+                # Not `infer`, which would compute in this thread in addition to the graph's own threads.
+                request.start_async(dict(enumerate(map(np.ascontiguousarray, each))))
+            while running:
+                yield _outputs(running[0])
+                self._free.put(running.popleft())
+        finally:  # an error, Ctrl-C, or a caller that stops halfway
+            for request in running:
+                with contextlib.suppress(RuntimeError):  # it was not started, or failed
+                    request.wait()
+                self._free.put(request)
 
-    def _infer(self, array: NDArray[Any] | tuple[NDArray[Any], ...]) -> Outputs:
-        arrays = array if isinstance(array, tuple) else (array,)
-        request = self._free.get()
+    def _take(self, *, wait: bool) -> Any:
+        """Return a free request; None if there is none and the caller does not wait."""
         try:
-            # Not `infer`, which would compute in this thread in addition to the graph's own threads.
-            request.start_async(dict(enumerate(map(np.ascontiguousarray, arrays))))
-            request.wait()
-            return tuple(output.data.copy() for output in request.output_tensors)
-        finally:
-            self._free.put(request)
+            return self._free.get(block=wait)
+        except Empty:
+            return None
+
+
+def _outputs(request: Any) -> Outputs:
+    request.wait()
+    return tuple(output.data for output in request.output_tensors)

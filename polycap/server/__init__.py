@@ -1,1 +1,1 @@
-"""The HTTP service: the captions of `polycap caption --json` for whoever sends photos, and a page to try it with."""
+"""HTTP service: captions of uploaded photos as in `polycap caption --json`, and a web page."""

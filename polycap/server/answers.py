@@ -1,4 +1,4 @@
-"""What the service answers, for its OpenAPI description: field for field what the commands print with `--json`."""
+"""Models of the answers, for OpenAPI: the fields that the commands print with `--json`."""
 
 from typing import Literal
 
@@ -8,13 +8,13 @@ __all__ = ["CandidateAnswer", "CaptionAnswer", "Health", "LanguageRow", "PhotoEr
 
 
 class Answer(BaseModel):
-    """The base of all: what is not named is not there."""
+    """Base class of the answers; it rejects unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class CandidateAnswer(Answer):
-    """One of the captions that the search found."""
+    """One caption of the search."""
 
     caption: str
     score: float = Field(description="Log-probability, in nats, divided by length ** length_penalty.")
@@ -24,43 +24,43 @@ class CandidateAnswer(Answer):
 class CaptionAnswer(Answer):
     """A photo's caption in one language."""
 
-    photo: str = Field(description="The name of the file, as it was sent.")
-    language: str = Field(description="BCP 47, fit for a `lang` attribute.")
-    caption: str = Field(description="The best caption.")
-    score: float = Field(description="The best caption's score.")
+    photo: str = Field(description="File name of the photo, as received.")
+    language: str = Field(description="BCP 47 code, for the attribute `lang` of HTML.")
+    caption: str = Field(description="Best caption.")
+    score: float = Field(description="Score of the best caption.")
     candidates: list[CandidateAnswer] = Field(
-        description="Up to `n_best` captions, best first, as the language ranks them: not always by score."
+        description="At most `n_best` captions, best first; with minimum Bayes risk, that is not the order of scores."
     )
 
 
 class PhotoErrorAnswer(Answer):
-    """A photo that can't be read. The others of its request are captioned all the same."""
+    """Error of a photo that can't be read. Other photos of the request are captioned."""
 
-    photo: str = Field(description="The name of the file, as it was sent.")
-    error: str = Field(description="What is wrong with it.")
+    photo: str = Field(description="File name of the photo, as received.")
+    error: str = Field(description="Message of the error.")
 
 
 class LanguageRow(Answer):
-    """A language, whether it is trained or not."""
+    """Language, trained or not."""
 
-    code: str = Field(description="BCP 47.")
-    name: str | None = Field(description="Its name in English; null if its folder is broken, as the next three.")
-    native_name: str | None = Field(description="Its own name for itself.")
-    script: str | None = Field(description="ISO 15924.")
-    direction: Literal["ltr", "rtl"] | None = Field(description="Fit for a `dir` attribute.")
-    status: Literal["trained", "untrained", "broken"] = Field(description="Captions come in those that are trained.")
-    installed: bool = Field(description="Whether its pack was installed, by `polycap install`.")
+    code: str = Field(description="BCP 47 code.")
+    name: str | None = Field(description="English name; null if the folder is broken, as the next three fields.")
+    native_name: str | None = Field(description="Name in the language itself.")
+    script: str | None = Field(description="ISO 15924 code.")
+    direction: Literal["ltr", "rtl"] | None = Field(description="Writing direction, for the attribute `dir` of HTML.")
+    status: Literal["trained", "untrained", "broken"] = Field(description="Only trained languages have captions.")
+    installed: bool = Field(description="Whether the pack was installed by `polycap install`.")
 
 
 class Health(Answer):
-    """That the service answers, and what it is."""
+    """State of the service."""
 
     status: Literal["ok"]
-    version: str = Field(description="polycap's.")
-    runtime: str = Field(description="What computes: openvino or keras.")
+    version: str = Field(description="Version of polycap.")
+    runtime: str = Field(description="Runtime: openvino or keras.")
 
 
 class Problem(Answer):
-    """Why a request is refused as a whole."""
+    """Error of a whole request."""
 
     detail: str

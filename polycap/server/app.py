@@ -1,4 +1,4 @@
-"""The routes."""
+"""Routes of the service."""
 
 import asyncio
 import logging
@@ -26,21 +26,23 @@ __all__ = ["MAX_N_BEST", "Service", "create_app"]
 logger = logging.getLogger(__name__)
 
 MAX_N_BEST = 64
+"""Maximum number of candidates per caption: the maximum width of the search."""
+
 RETRY_AFTER = 2
-"""Seconds after which a client may try again; a batch takes about that long."""
+"""Value of the header Retry-After, seconds: about the duration of a batch."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """What the routes need.
+    """State of the service that the routes use.
 
     Attributes:
-        worker: captions.
-        languages: every language, as `polycap languages --json` has it.
-        default: codes of the languages that are meant where a request names none.
-        limits: see `Limits`.
-        version: polycap's.
-        runtime: what computes.
+        worker: running worker.
+        languages: all languages, as `polycap languages --json` prints them.
+        default: codes of the languages for requests that name none.
+        limits: limits of the requests.
+        version: version of polycap.
+        runtime: name of the runtime.
     """
 
     worker: Worker
@@ -51,10 +53,10 @@ class Service:
     runtime: str
 
     def choose(self, values: Sequence[str]) -> list[str]:
-        """The codes in "de", "de,fr" and so on; without any, the default.
+        """Return the codes in values such as "de" and "de,fr"; without any, the default codes.
 
         Raises:
-            HTTPException: 404, there is no trained language of that code.
+            HTTPException: 404, a code has no trained language.
         """
         codes = list(dict.fromkeys(code.strip() for value in values for code in value.split(",") if code.strip()))
         rows = {row["code"]: row for row in self.languages}
@@ -62,14 +64,16 @@ class Service:
             row = rows.get(code)
             if row is None or row["status"] != "trained":
                 trained = ", ".join(row["code"] for row in self.languages if row["status"] == "trained")
-                what = f"language {code!r} has no trained pack" if row else f"unknown language {code!r}"
-                raise HTTPException(404, f"{what}; captions come in {trained}")
+                fault = f"language {code!r} has no trained pack" if row else f"unknown language {code!r}"
+                raise HTTPException(404, f"{fault}; captions come in {trained}")
         return codes or list(self.default)
 
 
 _PHOTOS_SCHEMA = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "Image files."}
-_LANGUAGE = "Codes of languages, repeated or with commas between; by default those that the server was started with."
-_N_BEST = "Captions per photo and language, at most; there are no more than the search is wide (--beam)."
+_LANGUAGE = (
+    "Codes of languages, repeatable or separated by commas. (default: the languages that the server was started with)"
+)
+_N_BEST = "Maximum number of captions per photo and language, at most the width of the search (--beam)."
 _FORM_SCHEMA = {
     "type": "object",
     "required": [PHOTOS],
@@ -91,24 +95,35 @@ _BODY = {
 _CAPTIONS = list[CaptionAnswer | PhotoErrorAnswer]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body can't be read."},
-    404: {"model": Problem, "description": "No trained language of this code; the message lists those there are."},
+    404: {
+        "model": Problem,
+        "description": "No trained language has this code; the message lists the trained languages.",
+    },
     408: {"model": Problem, "description": "The body did not arrive in time."},
     413: {"model": Problem, "description": "A photo is too large, or there are too many of them."},
     415: {"model": Problem, "description": "The body is neither a form nor an image."},
     422: {"model": _CAPTIONS | Problem, "description": "None of the photos can be read, or a value is not allowed."},
-    500: {"model": Problem, "description": "Captioning failed, by no fault of the request's."},
-    503: {"model": Problem, "description": "Too much waits; try again after the seconds in `Retry-After`."},
+    500: {"model": Problem, "description": "Captioning failed; the request is valid."},
+    503: {
+        "model": Problem,
+        "description": "The capacity is reserved by other requests; try again after the seconds in `Retry-After`.",
+    },
 }
 
 
 def create_app(service: Service, allow_origins: Sequence[str] = ()) -> FastAPI:
-    """The application; its worker runs already."""
+    """Return the application.
+
+    Args:
+        service: state of the service, with a running worker.
+        allow_origins: web sites whose pages may send requests (CORS). (default: none)
+    """
     app = FastAPI(
         title="polycap",
         summary="Photos described in your own language.",
         description="Captions of photos, such as alternative texts, in each language that has a trained pack.",
         version=service.version,
-        docs_url=None,  # both pages load scripts from elsewhere
+        docs_url=None,  # FastAPI's pages of documentation load scripts from other hosts
         redoc_url=None,
     )
     app.include_router(_captions(service))
@@ -126,7 +141,7 @@ def create_app(service: Service, allow_origins: Sequence[str] = ()) -> FastAPI:
 
 
 def _captions(service: Service) -> APIRouter:
-    router, seats = APIRouter(), Capacity(service.limits.queue, service.limits.memory_bytes)
+    router, capacity = APIRouter(), Capacity(service.limits.max_photos_in_memory, service.limits.memory_bytes)
 
     @router.post(
         "/v1/captions", response_model=_CAPTIONS, responses=_PROBLEMS, openapi_extra=_BODY, operation_id="caption"
@@ -135,20 +150,22 @@ def _captions(service: Service) -> APIRouter:
         request: Request,
         language: Annotated[list[str] | None, Query(description=_LANGUAGE)] = None,
         n_best: Annotated[int, Query(ge=1, le=MAX_N_BEST, description=_N_BEST)] = 1,
-        name: Annotated[str, Query(description="What the answer calls a photo that is the body.")] = "photo",
+        name: Annotated[
+            str, Query(description="Name, in the answer, of a photo sent as the body. (default: photo)")
+        ] = "photo",
     ) -> Response:
-        """Caption photos: the files of a form, or the image that the body is.
+        """Caption photos: the files of a form, or an image as the body.
 
         The answer has an object per photo and language, in the order of the photos, and one with `error` for each
-        photo that can't be read. The status is 200 if any photo could be.
+        photo that can't be read. The status is 422 if no photo can be read, else 200.
         """
         service.choose(language or [])  # before the photos are received
-        with seats.visit() as stay:
-            upload = await read_upload(request, service.limits, stay, name)
+        with capacity.reserve() as reservation:
+            upload = await read_upload(request, service.limits, reservation, name)
             if not upload.photos:
                 raise HTTPException(422, f"no {PHOTOS}: send one or more files (curl -F {PHOTOS}=@dog.jpg)")
-            asked = [value for field, value in upload.fields if field == "language"]
-            codes = service.choose([*(language or []), *asked])
+            form_values = [value for field, value in upload.fields if field == "language"]
+            codes = service.choose([*(language or []), *form_values])
             for field, value in upload.fields:
                 n_best = _count(value) if field == "n_best" else n_best
             rows = await _rows(service.worker.submit(upload.photos, codes, n_best))
@@ -158,7 +175,7 @@ def _captions(service: Service) -> APIRouter:
 
 
 async def _rows(answer: "Future[list[AnswerRow]]") -> list[AnswerRow]:
-    """The worker's answer; what goes wrong there names files of this machine, which are for the log alone."""
+    """Await the worker's answer. Its errors name files of this machine, so they are only logged."""
     try:
         return await asyncio.wrap_future(answer)
     except asyncio.CancelledError as error:
@@ -181,13 +198,13 @@ def _facts(service: Service) -> APIRouter:
 
     @router.get("/v1/languages", response_model=list[LanguageRow], operation_id="languages")
     async def languages() -> Response:
-        """Every language, and whether it is trained; as `polycap languages --json`, when the server was started."""
+        """List all languages, as `polycap languages --json` did when the server was started."""
         return JSONResponse(service.languages)
 
     @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", response_model=Health, operation_id="health")
     async def health() -> Response:
-        """Answers also while photos are being captioned."""
+        """Report the state of the service, also while photos are captioned."""
         return JSONResponse({"status": "ok", "version": service.version, "runtime": service.runtime})
 
     @router.head("/", include_in_schema=False)
@@ -198,7 +215,7 @@ def _facts(service: Service) -> APIRouter:
     return router
 
 
-# --- what goes wrong: one sentence, as FastAPI's own errors have it ---
+# --- errors, in the form of FastAPI's own ---
 
 
 async def _busy(_: Request, __: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Photos and bytes that a server may have in memory."""
+"""Capacity of the service: photos and bytes in memory, and reservations of requests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,41 +7,51 @@ __all__ = ["BusyError", "Capacity", "Reservation"]
 
 
 class BusyError(Exception):
-    """There is no room for another photo."""
+    """The capacity is exhausted."""
 
 
 class Capacity:
-    """How many more photos, and bytes of them, there is room for. For one thread, that of the event loop."""
+    """Remaining capacity of the service: photos and bytes. For use in one thread, the event loop's.
+
+    Attributes:
+        photos: number of further photos.
+        size: further bytes of their files.
+    """
 
     def __init__(self, photos: int, size: int) -> None:
         self.photos, self.size = photos, size
 
     @contextmanager
-    def visit(self) -> Iterator["Reservation"]:
-        """A request's stay; what it takes is given back at the end."""
-        stay = Reservation(self)
+    def reserve(self) -> Iterator["Reservation"]:
+        """Yield an empty reservation; it is released at the end."""
+        reservation = Reservation(self)
         try:
-            yield stay
+            yield reservation
         finally:
-            self.photos += stay.photos
-            self.size += stay.size
+            self.photos += reservation.photos
+            self.size += reservation.size
 
 
 class Reservation:
-    """What a request has taken: so many photos, of so many bytes."""
+    """Capacity reserved by one request.
 
-    def __init__(self, seats: Capacity) -> None:
-        self._seats, self.photos, self.size = seats, 0, 0
+    Attributes:
+        photos: number of reserved photos.
+        size: reserved bytes.
+    """
 
-    def take(self, *, photos: int = 0, size: int = 0) -> None:
-        """Take more.
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity, self.photos, self.size = capacity, 0, 0
+
+    def add(self, *, photos: int = 0, size: int = 0) -> None:
+        """Reserve more.
 
         Raises:
-            BusyError: others have it.
+            BusyError: the remaining capacity is less.
         """
-        if photos > self._seats.photos or size > self._seats.size:
+        if photos > self._capacity.photos or size > self._capacity.size:
             raise BusyError
-        self._seats.photos -= photos
-        self._seats.size -= size
+        self._capacity.photos -= photos
+        self._capacity.size -= size
         self.photos += photos
         self.size += size

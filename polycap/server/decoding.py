@@ -1,4 +1,4 @@
-"""Decode the service's photos in processes of their own: one that hangs or dies costs its photo alone."""
+"""Decoding of the service's photos in child processes: one that hangs or dies affects its photo only."""
 
 import logging
 import os
@@ -11,6 +11,7 @@ import numpy as np
 
 from polycap.errors import PhotoError
 from polycap.machine.child import start_child
+from polycap.machine.processor import core_count
 from polycap.photos.batches import Decoded
 from polycap.photos.load import PhotoBytes
 from polycap.server.decoding_child import ANSWER, PIXELS, READY, REQUEST
@@ -21,38 +22,43 @@ __all__ = ["Decoders"]
 logger = logging.getLogger(__name__)
 
 _TARGET = "polycap.server.decoding_child:run"
-_MOST = 8
+_MAX_CORES = 8
 _START_SECONDS = 60
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 @dataclass(eq=False)
 class _Request:
-    """Photos that are decoded together.
+    """Photos of one request.
 
     Attributes:
-        photos: the files.
-        done: is called with the decoded photos, or with None if they are not decoded before the end.
-        is_cancelled: whether nobody waits for them any more.
-        decoded: photos that are decoded, or their errors, by index.
-        begun: photos that have been handed to a process.
+        photos: files.
+        on_decoded: function that is called with the decoded photos, or with None if the service ends before.
+        is_cancelled: function that returns whether the request was cancelled.
+        decoded: decoded photos or their errors, by index. (default: none)
+        begun: number of photos that were sent to a process. (default: 0)
     """
 
     photos: Sequence[PhotoBytes]
-    done: Callable[[list[Decoded] | None], None]
+    on_decoded: Callable[[list[Decoded] | None], None]
     is_cancelled: Callable[[], bool]
     decoded: dict[int, Decoded] = field(default_factory=dict)
     begun: int = 0
 
     @property
     def running(self) -> int:
+        """Number of photos that are being decoded."""
         return self.begun - len(self.decoded)
 
 
 class Decoders:
-    """The processes, one more than cores, and a thread for each. A context manager: photos are decoded within.
+    """Decoding processes, one more than cores, each with a thread. A context manager: they run inside the `with` block.
 
-    A request has all processes but one at most, so that another one does not wait for its slow photos.
+    One request uses all processes but one at most, so that another request does not wait for its slow photos.
+
+    Args:
+        size: side of the decoded photos, pixels.
+        limits: limits of the service.
     """
 
     def __init__(self, size: int, limits: Limits) -> None:
@@ -61,9 +67,11 @@ class Decoders:
         self._changed = threading.Condition()
         self._ended = False
         self._processes: set[subprocess.Popen[bytes]] = set()
-        count = min(_cores(), _MOST) + 1
+        count = min(core_count(), _MAX_CORES) + 1
         self._share = count - 1
-        self._threads = [threading.Thread(target=self._run, name=f"decoding {n}", daemon=True) for n in range(count)]
+        self._threads = [
+            threading.Thread(target=self._run, name=f"decoding {number}", daemon=True) for number in range(count)
+        ]
 
     def __enter__(self) -> "Decoders":
         for thread in self._threads:
@@ -79,20 +87,27 @@ class Decoders:
         for thread in self._threads:
             thread.join()
         for request in self._requests:
-            request.done(None)
+            request.on_decoded(None)
 
     def decode(
         self,
         photos: Sequence[PhotoBytes],
-        done: Callable[[list[Decoded] | None], None],
+        on_decoded: Callable[[list[Decoded] | None], None],
         is_cancelled: Callable[[], bool],
     ) -> None:
-        """Have photos decoded, `(size, size, 3) uint8` each; `done` is called, in another thread, when all are."""
+        """Start to decode photos; return at once.
+
+        Args:
+            photos: files.
+            on_decoded: function called in another thread with all photos, `(size, size, 3) uint8` each, or their
+                errors; with None if the service ends before.
+            is_cancelled: function that returns whether the request was cancelled.
+        """
         if not photos:
-            done([])
+            on_decoded([])
             return
         with self._changed:
-            self._requests.append(_Request(photos, done, is_cancelled))
+            self._requests.append(_Request(photos, on_decoded, is_cancelled))
             self._changed.notify_all()
 
     # --- the threads ---
@@ -113,13 +128,13 @@ class Decoders:
                 self._refuse_next()
 
     def _feed(self, process: "subprocess.Popen[bytes]") -> None:
-        """Hand photos to a process for as long as it lives."""
+        """Send photos to a process until it ends or the service does."""
         with self._changed:
             self._processes.add(process)
             if self._ended:
                 return
         try:
-            if _ask(process, _START_SECONDS)[0] != READY:
+            if _exchange(process, _START_SECONDS)[0] != READY:
                 if not self._ended:
                     logger.error("a process that decodes photos ended as it started")
                     self._refuse_next()
@@ -135,9 +150,9 @@ class Decoders:
                 self._processes.discard(process)
 
     def _decode(self, process: "subprocess.Popen[bytes]", photo: PhotoBytes) -> tuple[Decoded, bool]:
-        """The decoded photo, or its error, and whether the process lives."""
+        """Return the decoded photo or its error, and whether the process is alive."""
         name, seconds = photo.name.encode(errors="replace"), self._limits.decoding_seconds
-        kind, payload = _ask(process, seconds, REQUEST.pack(len(name), len(photo.data)) + name, photo.data)
+        kind, payload = _exchange(process, seconds, REQUEST.pack(len(name), len(photo.data)) + name, photo.data)
         if kind == PIXELS:
             return np.frombuffer(payload, np.uint8).reshape(self._size, self._size, 3), True
         if kind:
@@ -147,7 +162,7 @@ class Decoders:
         return PhotoError(f"{photo}: can't be decoded (the process that tried ended); save it again, or smaller"), False
 
     def _next(self) -> tuple[_Request, int] | None:
-        """A photo of the request that has the fewest processes; None at the end."""
+        """Wait for a photo, of the request with the fewest processes; return request and index, or None at the end."""
         with self._changed:
             while not self._ended:
                 waiting = [request for request in self._requests if request.begun < len(request.photos)]
@@ -162,16 +177,16 @@ class Decoders:
     def _finish(self, request: _Request, index: int, decoded: Decoded) -> None:
         with self._changed:
             request.decoded[index] = decoded
-            if request.is_cancelled():  # the others need not be decoded
+            if request.is_cancelled():  # its other photos are skipped
                 for other in range(request.begun, len(request.photos)):
-                    request.decoded[other] = PhotoError(f"{request.photos[other]}: is not waited for")
+                    request.decoded[other] = PhotoError(f"{request.photos[other]}: its request was cancelled")
                 request.begun = len(request.photos)
-            whole = len(request.decoded) == len(request.photos)
-            if whole:
+            is_complete = len(request.decoded) == len(request.photos)
+            if is_complete:
                 self._requests.remove(request)
             self._changed.notify_all()
-        if whole:
-            request.done([decoded for _, decoded in sorted(request.decoded.items(), key=lambda item: item[0])])
+        if is_complete:
+            request.on_decoded([decoded for _, decoded in sorted(request.decoded.items(), key=lambda item: item[0])])
 
     def _refuse_next(self) -> None:
         if (task := self._next()) is not None:
@@ -180,8 +195,11 @@ class Decoders:
             self._finish(request, index, PhotoError(message))
 
 
-def _ask(process: "subprocess.Popen[bytes]", seconds: float, *message: bytes) -> tuple[bytes, bytes]:
-    """Kind and payload of an answer; no kind where the process is dead, and a payload where it was too late."""
+def _exchange(process: "subprocess.Popen[bytes]", seconds: float, *message: bytes) -> tuple[bytes, bytes]:
+    """Send a message and return kind and payload of the answer.
+
+    The kind is empty if the process died; the payload is not empty then if it was killed after `seconds`.
+    """
     overdue = threading.Event()
 
     def kill() -> None:
@@ -201,7 +219,7 @@ def _ask(process: "subprocess.Popen[bytes]", seconds: float, *message: bytes) ->
             payload = process.stdout.read(length)
             if len(payload) == length:
                 return kind, payload
-    except OSError:  # it is dead
+    except OSError:  # the process died
         pass
     finally:
         timer.cancel()
@@ -209,11 +227,7 @@ def _ask(process: "subprocess.Popen[bytes]", seconds: float, *message: bytes) ->
 
 
 def _write(descriptor: int, message: bytes) -> None:
-    """Write without a buffer: what a dead process has not read would be written again when the pipe is closed."""
+    """Write without a buffer, which would be written again on closing the pipe of a dead process."""
     rest = memoryview(message)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

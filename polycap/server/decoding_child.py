@@ -1,7 +1,7 @@
-"""Process that decodes the service's photos, one at a time, within limits of memory and time.
+"""Child process that decodes the service's photos, one at a time, within limits of memory and time.
 
-A request on standard input is the lengths of a name and of a file, then both. An answer on standard output is a kind
-and a length, then the pixels or the message of a `PhotoError`. The process ends with its input.
+A request on standard input has the lengths of a name and of a file, then both. An answer on standard output has a kind
+and a length, then the pixels or the message of a `PhotoError`. The process ends at the end of its input.
 """
 
 import contextlib
@@ -21,21 +21,21 @@ __all__ = ["ANSWER", "ERROR", "PIXELS", "READY", "REQUEST", "run"]
 REQUEST, ANSWER = struct.Struct(">II"), struct.Struct(">cI")
 PIXELS, ERROR, READY = b"P", b"E", b"R"
 _MORE_SECONDS = 5
-"""Seconds after the limit at which the process ends by itself: its parent, which would have killed it, is gone."""
+"""Seconds after the limit until the process ends by itself, if its parent has died and can't kill it."""
 _MORE_ADDRESSES_MB = 1000
-"""Address space that threads and allocators reserve without use."""
+"""Address space that threads and allocators reserve without use, megabytes."""
 
 
 def run(job: dict[str, Any]) -> None:
     """Answer requests until standard input ends.
 
     Args:
-        job: `size`, the side of decoded photos in pixels; `megapixels`, as `PhotoLimits` has them; `memory_mb` and
-            `seconds` that a photo may take.
+        job: `size`, side of the decoded photos, pixels; `megapixels`, as for `PhotoLimits`; `memory_mb` and `seconds`,
+            limits of memory and time for one photo.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends us when it is done
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends this one
     source, target = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what a decoder prints is no answer
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # output of a decoder would be read as an answer
     _warm_up(job["size"])
     _limit_memory(job["memory_mb"])
     limits = PhotoLimits(job["megapixels"])
@@ -55,7 +55,7 @@ def _send(target: BinaryIO, kind: bytes, payload: bytes) -> None:
 
 
 def _warm_up(size: int) -> None:
-    """Load what the first photo would load."""
+    """Load Pillow's plugins before the memory is limited."""
     from PIL import Image
     from pillow_heif import register_heif_opener
 
@@ -66,7 +66,7 @@ def _warm_up(size: int) -> None:
 
 
 def _limit_memory(megabytes: int) -> None:
-    """Limit what can be allocated from now on, where the system can."""
+    """Limit the memory that can be allocated from now on, on systems that can."""
     if sys.platform == "win32":
         return
     import resource
@@ -77,14 +77,14 @@ def _limit_memory(megabytes: int) -> None:
         whole, data = (pages[place] * resource.getpagesize() for place in (0, 5))
         used = {resource.RLIMIT_AS: whole, resource.RLIMIT_DATA: data}
     for kind, more in ((resource.RLIMIT_AS, megabytes + _MORE_ADDRESSES_MB), (resource.RLIMIT_DATA, megabytes)):
-        with contextlib.suppress(OSError, ValueError):  # not on macOS, or there is a lower limit already
+        with contextlib.suppress(OSError, ValueError):  # macOS has no such limit; or the limit is lower already
             limit = used[kind] + more * 1_000_000
             resource.setrlimit(kind, (limit, limit))
 
 
 @contextlib.contextmanager
 def _alarm(seconds: int) -> Any:
-    """End the process unless what is done within takes less time, also where a decoder hangs."""
+    """End the process if the `with` block takes longer, also if a decoder hangs."""
     if not hasattr(signal, "alarm"):
         yield
         return

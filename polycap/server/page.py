@@ -1,4 +1,4 @@
-"""The page to try the service with: it needs nothing from outside, and may load nothing."""
+"""Web page of the service. Its security policy forbids loading anything from other places."""
 
 import base64
 import hashlib
@@ -16,14 +16,24 @@ __all__ = ["Page"]
 
 @dataclass(frozen=True)
 class Page:
-    """The page and the headers that go with it."""
+    """The page.
+
+    Attributes:
+        html: content of the page.
+        headers: HTTP headers of the page.
+    """
 
     html: str
     headers: dict[str, str]
 
     @classmethod
     def of(cls, languages: Sequence[dict[str, Any]], default: Sequence[str]) -> "Page":
-        """The page for these languages, as `polycap languages --json` has them; those in `default` are chosen."""
+        """Return the page.
+
+        Args:
+            languages: all languages, as `polycap languages --json` prints them.
+            default: codes of the languages that are selected at first.
+        """
         script = files("polycap.pages").joinpath("templates/server.js").read_text(encoding="utf-8")
         trained = [row for row in languages if row["status"] == "trained"]
         html = fill_template("server.html", languages=trained, default=default, script=Markup(script))

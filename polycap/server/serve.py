@@ -1,4 +1,4 @@
-"""`polycap serve`, from the port to the end."""
+"""`polycap serve`: listen, start the worker, serve until the end."""
 
 import logging
 import signal
@@ -22,7 +22,7 @@ __all__ = ["listen", "make_server", "open_service", "run_server"]
 logger = logging.getLogger(__name__)
 
 GRACE = 30
-"""Seconds that requests have to be answered after the service is told to end."""
+"""Time to answer running requests after Ctrl-C or SIGTERM, seconds."""
 
 
 def run_server(
@@ -37,15 +37,16 @@ def run_server(
     """Serve captions until Ctrl-C or SIGTERM.
 
     Args:
-        host, port: where to listen; port 0 is any that is free.
-        allow_origins: web sites whose pages may ask from a browser; "*" is all of them.
-        languages, options, limits: as in `open_service`.
+        host: name or address to listen on.
+        port: port to listen on; 0 is any free port.
+        languages, options, limits: as for `open_service`.
+        allow_origins: web sites whose pages may send requests (CORS); "*" is all of them. (default: none)
 
     Raises:
-        PolycapError: the port is taken, or as `open_service` says.
+        PolycapError: the port is taken, or as for `open_service`.
     """
     with (
-        listen(host, port) as listener,  # before the work: a taken port is known at once
+        listen(host, port) as listener,  # first, so that a taken port is an error before anything is loaded
         open_service(languages, options, limits) as service,
     ):
         server = make_server(create_app(service, allow_origins))
@@ -53,7 +54,7 @@ def run_server(
         def end(*_: object) -> None:
             server.should_exit = True
 
-        # uvicorn has handlers of its own while it runs; afterwards it raises what it caught again, which would kill
+        # uvicorn has its own handlers while it runs; at its end it raises the signal again, which would kill us
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, end)
         logger.info("%s; captions in %s; Ctrl-C ends it", _address(listener), ", ".join(service.default))
@@ -64,19 +65,20 @@ def run_server(
 def open_service(
     languages: str | None = None, options: CaptionerOptions | None = None, limits: Limits = DEFAULTS
 ) -> Iterator[Service]:
-    """What the application needs, with its worker running.
+    """Yield the state of the service, with a running worker.
 
     Args:
-        languages: codes with commas between, or "all"; loaded at once, and what requests that name none get. Without
-            it these get all languages that have a pack, each loaded when it is first asked for.
-        options: see `CaptionerOptions`. (default: its defaults)
-        limits: what requests may ask for.
+        languages: codes separated by commas, or "all": loaded now, and used for requests that name no language.
+            (default: all languages with a pack, each loaded when it is first requested)
+        options: options of the captioners. (default: those of `CaptionerOptions`)
+        limits: limits of the requests. (default: those of `Limits`)
 
     Raises:
-        PolycapError: there is nothing to caption with, or the limits don't go together.
+        PolycapError: no language can be loaded, or the limits contradict each other.
     """
-    if limits.queue < limits.photos:
-        raise PolycapError(f"`queue` {limits.queue}: is less than `max_photos` {limits.photos}, a request's")
+    if limits.max_photos_in_memory < limits.photos:
+        queue = limits.max_photos_in_memory
+        raise PolycapError(f"`queue` {queue}: is less than `max_photos` {limits.photos}, a request's")
     if limits.memory_mb < limits.photo_mb:
         raise PolycapError(f"`memory_mb` {limits.memory_mb}: is less than `max_photo_mb` {limits.photo_mb}, a photo's")
     captioners = Captioners(languages, options or CaptionerOptions())
@@ -85,23 +87,23 @@ def open_service(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there.
+    """Return a listening socket.
 
     Raises:
-        PolycapError: it can't.
+        PolycapError: the address can't be used.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = addresses[0]
         return socket.create_server(address[:2], family=family)
     except OSError as error:
-        reason = str(error.strerror or error).partition(" (")[0]  # after which the address is repeated
+        reason = str(error.strerror or error).partition(" (")[0]  # the address follows
         raise PolycapError(f"`host` {host} `port` {port}: can't listen there ({reason}); choose another") from error
 
 
 def make_server(app: FastAPI) -> uvicorn.Server:
-    """uvicorn, whose logs go where polycap's go; the worker is there before it."""
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a broken form is its sender's business
+    """Return a uvicorn server that logs as polycap does, for an application whose worker is running."""
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of broken forms
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -1,6 +1,6 @@
-"""The photos and settings of a request, read into memory; what is too much is refused while it is being read.
+"""Photos and fields of a request, read into memory; limits are checked while it is received.
 
-Starlette's own forms put large files on disk, and know their size only when they have all of them.
+Starlette's own forms write large files to disk, and check sizes only at the end.
 """
 
 import asyncio
@@ -23,75 +23,83 @@ __all__ = ["FIELDS", "FORM", "PHOTOS", "Upload", "read_upload"]
 
 FORM = "multipart/form-data"
 PHOTOS = "photos"
+"""Name of the form's field with files."""
+
 FIELDS = ("language", "n_best")
-"""What a form may have beside photos."""
+"""Names of the form's other fields."""
 
 FIELD_BYTES = 1_000
+"""Maximum size of a field's value, bytes."""
+
 MAX_FIELDS = 1_000
+"""Maximum number of values of other fields."""
+
 HEADER_BYTES = 8_000
-"""What a header of a part may have: its name and value are kept whole. New versions of python-multipart see to it."""
+"""Maximum size of a part's header, name and value, bytes. Newer versions of python-multipart have such a limit."""
 
 FRAMING_BYTES = 1_100_000
-"""What a form may have beside its files: boundaries, names, fields."""
+"""Maximum size of a form without its files, bytes: boundaries, headers, fields."""
 
 
 @dataclass
 class Upload:
-    """What was sent.
+    """Content of a request.
 
     Attributes:
-        photos: the files, in order.
-        fields: the form's other values, by name, in order.
+        photos: files, in order.
+        fields: names and values of the form's other fields, in order.
     """
 
     photos: list[PhotoBytes] = field(default_factory=list)
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def read_upload(request: Request, limits: Limits, stay: Reservation, name: str) -> Upload:
-    """The body of a request: a form, or an image.
+async def read_upload(request: Request, limits: Limits, reservation: Reservation, name: str) -> Upload:
+    """Read the body of a request: a form, or an image.
 
     Args:
-        stay: where what is received is taken room for.
-        name: of the photo, if the body is one.
+        request: the request.
+        limits: limits of the requests.
+        reservation: reservation of the request; the received photos and bytes are added to it.
+        name: name of the photo, if the body is an image.
 
     Raises:
-        HTTPException: 400, 408, 413, 415 or 422: not such a body, or not all of it in time, or too much of it.
-        BusyError: there is no room for it now.
+        HTTPException: 400, 408, 413, 415 or 422: the body is broken, too slow, too large, or of another kind.
+        BusyError: the remaining capacity is less than the body.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     try:
         async with asyncio.timeout(limits.seconds):
             if kind.decode("latin-1") == FORM:
-                return await _read_form(request, limits, stay, options.get(b"boundary", b""))
+                return await _read_form(request, limits, reservation, options.get(b"boundary", b""))
             if kind.startswith(b"image/"):
-                return await _read_image(request, limits, stay, name)
+                return await _read_image(request, limits, reservation, name)
     except TimeoutError as error:
         raise HTTPException(
             408, f"the request did not arrive in {limits.seconds} seconds; send less at once"
         ) from error
     except ClientDisconnect as error:
         raise HTTPException(400, "the request ended before its body did") from error
-    sent = kind.decode("latin-1") or "nothing"
-    raise HTTPException(415, f"content type {sent}: send {FORM} with {PHOTOS}, or an image with its type, image/…")
+    received = kind.decode("latin-1") or "nothing"
+    raise HTTPException(415, f"content type {received}: send {FORM} with {PHOTOS}, or an image with its type, image/…")
 
 
-async def _read_image(request: Request, limits: Limits, stay: Reservation, name: str) -> Upload:
+async def _read_image(request: Request, limits: Limits, reservation: Reservation, name: str) -> Upload:
     _check_declared(request, limits.photo_bytes, f"a photo of {limits.photo_mb} MB")
-    stay.take(photos=1)
+    reservation.add(photos=1)
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         _check_size(name, data, limits)
-        stay.take(size=len(chunk))
+        reservation.add(size=len(chunk))
     return Upload([PhotoBytes(name, bytes(data))])
 
 
-async def _read_form(request: Request, limits: Limits, stay: Reservation, boundary: bytes) -> Upload:
+async def _read_form(request: Request, limits: Limits, reservation: Reservation, boundary: bytes) -> Upload:
     most = limits.photos * limits.photo_bytes + FRAMING_BYTES
     _check_declared(request, most, f"{limits.photos} photos of {limits.photo_mb} MB each")
     _check_declared(request, limits.memory_bytes + FRAMING_BYTES, f"{limits.memory_mb} MB")
-    form = _Form(limits, stay)
+    form = _Form(limits, reservation)
     try:
         parser = MultipartParser(boundary, form.callbacks)
         async for chunk in request.stream():
@@ -105,11 +113,17 @@ async def _read_form(request: Request, limits: Limits, stay: Reservation, bounda
 
 
 class _Form:
-    """What the parser of a form calls, and what has become of the form so far."""
+    """Callbacks of the form's parser, with their state.
 
-    def __init__(self, limits: Limits, stay: Reservation) -> None:
+    Attributes:
+        upload: content received so far.
+        ended: whether the end of the form was received.
+        callbacks: functions by the parser's names.
+    """
+
+    def __init__(self, limits: Limits, reservation: Reservation) -> None:
         self.upload, self.ended = Upload(), False
-        self._limits, self._stay = limits, stay
+        self._limits, self._reservation = limits, reservation
         self._header, self._value, self._disposition = bytearray(), bytearray(), b""
         self._name, self._file, self._data = "", "", bytearray()
         self.callbacks: MultipartCallbacks = {
@@ -142,13 +156,13 @@ class _Form:
     def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
         self._disposition, self._data = b"", bytearray()
-        self._name, self._file = (_text(options.get(key, b"")) for key in (b"name", b"filename"))
+        self._name, self._file = (_decode(options.get(key, b"")) for key in (b"name", b"filename"))
         if self._name == PHOTOS:
             if b"filename" not in options:
                 raise HTTPException(422, f"{PHOTOS}: is text; send files (curl -F {PHOTOS}=@dog.jpg)")
             if len(self.upload.photos) == self._limits.photos:
                 raise HTTPException(413, f"more than {self._limits.photos} photos in a request; send fewer at once")
-            self._stay.take(photos=1)
+            self._reservation.add(photos=1)
         elif self._name not in FIELDS:
             names = ", ".join((PHOTOS, *FIELDS))
             raise HTTPException(422, f"unknown field {self._name!r}; there are {names}")
@@ -159,9 +173,11 @@ class _Form:
         self._data += data[start:end]
         if self._name == PHOTOS:
             _check_size(self._file, self._data, self._limits)
-            if self._stay.size + end - start > self._limits.memory_bytes:  # there will never be room for that
+            if (
+                self._reservation.size + end - start > self._limits.memory_bytes
+            ):  # more than the whole capacity: 413, not 503
                 raise HTTPException(413, f"the photos are larger than {self._limits.memory_mb} MB; send fewer at once")
-            self._stay.take(size=end - start)
+            self._reservation.add(size=end - start)
         elif len(self._data) > FIELD_BYTES:
             raise HTTPException(413, f"{self._name}: is longer than {FIELD_BYTES:,} bytes")
 
@@ -169,14 +185,14 @@ class _Form:
         if self._name == PHOTOS:
             self.upload.photos.append(PhotoBytes(self._file, bytes(self._data)))
         else:
-            self.upload.fields.append((self._name, _text(self._data)))
+            self.upload.fields.append((self._name, _decode(self._data)))
 
     def _on_end(self) -> None:
         self.ended = True
 
 
-def _text(data: bytes | bytearray) -> str:
-    """Browsers and curl send UTF-8."""
+def _decode(data: bytes | bytearray) -> str:
+    """Decode a name or a value as UTF-8, which browsers and curl send."""
     return data.decode("utf-8", errors="replace")
 
 
@@ -186,7 +202,7 @@ def _check_size(name: str, data: bytearray, limits: Limits) -> None:
 
 
 def _check_declared(request: Request, most: int, allowed: str) -> None:
-    """Before any of it is received."""
+    """Check the declared length of a request, before its body is received."""
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:
         raise HTTPException(413, f"the request has {int(length):,} bytes; the limit is {allowed}")

@@ -1,7 +1,7 @@
-"""One thread that owns the captioners, and captions together what waits at the same time, decoded before.
+"""Worker of the service: one thread that captions the decoded photos of waiting requests, in batches.
 
-Captioning uses all cores: a second thread would gain nothing, while photos of several requests in one batch cost less
-than each alone.
+Captioning uses all cores, so a second thread would gain nothing. A batch of several requests' photos takes less time
+than the requests one after another.
 """
 
 import threading
@@ -25,7 +25,15 @@ __all__ = ["Worker"]
 
 @dataclass(frozen=True)
 class _Job:
-    """A request's photos, decoded or not to be read, and where its answer goes."""
+    """A request whose photos are decoded.
+
+    Attributes:
+        photos: files.
+        decoded: decoded photos or their errors, in the same order.
+        codes: codes of the languages.
+        n_best: maximum number of candidates per caption.
+        answer: future of the answer.
+    """
 
     photos: Sequence[PhotoBytes]
     decoded: Sequence[Decoded]
@@ -35,7 +43,12 @@ class _Job:
 
 
 class Worker:
-    """The thread, and the queue before it. A context manager: jobs are done within."""
+    """The thread and its queue. A context manager: the thread runs inside the `with`; its end cancels waiting jobs.
+
+    Args:
+        captioners: captioners by language code.
+        limits: limits of decoding. (default: those of `Limits`)
+    """
 
     def __init__(self, captioners: Captioners, limits: Limits = DEFAULTS) -> None:
         self._captioners, self._decoders = captioners, Decoders(captioners.encoder.size, limits)
@@ -59,11 +72,16 @@ class Worker:
             job.answer.cancel()
 
     def submit(self, photos: Sequence[PhotoBytes], codes: Sequence[str], n_best: int) -> "Future[list[AnswerRow]]":
-        """Have photos captioned in these languages.
+        """Submit photos to be decoded and captioned.
+
+        Args:
+            photos: files.
+            codes: codes of the languages.
+            n_best: maximum number of candidates per caption.
 
         Returns:
-            What becomes the objects of `polycap caption --json`, by photo, then language; or an error, of a language
-            that can't be loaded.
+            A future of the objects of `polycap caption --json`, by photo, then language. Its error is that of a
+            language that can't be loaded, or of captioning.
         """
         answer: Future[list[AnswerRow]] = Future()
 
@@ -83,7 +101,7 @@ class Worker:
             self._do([job for job in jobs if job.answer.set_running_or_notify_cancel()])
 
     def _next(self) -> list[_Job]:
-        """The jobs that wait, as many as make a batch; none at the end."""
+        """Wait for jobs; return as many as fit into a batch, one at least, or none at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._ended)
             jobs: list[_Job] = []
@@ -98,24 +116,24 @@ class Worker:
         for job in jobs:
             try:
                 ready.append((job, [self._captioners.get(code) for code in job.codes]))
-            except Exception as error:  # of that language alone
+            except Exception as error:  # a language that can't be loaded fails its own jobs only
                 job.answer.set_exception(error)
         try:
             self._caption(ready)
-        except Exception as error:  # whatever it is: the next jobs wait
+        except Exception as error:  # the thread must go on with the next jobs
             for job, _ in ready:
                 if not job.answer.done():
                     job.answer.set_exception(error)
 
     def _caption(self, ready: Sequence[tuple[_Job, list[Captioner]]]) -> None:
-        wanted = [
+        requests = [
             CaptionRequest(decoded, captioners)
             for job, captioners in ready
             for decoded in job.decoded
             if not isinstance(decoded, PhotoError)
         ]
         n_best = max((job.n_best for job, _ in ready), default=1)
-        results = caption_requests(wanted, self._captioners.encoder, n_best=n_best)
+        results = caption_requests(requests, self._captioners.encoder, n_best=n_best)
         for job, _ in ready:
             rows: list[AnswerRow] = []
             for photo, decoded in zip(job.photos, job.decoded, strict=True):
@@ -124,7 +142,7 @@ class Worker:
 
 
 def _rows(photo: PhotoBytes, captions: PhotoCaptions, n_best: int) -> list[AnswerRow]:
-    """A photo's objects, by the name that was sent; another job of the batch may have asked for more candidates."""
+    """Return a photo's objects, with its file name; cut the candidates to `n_best`, since the batch may have more."""
     if isinstance(captions, PhotoError):
         return [error_row(photo, captions)]
     return [

@@ -73,7 +73,7 @@ _CLEAN_TABLE = _Table(strip=False)
 _STRIP_TABLE = _Table(strip=True)
 
 
-def normalize_text(text: str, settings: TextSettings, *, raw: bool = False) -> str:
+def normalize_text(text: str, settings: TextSettings, *, keep_case_and_punctuation: bool = False) -> str:
     """Normalise `text` for training and scoring.
 
     In order: Unicode form; lower case; tatweel, vowel points and digits, if the settings say so; punctuation and
@@ -86,16 +86,16 @@ def normalize_text(text: str, settings: TextSettings, *, raw: bool = False) -> s
     Args:
         text: any text.
         settings: the language's `[text]` table.
-        raw: whether to keep case and punctuation, and normalise only Unicode form, invisible characters and white
-            space. (default: False)
+        keep_case_and_punctuation: whether to keep both, and normalise only Unicode form, invisible characters and
+            white space. (default: False)
     """
     form = settings.unicode_form
     text = unicodedata.normalize(form, text)
-    if settings.lowercase and not raw:
+    if settings.lowercase and not keep_case_and_punctuation:
         text = _lower(text, settings.casing)
-    if not raw:
+    if not keep_case_and_punctuation:
         text = _unify_letters(text, settings)
-    if settings.strip_punctuation and not raw:
+    if settings.strip_punctuation and not keep_case_and_punctuation:
         kept_marks = settings.keep_in_words + (APOSTROPHE if settings.has_apostrophe else "")
         pieces = _split_at_kept(_drop_loose_joiners(text.translate(_CLEAN_TABLE)), kept_marks)
         text = "".join(piece if kept else piece.translate(_STRIP_TABLE) for piece, kept in pieces)

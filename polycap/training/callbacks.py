@@ -176,7 +176,7 @@ class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Progress bar of an epoch's batches on stderr; adds `seconds` and `tokens_per_second` to the epoch's logs."""
 
     def __init__(
-        self, title: str, epochs: int, batches: int, target_tokens: Callable[[], int], *, enabled: bool = True
+        self, title: str, epochs: int, batches: int, target_tokens: Callable[[], int], *, enabled: bool | None = None
     ) -> None:
         super().__init__()
         self.title, self.epochs, self.batches = title, epochs, batches

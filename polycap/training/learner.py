@@ -67,7 +67,7 @@ class Learner:
         tokenizer: Tokenizer,
         folder: Path,
         *,
-        progress: bool,
+        progress: bool | None,
     ) -> None:
         self._inputs, self._settings, self._decoder, self._tokenizer = inputs, settings, decoder, tokenizer
         self._folder, self._progress = folder, progress

@@ -57,7 +57,7 @@ class Phase:
     ema_decay: float
 
 
-def run_phase(phase: Phase, decoder: Decoder, score: Callable[[], float], *, progress: bool) -> dict[str, float]:
+def run_phase(phase: Phase, decoder: Decoder, score: Callable[[], float], *, progress: bool | None) -> dict[str, float]:
     """Run the remaining epochs.
 
     Args:

@@ -39,7 +39,7 @@ __all__ = ["decoder_settings", "make_config", "make_tokenizer", "start_or_check"
 
 
 def train_decoder(
-    inputs: TrainingInputs, folder: Path, settings: TrainingSettings | None = None, *, progress: bool = True
+    inputs: TrainingInputs, folder: Path, settings: TrainingSettings | None = None, *, progress: bool | None = None
 ) -> Path:
     """Train a decoder, or resume the run in a folder, and write its pack.
 
@@ -51,7 +51,7 @@ def train_decoder(
         inputs: language, dataset, features and initial weights.
         folder: folder of the run; created if missing.
         settings: settings of the run. (default: `TrainingSettings()`)
-        progress: whether to draw progress bars on stderr, if that is a terminal. (default: True)
+        progress: whether to draw progress bars on stderr. (default: if it is a terminal)
 
     Returns:
         The folder of the pack.

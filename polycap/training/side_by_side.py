@@ -37,7 +37,7 @@ def train_side_by_side(
     folder: Path,
     settings: Mapping[str, TrainingSettings] | None = None,
     *,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> dict[str, Path]:
     """Train decoders of several languages that share their photo layers, and write a pack of each. Resumes.
 
@@ -48,7 +48,7 @@ def train_side_by_side(
         inputs: a language each, over the same features.
         folder: the run's.
         settings: recipe by language code. (default: that of `TrainingSettings`)
-        progress: whether to show bars.
+        progress: whether to draw progress bars on stderr. (default: if it is a terminal)
 
     Returns:
         Each pack's folder, by language code.
@@ -85,7 +85,7 @@ class _Run:
 
 
 def _make_runs(
-    inputs: Sequence[TrainingInputs], recipes: Mapping[str, TrainingSettings], folder: Path, *, progress: bool
+    inputs: Sequence[TrainingInputs], recipes: Mapping[str, TrainingSettings], folder: Path, *, progress: bool | None
 ) -> list[_Run]:
     """Claim a folder for each language and build its decoder, over the photo layers of the first."""
     runs: list[_Run] = []

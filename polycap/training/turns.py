@@ -44,7 +44,7 @@ class Member:
     score: Callable[[], float]
 
 
-def run_in_turns(members: Sequence[Member], folder: Path, *, progress: bool) -> dict[str, dict[str, float]]:
+def run_in_turns(members: Sequence[Member], folder: Path, *, progress: bool | None) -> dict[str, dict[str, float]]:
     """Run the epochs that are left.
 
     Args:

@@ -1,1 +1,1 @@
-"""Captions into the mother language."""
+"""Translation of a dataset's captions by engines."""

@@ -1,4 +1,4 @@
-"""Which engine translates into a language, with which of its own codes, and how its packages are had."""
+"""Choice of the translation engine of a language, and installation of its packages."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,68 +15,78 @@ __all__ = ["EngineChoice", "choose_engine"]
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """An engine by name, and the engine's own codes of both languages."""
+    """Engine and pair of languages.
+
+    Attributes:
+        engine: name of the engine.
+        source: the engine's code of the source language.
+        target: the engine's code of the target language.
+    """
 
     engine: str
     source: str
     target: str
 
     def open(self) -> Translator:
-        """Make ready to translate.
+        """Load the engine.
 
         Raises:
-            TranslationError: no such engine, or it can't be had; the message names the fix.
+            TranslationError: there is no such engine, or it or the pair is not installed; the message has the fix.
         """
         return open_translator(self.engine, self.source, self.target)
 
     def require(self) -> None:
-        """Check, before any work, that the engine is installed, if it can tell.
+        """Check that the engine is installed, if it has such a check.
 
         Raises:
-            TranslationError: no such engine, or it is not installed; the message names the fix.
+            TranslationError: there is no such engine, or it is not installed; the message has the fix.
         """
         require = getattr(load_engine(self.engine), "require", None)
         if require is not None:
             require()
 
     def install_file(self, package: Path) -> None:
-        """Install a package of the engine's from a file.
+        """Install a package of the engine from a file.
 
         Raises:
-            TranslationError: the engine has no packages, or the file is none of them.
+            TranslationError: the engine has no packages, or the file is no package.
         """
         self._installer("install_file")(package)
 
     def install_pair(self) -> None:
-        """Download and install what the engine needs for the two languages.
+        """Download and install the engine's packages for the pair.
 
         Raises:
-            TranslationError: the engine has no packages, or they can't be had.
+            TranslationError: the engine has no packages, or none for the pair.
+            DownloadError: a package can't be downloaded.
         """
         self._installer("install_pair")(self.source, self.target)
 
     def _installer(self, name: str) -> Any:
-        found = getattr(load_engine(self.engine), name, None)
-        if found is None:
+        """Return a method of the engine that installs packages."""
+        installer = getattr(load_engine(self.engine), name, None)
+        if installer is None:
             raise TranslationError(
                 f"translation engine {self.engine!r}: installs no packages; leave out `package` and `install`"
             )
-        return found
+        return installer
 
 
 def choose_engine(
     language: Language, engine: str | None = None, source: str | None = None, target: str | None = None
 ) -> EngineChoice:
-    """The engine that a language's folder names, or another.
+    """Choose the engine of a language's folder, or another one.
 
     Args:
-        language: its `[translation]` table has what is not given.
-        engine: an engine's name; the codes of the folder are not another engine's.
-        source: the engine's code of the captions' language; without it and the folder's, `get_source`'s.
-        target: the engine's code of this language; without it and the folder's, the language's own code.
+        language: target language.
+        engine: name of the engine. (default: that of the folder)
+        source: the engine's code of the source language. (default: that of the folder for this engine, or else the
+            code of `get_source()`)
+        target: the engine's code of the target language. (default: that of the folder for this engine, or else the
+            language's code)
 
     Raises:
-        TranslationError: the folder names no engine, and none is given.
+        TranslationError: the folder names no engine, and `engine` is None.
     """
     facts = language.translation
     if engine is None and facts.engine in NO_ENGINES:

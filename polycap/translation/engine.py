@@ -1,7 +1,8 @@
-"""Translation engines: what one is, and how it is found.
+"""Translation engines: protocols, and engines by name.
 
-An engine is named in `language.toml` (`[translation] engine = "argos"`). polycap brings some; a package adds one by an
-entry point in the group `polycap.translators`, whose name is the engine's and whose value is a class like those here.
+`language.toml` names an engine (`[translation] engine = "argos"`). Besides the built-in engines, a package adds one by
+an entry point in the group `polycap.translators`: its name is the engine's, its value a class with the protocol
+`Engine`.
 """
 
 from collections.abc import Sequence
@@ -24,12 +25,12 @@ _BUILT_IN = {
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """One translated sentence.
+    """Translation of one sentence.
 
     Attributes:
         text: the translation.
-        score: the mean log-probability of its tokens, nats; None where the engine gives none.
-        unknown: how many words or tokens the engine could not translate.
+        score: mean log-probability of its tokens, nats; None if the engine has no scores. (default: None)
+        unknown: number of words or tokens of the source that are unknown to the engine. (default: 0)
     """
 
     text: str
@@ -38,16 +39,16 @@ class Translation:
 
 
 class Translator(Protocol):
-    """An engine that is ready to translate from one language into another.
+    """Loaded engine for one pair of languages.
 
     Attributes:
-        identity: engine, package and version, such as `argos/en_de@1.0`: it becomes the captions' origin.
+        identity: engine, package and version, such as `argos/en_de@1.0`; part of the captions' origin.
     """
 
     identity: str
 
     def translate(self, texts: Sequence[str]) -> list[Translation]:
-        """Translate single sentences; as many come back as went in, in the same order.
+        """Translate sentences; return one translation per sentence, in the same order.
 
         Raises:
             TranslationError: the engine failed.
@@ -56,60 +57,70 @@ class Translator(Protocol):
 
 
 class Engine(Protocol):
-    """What a package offers as an entry point.
+    """Translation engine, the class of an entry point.
 
-    It may also have `require()`, which is called before any work and raises a TranslationError if something is not
-    installed, and `install_file(path)` and `install_pair(source, target)`, if it has packages.
+    Optional methods: `require()` is called before any work and raises a TranslationError if a part is not installed;
+    an engine with packages has `install_file(path)` and `install_pair(source, target)`.
 
     Attributes:
-        name: as `language.toml` has it.
+        name: name in `language.toml`.
     """
 
     name: ClassVar[str]
 
     def pairs(self) -> list[tuple[str, str]]:
-        """The (source, target) that it can translate here and now, by its own codes, sorted."""
+        """Return the pairs (source, target) that are installed, by the engine's own codes, sorted."""
         ...
 
     def open(self, source: str, target: str) -> Translator:
-        """Make ready to translate.
+        """Load the engine for a pair of languages.
+
+        Args:
+            source: the engine's code of the source language.
+            target: the engine's code of the target language.
 
         Raises:
-            TranslationError: it has no such pair, with the command that gets it; or something is not installed.
+            TranslationError: the pair or a part of the engine is not installed; the message has the command to install
+                it.
         """
         ...
 
 
 def available_engines() -> dict[str, str]:
-    """Every engine's name, and where it comes from; nothing of it is loaded.
+    """Return the engines' classes, `module:class`, by name. No engine is loaded.
 
     Raises:
-        TranslationError: two packages offer an engine of the same name.
+        TranslationError: two packages have an engine of the same name.
     """
-    found = dict(_BUILT_IN)
+    engines = dict(_BUILT_IN)
     for point in entry_points(group=ENGINE_ENTRY_POINTS):
-        if found.get(point.name, point.value) != point.value:
+        if engines.get(point.name, point.value) != point.value:
             raise TranslationError(
-                f"translation engine {point.name!r} comes from both {found[point.name]} and {point.value}; remove one"
+                f"translation engine {point.name!r} comes from both {engines[point.name]} and {point.value}; remove one"
             )
-        found[point.name] = point.value
-    return dict(sorted(found.items()))
+        engines[point.name] = point.value
+    return dict(sorted(engines.items()))
 
 
 def open_translator(engine: str, source: str, target: str) -> Translator:
-    """A translator by an engine's name and its own codes.
+    """Load an engine for a pair of languages.
+
+    Args:
+        engine: name of the engine.
+        source: the engine's code of the source language.
+        target: the engine's code of the target language.
 
     Raises:
-        TranslationError: no such engine, or it can't be had; the message names the fix.
+        TranslationError: there is no such engine, or it or the pair is not installed; the message has the fix.
     """
     return load_engine(engine).open(source, target)
 
 
 def load_engine(engine: str) -> Engine:
-    """An engine by its name.
+    """Return an engine by its name.
 
     Raises:
-        TranslationError: no such engine, or its module can't be loaded.
+        TranslationError: there is no such engine, or its module can't be loaded.
     """
     known = available_engines()
     if engine not in known:
@@ -117,7 +128,7 @@ def load_engine(engine: str) -> Engine:
     module, _, name = known[engine].partition(":")
     try:
         kind: type[Engine] = getattr(import_module(module), name)
-    except Exception as error:  # a stranger's module may raise anything
+    except Exception as error:  # a plugin may raise anything
         reason = f"{type(error).__name__}: {error}"
         raise TranslationError(f"translation engine {engine!r}: {known[engine]} can't be loaded ({reason})") from error
     return kind()

@@ -1,11 +1,11 @@
-"""Quality gates: which translations are not fit to be learned from, and why. Pure functions of text.
+"""Filters of translations: reject those that are not fit for training. Pure functions of text.
 
-Each gate looks for one way in which machine translation is known to fail. What they allow is the language's own
-`[translation.gates]`; the defaults leave what people write alone.
+Each filter detects one known failure of machine translation. The thresholds are the language's `[translation.gates]`;
+with the defaults, captions by people pass.
 
-Lengths are compared in letters and digits, not in words: Chinese, Japanese and Thai write none apart, and German or
-Turkish say in one word what English says in three. How many letters are usual differs as much (0.35 of English in
-Chinese, 1.2 in French), so the usual ratio is the median of the set at hand rather than a setting.
+Lengths are numbers of letters and digits, not of words: Chinese, Japanese and Thai have no spaces between words, and
+German and Turkish write several English words as one. The usual ratio of lengths differs as well (Chinese has 0.35 of
+the letters of English, French 1.2), so it is the median of the captions rather than a setting.
 """
 
 import re
@@ -21,22 +21,27 @@ from polycap.translation.engine import Translation
 __all__ = ["GATES", "Refusal", "check_translation", "lowest_scored", "repeats", "split_words", "usual_ratio"]
 
 GATES = ("empty", "copied", "script", "length", "repeats", "unknown", "score")
-"""Every gate's name, in the order in which they are reported."""
+"""Names of the filters, in the order of the report."""
 
 _UNKNOWN = re.compile(r"<unk>|⁇", re.IGNORECASE)
 _SLACK = 10
-"""Letters (of the source) added to both lengths: a caption of one word may well become one of three."""
+"""Letters that are added to both lengths, since one word may become three in a short caption."""
 PHRASE, PHRASE_UNSPACED = 4, 6
-"""Words, or letters that stand for words, that are not said again and again by chance."""
+"""Length of a phrase that is not repeated by chance: words, or letters in scripts without spaces."""
 _SYLLABLE = 4
-"""Letters of a syllable, at most."""
-_MOST_WORDS, _MOST_LETTERS = 400, 4000
-"""No caption is longer; an engine that has run wild may be."""
+"""Maximum number of letters of a repeated syllable."""
+_MAX_WORDS, _MAX_LETTERS = 400, 4000
+"""Maximum length that is examined; an engine in a loop may write more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one translation is dropped: the gate's name, and what it found."""
+    """Rejection of a translation by a filter.
+
+    Attributes:
+        gate: name of the filter.
+        why: reason.
+    """
 
     gate: str
     why: str
@@ -45,57 +50,57 @@ class Refusal:
 def check_translation(
     source: str, translation: Translation, language: Language, *, ratio: float
 ) -> tuple[Refusal, ...]:
-    """What is wrong with a translation; nothing, if it may be learned from.
+    """Apply all filters but "score" to a translation; return the rejections.
 
     Args:
-        source: what was translated.
-        translation: what came of it.
-        language: of the translation; its `[translation.gates]` say what is allowed.
-        ratio: the usual length of a translation, as `usual_ratio` gives it.
+        source: source caption.
+        translation: its translation.
+        language: target language; its `[translation.gates]` has the thresholds.
+        ratio: usual ratio of lengths, from `usual_ratio`.
     """
     text, gates = translation.text, language.translation.gates
     if not _letters(text):
         return (Refusal("empty", "no letter or digit"),)
     words = split_words(text, language)
-    found = {
+    reasons = {
         "copied": _copied(source, words, gates.max_copied),
         "script": _script(text, language, gates.min_script),
         "length": _length(source, text, ratio, gates.max_length_ratio),
         "repeats": _repeats(source, text, words, language, gates.max_repeats),
         "unknown": _unknown(translation, words, gates.max_unknown),
     }
-    return tuple(Refusal(gate, why) for gate, why in found.items() if why)
+    return tuple(Refusal(gate, why) for gate, why in reasons.items() if why)
 
 
 def lowest_scored(translations: Mapping[str, Translation], share: float) -> dict[str, Refusal]:
-    """The sources of the worst translations by the engine's own score, at most `share` of those that have one."""
-    scored = sorted((t.score, source) for source, t in translations.items() if t.score is not None)
+    """Reject the translations with the lowest scores, at most `share` of those with a score; return them by source."""
+    scored = sorted((item.score, source) for source, item in translations.items() if item.score is not None)
     lowest = scored[: int(share * len(scored))]
     return {source: Refusal("score", f"{score:.3f}, among the lowest {share:.1%}") for score, source in lowest}
 
 
 def usual_ratio(pairs: Iterable[tuple[str, str]]) -> float:
-    """The median of letters in the translation per letter of its source; 1 where there is nothing to go by."""
+    """Return the median of letters in the translation per letter of its source; 1 without letters."""
     ratios = [_letters(text) / _letters(source) for source, text in pairs if _letters(source) and _letters(text)]
     return median(ratios) if ratios else 1.0
 
 
 def split_words(text: str, language: Language | None = None) -> list[str]:
-    """Return the words of a text without case and punctuation, as the language parts them; by spaces without one."""
-    plain = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in text.casefold())
-    return (language.words(plain) if language else plain.split())[:_MOST_WORDS]
+    """Return the words of a text without case and punctuation, by `Language.words`; without a language, by spaces."""
+    plain = "".join(letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in text.casefold())
+    return (language.words(plain) if language else plain.split())[:_MAX_WORDS]
 
 
 def repeats(words: Sequence[str], phrase: int = PHRASE) -> int:
-    """Return how often words stand in a row, or a phrase of `phrase` words anywhere; 1 for once."""
+    """Return the most repetitions: of words in a row, or of a phrase of `phrase` words anywhere; 1 without any."""
     if len(set(words)) == len(words):
         return 1
     phrases = Counter(tuple(words[i : i + phrase]) for i in range(len(words) - phrase + 1))
     most = max(phrases.values(), default=1)
     for size in range(1, len(words) // 2 + 1):
         same = 0
-        for word, before in zip(words[size:], words, strict=False):
-            same = same + 1 if word == before else 0
+        for word, earlier in zip(words[size:], words, strict=False):
+            same = same + 1 if word == earlier else 0
             most = max(most, 1 + same // size)
     return most
 
@@ -105,9 +110,9 @@ def _letters(text: str) -> int:
 
 
 def _copied(source: str, words: Sequence[str], allowed: float) -> str:
-    theirs = split_words(source)
-    known = set(theirs)
-    share = 1.0 if "".join(theirs) == "".join(words) else sum(word in known for word in words) / len(words)
+    source_words = split_words(source)
+    known = set(source_words)
+    share = 1.0 if "".join(source_words) == "".join(words) else sum(word in known for word in words) / len(words)
     return f"{share:.0%} of its words are the source's" if share > allowed else ""
 
 
@@ -124,12 +129,12 @@ def _length(source: str, text: str, ratio: float, allowed: float) -> str:
 
 
 def _repeats(source: str, text: str, words: Sequence[str], language: Language, allowed: int) -> str:
-    """What the source says three times may stand three times; letters may stand in a row once more than words."""
-    found = repeats(words, PHRASE if language.has_spaces else PHRASE_UNSPACED)
-    if found > allowed and found > repeats(split_words(source)):
-        return f"the same words {found} times"
+    """Reject more repetitions than allowed and than in the source. Letters may be repeated once more than words."""
+    count = repeats(words, PHRASE if language.has_spaces else PHRASE_UNSPACED)
+    if count > allowed and count > repeats(split_words(source)):
+        return f"the same words {count} times"
     loop = rf"([^\W\d_]{{1,{_SYLLABLE}}}?)\1{{{allowed + 1},}}"
-    stutter = re.search(loop, text[:_MOST_LETTERS], re.IGNORECASE)
+    stutter = re.search(loop, text[:_MAX_LETTERS], re.IGNORECASE)
     if stutter and not re.search(loop, source, re.IGNORECASE):
         return f"{stutter[1]!r} {len(stutter[0]) // len(stutter[1])} times"
     return ""

@@ -1,13 +1,13 @@
-"""What an engine has translated so far, on disk: append-only, and gone on with after `kill -9` at any point.
+"""Journal of a translation on disk: append-only, resumable after `kill -9` at any point.
 
 ::
 
-    FOLDER/manifest.json   the engine's identity, how many captions, their hash, captions per line
-    FOLDER/journal.jsonl   a line for each chunk of the sorted captions: [[text, score, unknown], …]
-    FOLDER/.lock           keeps other processes out
+    FOLDER/manifest.json   identity of the engine, number and hash of the captions, captions per line
+    FOLDER/journal.jsonl   a line per chunk of the sorted captions: [[text, score, unknown], …]
+    FOLDER/.lock           lock against other processes
 
-A chunk is translated as a whole or again as a whole, so that an engine sees the same batches whether it was stopped or
-not. A last line that was cut short is dropped.
+A chunk is always translated as a whole, so that an interrupted engine gets the same batches. An incomplete last line is
+dropped.
 """
 
 import hashlib
@@ -31,36 +31,36 @@ __all__ = ["CAPTIONS_PER_CHUNK", "Journal"]
 logger = logging.getLogger(__name__)
 
 CAPTIONS_PER_CHUNK = 1024
-"""Captions that are translated and written at once: 2 seconds of work of a fast engine, 20 of a slow one."""
+"""Captions that are translated and written at once: 2 seconds for a fast engine, 20 for a slow one."""
 
 
 class Journal:
-    """The translations of sorted captions by one engine. Use it in a `with`: it keeps other processes out.
+    """Translations of sorted captions by one engine. A context manager: it holds a lock against other processes.
 
     Attributes:
-        folder: where it lies.
-        done: captions that are translated.
+        folder: folder of the journal.
+        done: number of translated captions.
     """
 
     def __init__(self, folder: Path, identity: str, texts: Sequence[str], chunk: int = CAPTIONS_PER_CHUNK) -> None:
-        """Open it, or begin it.
+        """Open a journal, or create it.
 
         Args:
-            folder: it is made if need be.
-            identity: the engine's.
-            texts: what is to be translated, sorted, each once.
-            chunk: captions per line of a journal that is begun now.
+            folder: folder of the journal.
+            identity: identity of the engine.
+            texts: different captions, sorted.
+            chunk: captions per line of a new journal. (default: 1024)
 
         Raises:
-            TranslationError: the journal there is of another engine or other captions, or another process writes it.
+            TranslationError: the journal is of another engine or other captions, or another process writes it.
         """
         self.folder, self._texts = folder, texts
         taken = TranslationError(f"{folder}: another translation is running here; wait for it, or end it")
         with ExitStack() as stack:
             stack.enter_context(exclusive(make_folder(folder) / ".lock", taken))
             self._file = stack.enter_context((folder / "journal.jsonl").open("a+b"))
-            self._chunk = self._claim(identity, chunk)
-            self._check()
+            self._chunk = self._start_or_check(identity, chunk)
+            self._drop_incomplete()
             self._held = stack.pop_all()
 
     def __enter__(self) -> "Journal":
@@ -72,47 +72,47 @@ class Journal:
         self._held.close()
 
     def missing(self) -> Iterator[Sequence[str]]:
-        """The chunks that are left; each must be appended before the next is asked for."""
+        """Yield the chunks without translations; append each before requesting the next."""
         while self.done < len(self._texts):
             yield self._texts[self.done : self.done + self._chunk]
 
     def append(self, translations: Sequence[Translation]) -> None:
-        """Write the translations of the next chunk; they are on disk when this returns."""
-        row = [[_one_line(t.text), _finite(t.score), t.unknown] for t in translations]
+        """Write the translations of the next chunk, and flush them to disk."""
+        row = [[_clean_line(item.text), _finite(item.score), item.unknown] for item in translations]
         self._file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
         self.done += len(translations)
 
     def translations(self) -> Iterator[Translation]:
-        """All that are done, in the order of the captions; one chunk at a time is in memory."""
+        """Yield all translations, in the order of the captions; one chunk at a time is in memory."""
         self._file.seek(0)
         for line in self._file:
             yield from (Translation(*values) for values in json.loads(line))
 
-    def _claim(self, identity: str, chunk: int) -> int:
-        """Write the manifest, or check that the one there is of the same work; returns its captions per line."""
+    def _start_or_check(self, identity: str, chunk: int) -> int:
+        """Write the manifest, or check that the existing one is of the same captions; return its captions per line."""
         path = self.folder / "manifest.json"
         captions = hashlib.sha256("\n".join(self._texts).encode("utf-8", "surrogatepass")).hexdigest()
         work = {"schema": 1, "engine": identity, "captions": len(self._texts), "sha256": captions}
         if not path.is_file():
-            self._file.truncate(0)  # without a manifest nothing says of what it is
+            self._file.truncate(0)  # a journal without a manifest is of unknown captions
             write_json(path, {**work, "chunk": chunk})
             return chunk
-        found = read_json(path, TranslationError)
+        manifest = read_json(path, TranslationError)
         for key, value in work.items():
-            if found.get(key) != value:
+            if manifest.get(key) != value:
                 raise TranslationError(
-                    f"{path}:{key}: this translation was begun with {found.get(key)}, not {value}; go on as it was "
-                    f"begun, choose another `out`, or delete {self.folder} to begin anew"
+                    f"{path}:{key}: this translation was started with {manifest.get(key)}, not {value}; continue as "
+                    f"it was started, choose another `out`, or delete {self.folder} to start again"
                 )
-        kept = found.get("chunk")
-        if type(kept) is not int or kept < 1:
-            raise TranslationError(f"{path}:chunk: {kept!r}; expected a number above 0: delete {self.folder}")
-        return kept
+        size = manifest.get("chunk")
+        if type(size) is not int or size < 1:
+            raise TranslationError(f"{path}:chunk: {size!r}; expected a number above 0: delete {self.folder}")
+        return size
 
-    def _check(self) -> None:
-        """Count what is there, and cut off what is not whole."""
+    def _drop_incomplete(self) -> None:
+        """Count the translated captions, and cut off an incomplete end."""
         self.done = end = 0
         self._file.seek(0)
         for line in self._file:
@@ -121,9 +121,9 @@ class Journal:
                 break
             self.done += expected
             end += len(line)
-        size = self._file.seek(0, os.SEEK_END)
-        if size > end:
-            logger.info("%s: the last %d bytes are not whole, and are translated again", self.folder, size - end)
+        length = self._file.seek(0, os.SEEK_END)
+        if length > end:
+            logger.info("%s: the last %d bytes are incomplete, and are translated again", self.folder, length - end)
             self._file.truncate(end)
 
 
@@ -147,8 +147,8 @@ def _is_translation(row: Any) -> bool:
     )
 
 
-def _one_line(text: str) -> str:
-    """A caption is one line, and what UTF-8 can't write is no text."""
+def _clean_line(text: str) -> str:
+    """Return a text on one line, with surrogates replaced, which UTF-8 can't encode."""
     return " ".join(text.encode("utf-8", "replace").decode().split())
 
 

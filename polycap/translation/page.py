@@ -1,4 +1,4 @@
-"""A sample of translations and what was dropped, as an HTML page."""
+"""HTML page of a translation: a sample, and dropped captions by filter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,20 @@ from polycap.translation.translate import TranslationReport
 __all__ = ["write_report"]
 
 _WORDS = {
-    "empty": "nothing but punctuation, or nothing at all",
-    "copied": "the source's own words",
+    "empty": "no letters or digits",
+    "copied": "words of the source",
     "script": "letters of another script",
-    "length": "much longer or shorter than is usual here",
-    "repeats": "the same words again and again",
-    "unknown": "words that the engine does not know",
-    "score": "the engine's own least trusted",
+    "length": "much longer or shorter than usual",
+    "repeats": "repeated words",
+    "unknown": "words unknown to the engine",
+    "score": "lowest scores of the engine",
 }
 
 
 @dataclass(frozen=True)
 class _Gate:
+    """Filter, for the template."""
+
     name: str
     words: str
     count: int
@@ -32,13 +34,13 @@ class _Gate:
 
 
 def write_report(path: Path, language: Language, report: TranslationReport, pairs: Sequence[TranslatedPair]) -> None:
-    """Write the page to `path`, atomically; it needs no other file and no network.
+    """Write the page, atomically; it has no links to other files.
 
     Args:
-        path: the page.
-        language: of the translations: its direction and name.
-        report: what was counted.
-        pairs: the sample to show.
+        path: file of the page.
+        language: target language.
+        report: report of the translation.
+        pairs: sample to show.
 
     Raises:
         PolycapError: `path` can't be written.

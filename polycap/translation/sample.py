@@ -1,4 +1,4 @@
-"""What a speaker judges a translation by before anything is learned from it: a sample, and what the gates dropped."""
+"""Samples of a translation, kept and dropped, for a speaker of the language to judge."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -11,24 +11,24 @@ from polycap.translation.translate import TranslationReport
 __all__ = ["TranslatedPair", "aligned_lines", "dropped_examples", "sample_of"]
 
 SAMPLE = 40
-"""Captions that the page shows, unless another number is asked for."""
+"""Default number of captions on the page."""
 EXAMPLES = 8
-"""Dropped captions that the page shows of each gate."""
+"""Default number of dropped captions per filter on the page."""
 SOURCE_WIDTH = 64
-"""Characters of the source's column in a terminal; a longer source pushes its translation to the right."""
+"""Maximum width of the source's column in a terminal, characters; longer sources are not cut."""
 
 
 @dataclass(frozen=True)
 class TranslatedPair:
-    """A caption and its translation.
+    """Caption and translation.
 
     Attributes:
-        image: the photo's name.
-        index: the caption's.
-        source: what was translated.
-        caption: what came of it.
-        score: the engine's own, mean log-probability of a token, if it gives one.
-        dropped: by gate, why it was dropped.
+        image: name of the photo.
+        index: index of the caption.
+        source: source caption.
+        caption: translation.
+        score: mean log-probability of its tokens, nats; None if the engine has no scores. (default: None)
+        dropped: reasons of the filters that rejected it, by filter. (default: none)
     """
 
     image: str
@@ -39,24 +39,24 @@ class TranslatedPair:
     dropped: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The pair as JSON-able values."""
+        """Return the JSON object of the pair."""
         row = {"image": self.image, "index": self.index, "source": self.source, "caption": self.caption}
         return {**row, "score": self.score}
 
 
 def sample_of(report: TranslationReport, count: int = SAMPLE) -> list[TranslatedPair]:
-    """So many of the captions that were kept, at even distances."""
-    return _evenly(_read(report.out), report.kept, count)
+    """Return `count` of the kept translations, evenly spaced."""
+    return _evenly(_read_pairs(report.out), report.kept, count)
 
 
 def dropped_examples(report: TranslationReport, gate: str, count: int = EXAMPLES) -> list[TranslatedPair]:
-    """So many of the captions that a gate dropped, at even distances."""
-    found = (pair for pair in _read(report.dropped) if gate in pair.dropped)
-    return _evenly(found, report.gates[gate], count)
+    """Return `count` of the translations that a filter dropped, evenly spaced."""
+    dropped = (pair for pair in _read_pairs(report.dropped) if gate in pair.dropped)
+    return _evenly(dropped, report.gates[gate], count)
 
 
 def aligned_lines(pairs: Sequence[TranslatedPair]) -> list[str]:
-    """Lines for a terminal, source on the left. The terminal itself must know how to write from right to left."""
+    """Return lines for a terminal, with the source on the left. Right-to-left text is left to the terminal."""
     width = min(SOURCE_WIDTH, max((len(pair.source) for pair in pairs), default=0))
     return [f"{pair.source:{width}} │ {pair.caption}" for pair in pairs]
 
@@ -67,7 +67,7 @@ def _evenly(pairs: Iterator[TranslatedPair], total: int, count: int) -> list[Tra
     return [pair for place, pair in enumerate(pairs) if place in places]
 
 
-def _read(path: Path) -> Iterator[TranslatedPair]:
+def _read_pairs(path: Path) -> Iterator[TranslatedPair]:
     with path.open(encoding="utf-8") as stream:
         for line in stream:
             row = json.loads(line)

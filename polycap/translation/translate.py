@@ -1,12 +1,12 @@
-"""A dataset's captions into a language: each different one once, resumable, checked, with its origin.
+"""Translate a dataset's captions: each different caption once, resumable, filtered, with their origin.
 
 ::
 
-    translations/CODE.jsonl           image, index, source, caption, origin, score: a caption file like any other
-    translations/CODE.dropped.jsonl   what the gates refused, and why
-    translations/CODE.journal/        all that the engine said; gates are applied to it afterwards
+    translations/CODE.jsonl           image, index, source, caption, origin, score: a caption file
+    translations/CODE.dropped.jsonl   rejected translations, with reasons
+    translations/CODE.journal/        all translations of the engine, before the filters
 
-The gates may therefore be changed, and the command run again, without translating anything twice.
+After a change of filters, the command can be run again without translating again.
 """
 
 import json
@@ -35,18 +35,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TranslationReport:
-    """What came of a translation.
+    """Report of a translation.
 
     Attributes:
-        language: the code.
-        origin: what the captions are from now on, such as "mt:argos/en_de@1.0".
-        captions: how many the dataset has.
-        unique: how many of them differ: as many were translated.
-        kept: how many were written.
-        gates: by gate, how many captions it refused; one may be refused by several.
-        length_ratio: letters in a translation per letter of its source: the median.
-        out: the captions.
-        dropped: what was refused, and why.
+        language: code of the target language.
+        origin: origin of the translations, such as "mt:argos/en_de@1.0".
+        captions: number of captions in the dataset.
+        unique: number of different captions.
+        kept: number of captions that passed the filters.
+        gates: number of captions that each filter rejected; several filters may reject one caption.
+        length_ratio: median of letters in a translation per letter of its source.
+        out: caption file.
+        dropped: file of rejected translations.
     """
 
     language: str
@@ -60,7 +60,7 @@ class TranslationReport:
     dropped: Path
 
     def to_json(self) -> dict[str, Any]:
-        """The report as JSON-able values."""
+        """Return the JSON object of the report."""
         return {
             "language": self.language,
             "origin": self.origin,
@@ -75,7 +75,7 @@ class TranslationReport:
         }
 
     def lines(self) -> list[str]:
-        """The report for a person."""
+        """Return the report as lines of text."""
         dropped = self.captions - self.kept
         gates = ", ".join(f"{name} {count:,}" for name, count in self.gates.items() if count)
         return [
@@ -87,7 +87,7 @@ class TranslationReport:
 
 
 def dropped_file(out: Path) -> Path:
-    """Where what the gates refuse goes: beside the captions."""
+    """Return the file of rejected translations, beside the caption file `out`."""
     return out.with_name(f"{out.stem}.dropped.jsonl")
 
 
@@ -98,36 +98,38 @@ def translate_captions(
     out: Path,
     *,
     journal: Path | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
     chunk: int = CAPTIONS_PER_CHUNK,
 ) -> TranslationReport:
-    """Translate a dataset's captions, or go on where a killed run stopped; the bytes at the end are the same.
+    """Translate a dataset's captions; resume an interrupted translation, with the same bytes as result.
 
     Args:
-        dataset: photos with captions that the engine understands.
-        language: its script and `[translation.gates]` decide what is kept.
-        translator: the engine, ready.
-        out: the captions, JSON Lines; what is dropped goes beside it.
-        journal: the folder of what the engine said; one is beside `out` unless given.
-        progress: draw a bar, if stderr is a terminal.
-        chunk: captions that are translated and kept at once.
+        dataset: photos with captions in the source language.
+        language: target language; its script and `[translation.gates]` are for the filters.
+        translator: loaded engine.
+        out: caption file to write, JSON Lines; rejected translations are written beside it.
+        journal: folder of the journal. (default: `NAME.journal` beside `out`)
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
+        chunk: captions that are translated and written at once. (default: 1024)
 
     Raises:
-        TranslationError: the engine failed or returned too few; or what is in the journal is of another engine or of
-            other captions.
+        TranslationError: the engine failed or returned another number of translations; or the journal is of another
+            engine or other captions.
         PolycapError: the folder can't be written.
     """
     origin = f"mt:{translator.identity}"
     if not is_origin(origin):
-        raise TranslationError(f"engine identity {translator.identity!r}: has a space, comma or |; the engine's fault")
+        raise TranslationError(
+            f"engine identity {translator.identity!r}: has a space, comma or |; report this to the engine's author"
+        )
     make_folder(out.parent)
-    texts = sorted({_one_line(caption.text) for photo in dataset.photos for caption in photo.captions})
+    texts = sorted({_source_text(caption.text) for photo in dataset.photos for caption in photo.captions})
     folder = journal or out.with_name(f"{out.stem}.journal")
-    with Journal(folder, translator.identity, texts, chunk) as kept:
-        _fill(kept, translator, len(texts), progress=progress)
-        found = dict(zip(texts, kept.translations(), strict=True))
-    ratio, refused = _refuse(found, language)
-    counts = _write(_rows(dataset, found, origin), refused, out)
+    with Journal(folder, translator.identity, texts, chunk) as opened:
+        _translate_missing(opened, translator, len(texts), progress=progress)
+        translations = dict(zip(texts, opened.translations(), strict=True))
+    ratio, refusals = _filter(translations, language)
+    counts = _write(_rows(dataset, translations, origin), refusals, out)
     total = sum(len(photo.captions) for photo in dataset.photos)
     gates = {gate: counts[gate] for gate in GATES}
     return TranslationReport(
@@ -135,66 +137,68 @@ def translate_captions(
     )
 
 
-def _write(rows: Iterable[dict[str, Any]], refused: Mapping[str, Sequence[Refusal]], out: Path) -> Counter[str]:
-    """Write what is kept and what is dropped; returns how many are kept, and how many each gate refused."""
+def _write(rows: Iterable[dict[str, Any]], refusals: Mapping[str, Sequence[Refusal]], out: Path) -> Counter[str]:
+    """Write both files; return the number of kept captions, as "kept", and of those that each filter rejected."""
     counts: Counter[str] = Counter()
     with (
-        atomic_path(out) as good,
-        atomic_path(dropped_file(out)) as bad,
-        good.open("w", encoding="utf-8") as keep,
-        bad.open("w", encoding="utf-8") as drop,
+        atomic_path(out) as kept_path,
+        atomic_path(dropped_file(out)) as dropped_path,
+        kept_path.open("w", encoding="utf-8") as kept,
+        dropped_path.open("w", encoding="utf-8") as dropped,
     ):
         for row in rows:
-            reasons = {refusal.gate: refusal.why for refusal in refused.get(row["source"], ())}
+            reasons = {refusal.gate: refusal.why for refusal in refusals.get(row["source"], ())}
             counts.update(list(reasons) or ["kept"])
             row |= {"dropped": reasons} if reasons else {}
-            print(json.dumps(row, ensure_ascii=False), file=drop if reasons else keep)
+            print(json.dumps(row, ensure_ascii=False), file=dropped if reasons else kept)
     return counts
 
 
-def _fill(journal: Journal, translator: Translator, total: int, *, progress: bool) -> None:
-    """Have the engine translate what is missing."""
-    begun, start = journal.done, time.monotonic()
-    if begun and begun < total:
-        logger.info("%s: going on after %d of %d captions", journal.folder, begun, total)
-    with progress_bar(show=progress, total=total, done=begun, unit="caption") as bar:
+def _translate_missing(journal: Journal, translator: Translator, total: int, *, progress: bool | None) -> None:
+    """Translate the captions that are not in the journal yet."""
+    resumed, start = journal.done, time.monotonic()
+    if resumed and resumed < total:
+        logger.info("%s: resuming after %d of %d captions", journal.folder, resumed, total)
+    with progress_bar(show=progress, total=total, done=resumed, unit="caption") as bar:
         for texts in journal.missing():
             translations = translator.translate(texts)
             if len(translations) != len(texts):
                 raise TranslationError(
                     f"{translator.identity}: returned {len(translations)} translations of {len(texts)} captions; "
-                    "expected as many. What was translated before is kept: try again, or choose another `engine`"
+                    "expected as many. Earlier translations are kept: try again, or choose another `engine`"
                 )
             journal.append(translations)
             bar.update(len(texts))
-    if journal.done > begun:
+    if journal.done > resumed:
         seconds = time.monotonic() - start
-        rate = (journal.done - begun) / max(seconds, 1e-9)
-        logger.info("%s: %d captions in %.1f s, %.0f/s", translator.identity, journal.done - begun, seconds, rate)
+        rate = (journal.done - resumed) / max(seconds, 1e-9)
+        logger.info("%s: %d captions in %.1f s, %.0f/s", translator.identity, journal.done - resumed, seconds, rate)
 
 
-def _refuse(found: Mapping[str, Translation], language: Language) -> tuple[float, dict[str, tuple[Refusal, ...]]]:
-    """The usual ratio of lengths, and by source caption what is wrong with its translation."""
-    ratio = usual_ratio((source, translation.text) for source, translation in found.items())
-    refused: dict[str, tuple[Refusal, ...]] = {}
-    for source, translation in found.items():
-        if wrong := check_translation(source, translation, language, ratio=ratio):
-            refused[source] = wrong
-    for source, refusal in lowest_scored(found, language.translation.gates.drop_lowest).items():
-        refused[source] = (*refused.get(source, ()), refusal)
-    return ratio, refused
+def _filter(
+    translations: Mapping[str, Translation], language: Language
+) -> tuple[float, dict[str, tuple[Refusal, ...]]]:
+    """Apply the filters; return the usual ratio of lengths, and the rejections by source caption."""
+    ratio = usual_ratio((source, translation.text) for source, translation in translations.items())
+    refusals: dict[str, tuple[Refusal, ...]] = {}
+    for source, translation in translations.items():
+        if rejected := check_translation(source, translation, language, ratio=ratio):
+            refusals[source] = rejected
+    for source, refusal in lowest_scored(translations, language.translation.gates.drop_lowest).items():
+        refusals[source] = (*refusals.get(source, ()), refusal)
+    return ratio, refusals
 
 
-def _rows(dataset: Dataset, found: Mapping[str, Translation], origin: str) -> Iterator[dict[str, Any]]:
-    """A row for every caption of the dataset."""
+def _rows(dataset: Dataset, translations: Mapping[str, Translation], origin: str) -> Iterator[dict[str, Any]]:
+    """Yield a row for each caption of the dataset."""
     for photo in dataset.photos:
         for caption in photo.captions:
-            source = _one_line(caption.text)
-            translation = found[source]
+            source = _source_text(caption.text)
+            translation = translations[source]
             row = {"image": photo.name, "index": caption.index, "source": source}
             yield {**row, "caption": translation.text, "origin": origin, "score": translation.score}
 
 
-def _one_line(text: str) -> str:
-    """As engines take it: a caption of a table may hold line breaks."""
+def _source_text(text: str) -> str:
+    """Return a caption on one line, for engines; a caption of a table may have line breaks."""
     return " ".join(text.split())

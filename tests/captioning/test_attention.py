@@ -1,4 +1,4 @@
-"""Where the decoder looked, token by token of a caption that it need not have written."""
+"""Tests of polycap/captioning/attention.py."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ CAPTIONS = ["a red circle on white", "", "a blue square"]
 
 def make_pack(kind: str, tokenizer: Tokenizer) -> Pack:
     decoder = make_decoder(kind, scale=1.0, vocab_size=tokenizer.vocab_size)
-    pack = Pack(Path(), make_card(decoder, tokenizer), tokenizer, None)
+    pack = Pack(Path(), make_card(decoder, tokenizer), tokenizer, None, {})
     vars(pack)["decoder"] = decoder  # as if it had been loaded
     return pack
 
@@ -29,7 +29,7 @@ def attention_maps(pack: Pack, features: Any, captions: list[str]) -> list[list[
     return maps_of(pack.tokenizer, KerasRuntime().attention(pack), features, captions)
 
 
-def test_a_gaze_for_each_token(tiny_tokenizer: Tokenizer) -> None:
+def test_each_token_has_an_attention_map(tiny_tokenizer: Tokenizer) -> None:
     pack = make_pack("attention", tiny_tokenizer)
     features = make_features(3)
     found = attention_maps(pack, features, CAPTIONS)
@@ -49,6 +49,6 @@ def test_the_first_token_is_chosen_after_the_start(tiny_tokenizer: Tokenizer) ->
     assert gazes[0].weights == pytest.approx(weights[0, 0, 0], abs=1e-5)
 
 
-def test_none_to_show(tiny_tokenizer: Tokenizer) -> None:
+def test_a_decoder_without_attention_has_no_maps(tiny_tokenizer: Tokenizer) -> None:
     assert attention_maps(make_pack("merge", tiny_tokenizer), make_features(3), CAPTIONS) == [[], [], []]
     assert attention_maps(make_pack("attention", tiny_tokenizer), make_features(1), [""]) == [[]]

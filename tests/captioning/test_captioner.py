@@ -1,4 +1,4 @@
-"""The captioner, with a pack that was trained on twelve photos and a whole Xception of random weights."""
+"""Tests of polycap/captioning/captioner.py: a pack trained on twelve photos, and Xception with random weights."""
 
 import io
 import pickle
@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 import polycap
-from polycap import build_language, load_dataset, write_pack_file
+from polycap import BuildOptions, build_language, load_dataset, write_pack_file
 from polycap.captioning.caption import Candidate, Caption
-from polycap.captioning.captioner import Captioner, stream_captions
+from polycap.captioning.captioner import Captioner
 from polycap.captioning.group import CaptionerGroup
 from polycap.captioning.stream import CaptionRequest, caption_requests
 from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
@@ -35,7 +35,7 @@ def captioner(finished_world: World, encoder: Any) -> Captioner:
 
 @pytest.fixture(scope="module")
 def other(finished_world: World, encoder: Any) -> Captioner:
-    """Another language; its pack is the first one's, its search is not."""
+    """Captioner of another language, with the same pack and another search."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYCAP_LANGUAGES", str(finished_world.places))
         settings = DecodingSettings(beam_width=1, max_length=5)
@@ -73,7 +73,7 @@ def test_paths_images_and_arrays_are_captioned_alike(captioner: Captioner, photo
 
 @pytest.mark.usefixtures("quick_encoder")
 def test_a_photo_alone_is_one_caption(captioner: Captioner, photos: list[Path]) -> None:
-    """Not the captions of its letters or of its rows."""
+    """A path's letters and an array's rows are no photos."""
     [expected] = captioner(photos[:1])
     assert (str(expected), expected.text, expected.score) == (
         expected.text,
@@ -131,7 +131,7 @@ def test_values_that_are_not_allowed(captioner: Captioner, photos: list[Path]) -
 
 
 @pytest.mark.usefixtures("quick_encoder")
-def test_photos_are_drawn_at_most_64_ahead_by_the_callers_thread(captioner: Captioner, photos: list[Path]) -> None:
+def test_photos_are_consumed_at_most_64_ahead_by_the_callers_thread(captioner: Captioner, photos: list[Path]) -> None:
     drawn, threads = 0, set()
 
     def source() -> Iterator[Path]:
@@ -152,7 +152,7 @@ def test_photos_are_drawn_at_most_64_ahead_by_the_callers_thread(captioner: Capt
 
 
 @pytest.mark.usefixtures("quick_encoder")
-def test_what_the_callers_iterable_raises_comes_at_its_turn(captioner: Captioner, photos: list[Path]) -> None:
+def test_an_error_of_the_callers_iterable_is_raised_in_order(captioner: Captioner, photos: list[Path]) -> None:
     def source() -> Iterator[Path]:
         yield from photos[:3]
         raise KeyError("no more")
@@ -168,7 +168,7 @@ def test_a_caption_goes_to_another_process_without_its_captioner(captioner: Capt
     caption = captioner(photos[0])
     other = pickle.loads(pickle.dumps(caption))
     assert other == caption
-    with pytest.raises(PolycapError, match="no captioner is at hand for attention maps"):
+    with pytest.raises(PolycapError, match="has no captioner for attention maps"):
         other.attention()
 
 
@@ -191,7 +191,7 @@ def test_a_captions_attention_maps_are_those_of_its_photo(
 
 @pytest.fixture
 def encoded(quick_encoder: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many photos the encoder is given, each time."""
+    """Number of photos of each call of the encoder."""
     sizes: list[int] = []
     grid = quick_encoder.grid
 
@@ -219,7 +219,7 @@ def test_two_languages_encode_once(
 def test_each_photo_in_languages_of_its_own(
     captioner: Captioner, other: Captioner, photos: list[Path], encoded: list[int]
 ) -> None:
-    """Encoded together, a bad one between them; a photo may be there twice."""
+    """They are encoded together, with a bad photo and a repeated one."""
     alone = {c.language.code: texts(c(photos[:3])) for c in (captioner, other)}
     encoded.clear()
     asked: list[tuple[int, list[Captioner]]] = [(0, [captioner]), (1, [other, captioner]), (0, [other]), (2, [other])]
@@ -237,7 +237,7 @@ def test_each_photo_in_languages_of_its_own(
 
 @pytest.mark.usefixtures("quick_encoder")
 def test_results_come_before_all_photos_are_read(captioner: Captioner, photos: list[Path], tmp_path: Path) -> None:
-    """A folder of any size is streamed."""
+    """Photos are streamed."""
     late = [tmp_path / f"{number}.jpg" for number in range(200)]
     for path in late:
         path.symlink_to(photos[0])
@@ -316,7 +316,7 @@ def test_pieces_that_spell_the_same_text_are_one_candidate(captioner: Captioner)
 def test_loading(
     world: World, photos: list[Path], captioner: Captioner, encoder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the language's own pack or another; the encoder from a path, from where it is found, or one that is there."""
+    """Packs: the language's own or another. Encoders: from a path, by default, or loaded."""
     expected = texts(captioner(photos[:2]))
     given = []
 
@@ -326,7 +326,8 @@ def test_loading(
 
     monkeypatch.setattr("polycap.encoder.encoder.Encoder.load", load)
     assert texts(polycap.load(CODE)(photos[:2])) == expected
-    assert texts(polycap.load(CODE, pack=world.pack, encoder_weights=world.weights)(photos[:2])) == expected
+    other = polycap.load(CODE, pack=world.pack, encoder_weights=world.weights)
+    assert (other.encoder, other.pack.card) == (encoder, captioner.pack.card)
     assert given == [None, world.weights]
     greedy = polycap.load(CODE, encoder=encoder, decoding=DecodingSettings(beam_width=1, max_length=4))
     assert len(given) == 2
@@ -340,7 +341,7 @@ def test_paths_may_be_text(world: World, encoder: Any, tmp_path: Path) -> None:
     assert dataset == load_dataset(world.data)
     out = tmp_path / "x.polycap"
     assert write_pack_file(captioner.language, str(out), pack=str(world.pack)).path == out
-    plan = build_language(CODE, data=str(world.data), work=str(tmp_path), dry_run=True)
+    plan = build_language(CODE, BuildOptions(data=str(world.data)), work=str(tmp_path), dry_run=True)
     assert plan.language == CODE
 
 
@@ -354,7 +355,9 @@ def test_languages_that_can_not_be_loaded(tmp_path: Path) -> None:
         polycap.load(CODE, pack=tmp_path)
 
 
-def test_an_encoder_of_other_weights(world: World, captioner: Captioner, encoder: Any, tmp_path: Path) -> None:
+def test_an_encoder_of_other_weights(
+    world: World, captioner: Captioner, other: Captioner, encoder: Any, tmp_path: Path
+) -> None:
     pack = shutil.copytree(world.pack, tmp_path / "pack")
     change_json(pack / "card.json", encoder="another")
     with pytest.raises(PackError, match="was trained for encoder another, but the encoder at hand is"):
@@ -367,7 +370,7 @@ def test_an_encoder_of_other_weights(world: World, captioner: Captioner, encoder
     stranger = Captioner(captioner.language, polycap.load(CODE).pack, encoder)
     stranger.encoder = Stranger()  # type: ignore[assignment]
     with pytest.raises(PackError, match="but the encoder at hand is another"):
-        stream_captions([stranger, captioner], [tmp_path], 1, "raise")
+        CaptionerGroup([stranger, other])
 
 
 @pytest.mark.usefixtures("quick_encoder")

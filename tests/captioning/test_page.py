@@ -1,4 +1,4 @@
-"""The page stands alone, escapes what it is given, and shows photos upright and small."""
+"""Tests of polycap/captioning/page.py."""
 
 import base64
 import io
@@ -74,7 +74,7 @@ def test_captions_carry_language_direction_and_escaped_text(tmp_path: Path) -> N
     assert elements.of("html")[0]["lang"] == "en"
 
 
-def test_page_needs_nothing_from_outside(tmp_path: Path) -> None:
+def test_page_has_no_links(tmp_path: Path) -> None:
     text, elements = page_of(tmp_path, captions_of(PhotoBytes("dog.jpg", image_bytes())))
     assert not re.search(r"https?:|//|url\(|@import", re.sub(r"base64,[^\"]*", "", text))
     assert not [tag for tag, _ in elements.found if tag in {"script", "link", "iframe"}]
@@ -98,7 +98,7 @@ def test_a_photo_is_turned_upright_and_loses_its_metadata(tmp_path: Path) -> Non
 
 
 def test_a_photo_whose_metadata_is_broken_is_shown(tmp_path: Path) -> None:
-    """Captions don't need it: nor does the page."""
+    """Neither captions nor the page need metadata."""
     whole = image_bytes(exif=6)
     start = whole.index(b"Exif")
     for place in range(start, start + 32):
@@ -121,7 +121,7 @@ def test_sixteen_bit_greys_keep_their_brightness(tmp_path: Path) -> None:
     assert red[0] == pytest.approx(128, abs=2)
 
 
-def test_a_bad_photo_shows_its_error_and_stops_nothing(tmp_path: Path) -> None:
+def test_a_bad_photo_is_shown_as_its_error(tmp_path: Path) -> None:
     text, elements = page_of(
         tmp_path,
         captions_of(PhotoBytes("notes.txt", b"not an image")),
@@ -141,7 +141,7 @@ def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
         write_page(tmp_path / "file" / "page.html", "title", [])
 
 
-def test_a_sample_photo_names_who_made_it(tmp_path: Path) -> None:
+def test_a_sample_photo_has_its_credit(tmp_path: Path) -> None:
     assert "rendered for polycap" in page_of(tmp_path, captions_of(sample_photos()[0].path))[0]
 
 
@@ -157,5 +157,5 @@ def test_a_notebook_shows_the_photo_and_the_caption(tmp_path: Path, kind: str) -
     assert "a dog &amp; a &lt;b&gt;cat" in caption_html(captions_of(photo)["en"])
 
 
-def test_a_notebook_shows_why_there_is_no_photo(tmp_path: Path) -> None:
+def test_a_notebook_shows_the_error_of_a_bad_photo(tmp_path: Path) -> None:
     assert "missing.jpg: can&#x27;t be shown" in captions_of(tmp_path / "missing.jpg")["en"]._repr_html_()

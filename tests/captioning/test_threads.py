@@ -1,4 +1,4 @@
-"""One captioner in many threads, and in forked processes."""
+"""Tests of a captioner in several threads and in forked processes."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ CALLS = [(size, thread) for thread in range(8) for size in (1, 2, 6, 3, 1, 5, 4,
 
 @pytest.fixture(scope="module")
 def quick_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A graph in place of the encoder's."""
+    """Graph instead of the encoder's."""
     path = tmp_path_factory.mktemp("graph") / "model.xml"
     write_quick_graph(path)
     return path
@@ -36,13 +36,13 @@ def quick_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache with the graphs of both searches, once `captioners` is made."""
+    """Cache with the graphs of both searches, after `captioners`."""
     return tmp_path_factory.mktemp("threads-cache")
 
 
 @pytest.fixture(scope="module")
 def captioners(finished_world: World, quick_graph: Path, cache: Path) -> list[Captioner]:
-    """Two languages over one encoder, by OpenVINO."""
+    """Captioners of two languages with one encoder, by OpenVINO."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYCAP_LANGUAGES", str(finished_world.places))
         patch.setenv("POLYCAP_CACHE", str(cache))
@@ -51,7 +51,7 @@ def captioners(finished_world: World, quick_graph: Path, cache: Path) -> list[Ca
 
 @pytest.fixture(scope="module")
 def photos() -> list[Any]:
-    """Forty-eight noises, `(32, 32, 3) uint8`."""
+    """48 photos of noise, `(32, 32, 3) uint8`."""
     return list(np.random.default_rng(1).integers(0, 256, (48, 32, 32, 3), dtype=np.uint8))
 
 
@@ -74,14 +74,16 @@ def test_threads_caption_as_one_thread_does_with_keras(world: World, quick_encod
 
 def test_a_caller_that_stops_halfway_leaves_nothing_busy(captioners: list[Captioner], photos: list[Any]) -> None:
     [expected] = caption_some(captioners, photos, 1, 3)
-    running = threading.active_count()
+    running = set(threading.enumerate())
     results = CaptionerGroup(captioners).pipe(photos * 4)
     next(results)
     results.close()  # type: ignore[attr-defined]
-    assert threading.active_count() <= running + 8  # those of the pools, which stay
+    for thread in set(threading.enumerate()) - running:  # those that decode end with the photo at hand
+        thread.join(timeout=30)
+        assert not thread.is_alive()
     for name in ("_one", "_several"):
         pool: RequestPool = getattr(captioners[0].encoder, name)
-        assert pool._free.qsize() == pool._size
+        assert pool._free.qsize() == 2 * pool.open()
     assert caption_some(captioners, photos, 1, 3) == [expected]
 
 
@@ -90,9 +92,17 @@ def test_a_call_that_fails_leaves_nothing_busy(captioners: list[Captioner]) -> N
     good = np.zeros((1, SIZE, SIZE, 3), dtype=np.uint8)
     for _ in range(3):
         with pytest.raises(RuntimeError):
-            pool.run([good, good[:, :, :5], good])
-    assert pool._free.qsize() == pool._size
-    assert len(pool.run([good] * 3)) == 3
+            list(pool.run([good, good[:, :, :5], good]))
+    assert pool._free.qsize() == 2 * pool.open()
+    assert len(list(pool.run([good] * 3))) == 3
+
+
+def test_outputs_that_nobody_draws_leave_nothing_busy(captioners: list[Captioner]) -> None:
+    pool: RequestPool = captioners[0].encoder._several  # type: ignore[attr-defined]
+    outputs = pool.run([np.zeros((1, SIZE, SIZE, 3), dtype=np.uint8)] * 9)
+    next(outputs)
+    outputs.close()  # type: ignore[attr-defined]
+    assert pool._free.qsize() == 2 * pool.open()
 
 
 FORKS = """

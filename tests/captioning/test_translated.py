@@ -1,4 +1,4 @@
-"""Captions by another language's decoder, translated: by an engine that a test brings."""
+"""Tests of polycap/captioning/translated.py, with an engine of the test's."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ pytest_plugins = ["tiny_fixtures"]
 
 
 class Mirror:
-    """Spells each word backwards."""
+    """Translator that spells each word backwards."""
 
     identity = "mirror/1"
 
@@ -24,7 +24,7 @@ class Mirror:
 
 
 class MirrorEngine:
-    """The engine of it."""
+    """Engine of the translator."""
 
     name: ClassVar[str] = "mirror"
 
@@ -38,7 +38,7 @@ class MirrorEngine:
 
 @pytest.fixture
 def mirrored(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The world, in which `qab` names an engine."""
+    """The tiny world, with an engine for `qab`."""
     place = tmp_path / "languages"
     place.mkdir()
     (place / CODE).symlink_to(world.places / CODE)
@@ -58,7 +58,7 @@ def photo(world: World) -> Path:
 
 
 @pytest.mark.usefixtures("mirrored")
-def test_captions_are_translated_and_say_so(photo: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_translated_captions_name_their_source(photo: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "polycap")
     page = tmp_path / "page.html"
     done = run_polycap("caption", photo, "--language", f"{CODE},{OTHER_CODE}", "--via", CODE, "--json", "--html", page)
@@ -72,7 +72,7 @@ def test_captions_are_translated_and_say_so(photo: Path, tmp_path: Path, caplog:
     assert f"translated by {CODE}:mirror/1" in page.read_text(encoding="utf-8")
 
 
-def test_a_language_with_a_decoder_uses_it(
+def test_a_language_with_a_pack_is_not_translated(
     photo: Path, mirrored: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "polycap")
@@ -83,7 +83,7 @@ def test_a_language_with_a_decoder_uses_it(
     change_json(pack / "card.json", language=OTHER_CODE)
     [row] = run_polycap("caption", photo, "--language", OTHER_CODE, "--via", CODE, "--json").rows
     assert "via" not in row
-    assert f"{OTHER_CODE}: not translated from {CODE}, for there is a decoder" in caplog.messages
+    assert f"{OTHER_CODE}: not translated from {CODE}, since there is a trained pack" in caplog.messages
 
 
 def test_translations_are_scored(mirrored: World, tmp_path: Path) -> None:
@@ -103,12 +103,12 @@ def test_translations_are_scored(mirrored: World, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--language", OTHER_CODE), "or, if it names a translation engine, give --via, a language that has one"),
+        (("--language", OTHER_CODE), "or, if it names a translation engine, give --via, a language with a pack"),
         (("--language", OTHER_CODE, "--via", OTHER_CODE), "no trained pack yet"),
         (("--language", OTHER_CODE, "--via", "qax"), "unknown language 'qax'"),
     ],
 )
-def test_what_cannot_be(arguments: tuple[str, ...], message: str, photo: Path) -> None:
+def test_arguments_that_are_refused(arguments: tuple[str, ...], message: str, photo: Path) -> None:
     assert message in run_polycap("caption", photo, *arguments).fault()
 
 

@@ -211,6 +211,33 @@ def test_help_says_what_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert "".join((text or "").split()) in shown, (words, text)
 
 
+def test_help_says_each_default() -> None:
+    """Once, at the end; flags that are off by default and what is required have none."""
+    for words, command in commands(get_command(app)):
+        for parameter in command.params if words else ():
+            is_flag = getattr(parameter, "is_flag", False) and not parameter.secondary_opts
+            text = parameter.help.removesuffix(" (repeatable)")
+            assert (text != parameter.help) == getattr(parameter, "multiple", False), (words, parameter.name)
+            if parameter.required or is_flag:
+                assert "(default: " not in text, (words, parameter.name)
+            else:
+                assert text.endswith(")"), (words, parameter.name)
+                assert text.count("(default: ") == 1, (words, parameter.name)
+
+
+def test_help_says_the_default_of_the_code() -> None:
+    helps = {
+        (*words, parameter.name): parameter.help
+        for words, command in commands(get_command(app))
+        for parameter in command.params
+    }
+    assert helps["evaluate", "split"].endswith(" (default: dev)")
+    assert helps["evaluate", "raw"].endswith(" (default: no)")
+    assert helps["evaluate", "beam"].endswith(" (default: the language's own)")
+    assert helps["new", "place"].endswith(" (default: .)")
+    assert helps["build", "settings"].endswith(", and the recipe of the English pack) (repeatable)")
+
+
 def test_mistakes_in_a_fresh_process(tmp_path: Path, photo: Path) -> None:
     """As a person meets them: and without waiting for TensorFlow."""
     text = tmp_path / "text.jpg"
@@ -287,7 +314,7 @@ def test_a_pack_is_of_its_own_language(photo: Path, world: World, caplog: pytest
     assert row["language"] == CODE
     assert caplog.messages == []
     assert run_polycap(*caption(photo, "--pack", world.pack, code=OTHER_CODE)).status == 0
-    assert caplog.messages == [f"{world.pack}: captions in {CODE}, by its card, and not in {OTHER_CODE}"]
+    assert caplog.messages == [f"{world.pack}: is a pack of {CODE} by its card, not of {OTHER_CODE}"]
 
 
 @pytest.mark.usefixtures("world", "quick_encoder")

@@ -96,7 +96,9 @@ def test_mistakes_of_the_command(pigeon: Path) -> None:
     assert first.status == 0
     manifest = pigeon / "translations" / "qaa.journal" / "manifest.json"
     manifest.write_text(manifest.read_text().replace("pigeon/1.0", "pigeon/0.9"))
-    assert "begun with pigeon/0.9, not pigeon/1.0; go on as it was begun, choose another --out" in command().fault()
+    assert (
+        "started with pigeon/0.9, not pigeon/1.0; continue as it was started, choose another --out" in command().fault()
+    )
 
 
 def test_translated_captions_are_of_the_dataset(pigeon: Path) -> None:

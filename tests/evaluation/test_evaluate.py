@@ -92,7 +92,7 @@ def test_an_unreduced_store(captioner: Captioner, tiny_dataset: Dataset, tmp_pat
     assert full.pca is None
     scores = evaluate(captioner, tiny_dataset, "dev")
     assert evaluate(captioner, tiny_dataset, "dev", store=full) == scores
-    card = captioner.pack.card.model_copy(update={"encoder": captioner.encoder.identity.former})
+    card = captioner.pack.card.model_copy(update={"encoder": captioner.encoder.identity.xception_only})
     former = Captioner(captioner.language, replace(captioner.pack, card=card), captioner.encoder)
     assert evaluate(former, tiny_dataset, "dev", store=full) == scores
 
@@ -151,7 +151,7 @@ def test_bad_photos_are_left_out(
     assert printed.out == ""
     assert f"polycap: left out: {tmp_path / bad.name}: is not an image" in printed.err
     identity = captioner.encoder.identity
-    writer = StoreWriter(tmp_path / "store", [bad.name, good.name], (100, 2840), encoder=identity.whole)
+    writer = StoreWriter(tmp_path / "store", [bad.name, good.name], (100, 2840), encoder=identity.full)
     writer.write({1: np.zeros((100, 2840))}, {0: "is broken"})
     assert evaluate(captioner, dataset, "test", store=FeatureStore(tmp_path / "store")).photos == 1
     assert f"polycap: left out: {bad.name}: is broken" in capsys.readouterr().err

@@ -130,7 +130,7 @@ def test_the_section_of_the_card(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("dogs = 1", "probes.dogs: received 1; allowed: a list; an entry has all forms of one word"),
+        ("dogs = 1", "probes.dogs: received 1; allowed: a list; each entry has all forms of a word"),
         ('dogs = ["dog", 1]', "probes.dogs: received ['dog', 1]; allowed: a list"),
         ('dogs = ["dog", " "]', "probes.dogs: received ['dog', ' ']; allowed: a list"),
         ('cats = ["cat"]', "probes.cats: received an unknown key; allowed: counts, colours, men, women, dogs"),

@@ -8,7 +8,7 @@ from extraction import PHOTOS, Named, Whole, extract, name_of
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Named:
-    """Photos whose red is their number, left half black; number 7 is a text and number 40 is cut short."""
+    """Photos whose red is their number, with the left half black; number 7 is a text, number 40 is truncated."""
     folder = tmp_path_factory.mktemp("photos")
     named = [(name_of(number), folder / name_of(number)) for number in range(PHOTOS)]
     for number, (_, path) in enumerate(named):

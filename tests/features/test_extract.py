@@ -94,9 +94,7 @@ def test_a_finished_store_needs_no_encoder(photos: Named, whole: Whole, tmp_path
     assert (whole.folder / "progress.jsonl").read_bytes() == before
 
 
-def test_photos_that_are_away_are_told_at_the_end_and_not_held_for_broken(
-    photos: Named, whole: Whole, tmp_path: Path
-) -> None:
+def test_missing_photos_are_an_error_at_the_end_and_no_faults(photos: Named, whole: Whole, tmp_path: Path) -> None:
     shutil.copytree(photos[0][1].parent, tmp_path / "photos")
     moved = [(name, tmp_path / "photos" / name) for name, _ in photos]
     moved[3][1].rename(tmp_path / "away.png")
@@ -110,7 +108,7 @@ def test_photos_that_are_away_are_told_at_the_end_and_not_held_for_broken(
     assert (store.features == whole.store.features).all()
 
 
-def test_photos_that_were_replaced_or_mended_are_encoded_again(photos: Named, whole: Whole, tmp_path: Path) -> None:
+def test_replaced_or_repaired_photos_are_encoded_again(photos: Named, whole: Whole, tmp_path: Path) -> None:
     shutil.copytree(photos[0][1].parent, tmp_path / "photos")
     moved = [(name, tmp_path / "photos" / name) for name, _ in photos]
 

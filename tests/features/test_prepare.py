@@ -1,4 +1,4 @@
-"""The encoder, the PCA, and the features that training needs, with a whole Xception of random weights."""
+"""Tests of polycap/features/prepare.py, with Xception of random weights."""
 
 import shutil
 from dataclasses import replace
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def pixels(photo_folder: Path) -> NDArray[np.uint8]:
-    """The eight photos, `(8, 299, 299, 3) uint8`."""
+    """Eight photos, `(8, 299, 299, 3) uint8`."""
     return np.stack([load_photo(path, 299) for path in sorted(photo_folder.iterdir())])
 
 
 @pytest.fixture(scope="module")
 def grid(encoder: "Encoder", pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
-    """What the encoder makes of them, `(8, 100, 2840) float16`."""
+    """The encoder's output for them, `(8, 100, 2840) float16`."""
     return encoder.grid(pixels)
 
 
@@ -60,7 +60,7 @@ def test_mirrored_extraction_is_the_grid_of_the_flipped_photos(
 
 
 class Counting:
-    """The encoder, and how many photos it was given."""
+    """The encoder, and the number of photos of each call."""
 
     def __init__(self, encoder: "Encoder") -> None:
         self.photos = 0
@@ -74,7 +74,7 @@ class Counting:
 
 
 class Prepared(NamedTuple):
-    """Both views of the tiny dataset, the unreduced stores kept."""
+    """Both views of the tiny dataset, with the unreduced stores."""
 
     folder: Path
     result: Features
@@ -109,13 +109,13 @@ def features(dataset: "Dataset", encoder: "Encoder", tmp_path_factory: pytest.Te
 
 @pytest.fixture
 def folder(features: Prepared, tmp_path: Path) -> Path:
-    """A copy of the prepared features, to do harm to."""
+    """Copy of the prepared features, to be damaged."""
     shutil.copytree(features.folder, tmp_path / "features")
     return tmp_path / "features"
 
 
 class Never:
-    """An encoder that must not be asked."""
+    """Encoder that must not be called."""
 
     def __init__(self, encoder: "Encoder", identity: str = "") -> None:
         self.identity = EncoderIdentity(identity, identity) if identity else encoder.identity
@@ -133,7 +133,7 @@ def test_prepared_features(features: Prepared, dataset: "Dataset", encoder: "Enc
     assert (plain.mirrored, mirrored.mirrored) == (False, True)
     assert plain.shape == mirrored.shape == (100, 6)
     for store in features.result.stores:
-        store.require(encoder.identity.whole, features.result.pca.identity)
+        store.require(encoder.identity.full, features.result.pca.identity)
     assert sorted(path.name for path in features.folder.iterdir()) == [
         "full-mirrored",
         "full-plain",
@@ -229,7 +229,7 @@ def test_a_given_pca_is_used_and_no_other(
 
 
 def test_features_for_a_pack_of_before(dataset: "Dataset", encoder: "Encoder", tmp_path: Path) -> None:
-    """Its PCA reads Xception's last cells alone: so do its features, and they carry the identity that it knows."""
+    """Its PCA reads Xception's last layer only, and its features have that identity."""
     generator = np.random.default_rng(0)
     basis = generator.normal(scale=0.02, size=(2048, 5)).astype(np.float32)
     former = FeaturePCA(np.zeros(2048, np.float32), basis, 0.9)
@@ -238,7 +238,7 @@ def test_features_for_a_pack_of_before(dataset: "Dataset", encoder: "Encoder", t
             *photos_of(dataset), encoder, tmp_path / str(keep_full), pca=former, keep_full=keep_full, progress=False
         )
         [store] = made.stores
-        assert (store.encoder, store.pca, store.shape) == (encoder.identity.former, former.identity, (100, 5))
+        assert (store.encoder, store.pca, store.shape) == (encoder.identity.xception_only, former.identity, (100, 5))
     pixels = np.stack([load_photo(dataset.photos[0].path, 299)])
     expected = former(encoder.grid(pixels)[..., :2048])
     assert np.abs(store.read([dataset.photos[0].name]) - expected).max() < 0.01

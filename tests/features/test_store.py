@@ -1,4 +1,4 @@
-"""The feature store: extraction that survives `kill -9`, and stores that don't fit or are broken."""
+"""Tests of polycap/features/store.py: resumption after `kill -9`, and broken stores."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def test_reasons_with_odd_letters_come_back_whole(tmp_path: Path) -> None:
     writer.write({1: np.ones((1, 1))}, {0: reason})
     assert FeatureStore(tmp_path / "store").faults == {"a": reason}
     again = StoreWriter(tmp_path / "store", ["a", "b"], (1, 1), encoder="tiny")
-    assert again.todo == [0]  # perhaps it can be read by now
+    assert again.missing == [0]  # perhaps it can be read by now
     before = (tmp_path / "store" / "progress.jsonl").read_bytes()
     again.write({}, {0: reason})
     assert (tmp_path / "store" / "progress.jsonl").read_bytes() == before
@@ -132,7 +132,7 @@ def test_a_store_that_does_not_say_its_precision_is_gone_on_with(tmp_path: Path)
     manifest = json.loads((tmp_path / "store.json").read_text())
     assert manifest.pop("precision") == "f32"
     (tmp_path / "store.json").write_text(json.dumps(manifest))
-    assert StoreWriter(tmp_path, **(MADE | {"precision": "bf16"})).todo == [1]
+    assert StoreWriter(tmp_path, **(MADE | {"precision": "bf16"})).missing == [1]
     assert FeatureStore(tmp_path).precision is None
 
 
@@ -187,4 +187,4 @@ def test_a_disk_that_is_too_full_is_told_before_the_first_photo(
     with pytest.raises(FeatureStoreError, match="needs 96 bytes, but 95 are free"):
         StoreWriter(tmp_path / "store", **MADE)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 4, 96))
-    assert StoreWriter(tmp_path / "store", **MADE).todo == [0, 1]
+    assert StoreWriter(tmp_path / "store", **MADE).missing == [0, 1]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from polycap.errors import BuildError
-from polycap.files.locks import exclusive, waiting
+from polycap.files.locks import exclusive, wait_for_lock
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -94,10 +94,10 @@ def test_a_lock_is_held_by_one_process_and_let_go_when_it_is_killed(without: str
 
 def test_waiting_for_another_process(without: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "lock"
-    with holder(path, without, 0.3) as other, waiting(path, "waiting for it"):
+    with holder(path, without, 0.3) as other, wait_for_lock(path, "waiting for it"):
         assert caplog.messages == ["waiting for it"]
         assert other.wait(5) == 0
-    with waiting(path, "nobody is there"):
+    with wait_for_lock(path, "nobody is there"):
         pass
     assert len(caplog.messages) == 1
 
@@ -109,7 +109,7 @@ def test_threads_keep_one_another_out(tmp_path: Path) -> None:
 
     def work(number: int) -> None:
         for _ in range(3):
-            with waiting(tmp_path / "lock"):
+            with wait_for_lock(tmp_path / "lock"):
                 inside.append(number)
                 most.append(len(inside))
                 inside.remove(number)
@@ -132,12 +132,12 @@ def test_what_file_systems_without_locks_say(tmp_path: Path, monkeypatch: pytest
 
 def test_another_fault_is_no_lack_of_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", refusing(tmp_path, "anywhere", errno.EIO))
-    with pytest.raises(OSError, match=os.strerror(errno.EIO)), waiting(tmp_path / "lock"):
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)), wait_for_lock(tmp_path / "lock"):
         pytest.fail("without a lock")
 
 
 def test_an_error_inside_lets_go(tmp_path: Path) -> None:
-    for lock in (exclusive(tmp_path / "lock", TAKEN), waiting(tmp_path / "lock")):
+    for lock in (exclusive(tmp_path / "lock", TAKEN), wait_for_lock(tmp_path / "lock")):
         with pytest.raises(ZeroDivisionError), lock:
             raise ZeroDivisionError
     with exclusive(tmp_path / "lock", TAKEN):

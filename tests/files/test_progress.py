@@ -13,10 +13,11 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("terminal", "show", "drawn"), [(True, True, True), (True, False, False), (False, True, False)]
+    ("terminal", "show", "drawn"),
+    [(True, None, True), (False, None, False), (True, False, False), (False, True, True)],
 )
-def test_a_bar_is_drawn_where_it_is_asked_for_and_stderr_is_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, terminal: bool, show: bool, drawn: bool
+def test_a_bar_is_drawn_in_a_terminal_or_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, show: bool | None, drawn: bool
 ) -> None:
     stderr = Terminal() if terminal else io.StringIO()
     monkeypatch.setattr("sys.stderr", stderr)

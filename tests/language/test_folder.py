@@ -390,7 +390,7 @@ def test_broken_samples_are_faults(tmp_path: Path, samples: str) -> None:
 
 
 def to_toml(value: Any) -> str:
-    """A value as TOML writes it; tables inline."""
+    """Return a value as TOML, with inline tables."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{to_toml(key)} = {to_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
@@ -401,7 +401,7 @@ def to_toml(value: Any) -> str:
 
 
 def changed(facts: dict[str, Any], changes: list[tuple[tuple[str, ...], Any]]) -> str:
-    """The facts as a file, with some keys dropped or set to something else."""
+    """Return the facts as a file, with some keys removed or changed."""
     facts = json.loads(json.dumps(facts))
     for (*parents, key), change in changes:
         table = facts
@@ -417,7 +417,7 @@ def changed(facts: dict[str, Any], changes: list[tuple[tuple[str, ...], Any]]) -
 
 
 def check_without_traceback(folder: Path) -> bool:
-    """Read and check a folder; whether it passed."""
+    """Read and check a folder; return whether it passed."""
     language, faults = read_language(folder)
     assert (language is None) == bool(faults)
     report = check_language(folder, pack=False)
@@ -428,7 +428,7 @@ def check_without_traceback(folder: Path) -> bool:
     return not report.faults
 
 
-@OFTEN
+@settings(OFTEN, max_examples=300)
 @given(changes=CHANGES, samples=SAMPLE_LISTS, noise=NOISE, sample_noise=NOISE)
 def test_no_change_of_a_good_folder_makes_a_traceback(
     tmp_path: Path, changes: list[Any], samples: Any, noise: bytes, sample_noise: bytes

@@ -13,7 +13,7 @@ def test_hook_comes_after_the_settings(tmp_path: Path) -> None:
     hooks = "def normalize(text):\n    return text.replace('dog', ' Chien! ')"
     language = load_language(make_folder(tmp_path, hooks=hooks))
     assert language.normalize("A DOG, here") == "a chien here"
-    assert language.normalize("A dog, here", raw=True) == "A dog, here"
+    assert language.normalize("A dog, here", keep_case_and_punctuation=True) == "A dog, here"
     assert not (language.folder / "__pycache__").exists()
 
 

@@ -1,4 +1,4 @@
-"""A language folder: read, validated, and every fault of it named at once."""
+"""Tests of polycap/language/language.py."""
 
 import pickle
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_english() -> None:
     assert english.pack_folder == ENGLISH / "pack"
     assert len(english.samples) == 5
     assert english.normalize("The dog's black-and-white ball.") == "the dogs black and white ball"
-    assert english.normalize("The dog's ball.", raw=True) == "The dog's ball."
+    assert english.normalize("The dog's ball.", keep_case_and_punctuation=True) == "The dog's ball."
 
 
 def test_six_facts_are_enough(tmp_path: Path) -> None:

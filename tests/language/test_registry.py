@@ -1,4 +1,4 @@
-"""Discovery: built-in folders, entry points, POLYCAP_LANGUAGES; what overrides what; errors that help."""
+"""Tests of polycap/language/registry.py: places, precedence and errors."""
 
 import logging
 import os
@@ -39,7 +39,7 @@ def no_users_folders(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on the import path, with an installed distribution that names the entry point qaa."""
+    """Folder on the import path, with an installed distribution that has the entry point qaa."""
     site = tmp_path / "site"
     info = site / "polycap_qaa-1.dist-info"
     info.mkdir(parents=True)
@@ -97,7 +97,7 @@ def test_a_broken_override_hides_nothing(
     assert get_language("qab")
     assert "language en: a folder on POLYCAP_LANGUAGES is broken, " in caplog.text
     with pytest.raises(LanguageError, match="mend the former, or take it off POLYCAP_LANGUAGES"):
-        get_language("en", mine=True)  # what is built would be written into the built-in folder
+        get_language("en", writable=True)  # what is built would be written into the built-in folder
 
 
 def test_other_duplicates_name_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ def test_cider_and_rouge_by_hand() -> None:
     assert scores.rouge_l == pytest.approx(100)
     # the longest common subsequence is 3 of 4 words and 3 of 6: F with beta 1.2
     half = [["the dog runs to home fast"], ["x"]]
-    _, rest = coco.photo_values("rouge_l", ["a dog runs home", "y"], half, str.split)
-    first = coco.photo_values("rouge_l", ["a dog runs home", "y"], half, str.split)[0]
+    _, rest = coco.coco_scores("rouge_l", ["a dog runs home", "y"], half, str.split)
+    first = coco.coco_scores("rouge_l", ["a dog runs home", "y"], half, str.split)[0]
     precision, recall = 3 / 4, 3 / 6
     assert first == pytest.approx(100 * (1 + 1.44) * precision * recall / (recall + 1.44 * precision))
     assert rest == 0

@@ -171,8 +171,8 @@ def test_another_encoder_is_refused_by_name(maker: Path, tiny_tokenizer: Tokeniz
 def test_weights_of_ones_own_are_asked_for_their_identity(
     maker: Path, tiny_tokenizer: Tokenizer, encoder_weights: Path, encoder: Any, pack_file: Path, tmp_path: Path
 ) -> None:
-    pack = make_pack(tmp_path / "pack", tiny_tokenizer, encoder=encoder.identity.whole)
+    pack = make_pack(tmp_path / "pack", tiny_tokenizer, encoder=encoder.identity.full)
     path = write_pack_file(load_language(maker), tmp_path / "own.polycap", pack=pack).path
-    assert install_pack(path, weights=encoder_weights).changed
-    with pytest.raises(PackError, match=f"encoder {ENCODER}, but the encoder here is {encoder.identity.whole}"):
-        install_pack(pack_file, weights=encoder_weights, force=True)
+    assert install_pack(path, encoder_weights=encoder_weights).changed
+    with pytest.raises(PackError, match=f"encoder {ENCODER}, but the encoder here is {encoder.identity.full}"):
+        install_pack(pack_file, encoder_weights=encoder_weights, force=True)

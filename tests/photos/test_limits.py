@@ -15,7 +15,7 @@ from hostile import HOSTILE, jpeg, jpeg2000, png, webp
 from polycap.errors import PhotoError, PolycapError
 from polycap.photos import formats as photo_files
 from polycap.photos import webp as webp_decoder
-from polycap.photos.limits import VARIABLE, PhotoLimits
+from polycap.photos.limits import MEGAPIXELS_VARIABLE, PhotoLimits
 from polycap.photos.load import PhotoBytes, load_photo
 from polycap.photos.thumbnail import thumbnail
 from tiny import run_polycap
@@ -88,12 +88,14 @@ def test_memory(tmp_path: Path) -> None:
 def test_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     black = PhotoBytes("black.png", png(100, 100, 100, colours=0))
     for text, limit in (("", 50.0), (" ", 50.0), ("0.01", 0.01), ("2e3", 2000.0)):
-        monkeypatch.setenv(VARIABLE, text)
+        monkeypatch.setenv(MEGAPIXELS_VARIABLE, text)
         assert PhotoLimits.of_environment() == PhotoLimits(limit)
         assert load_photo(black, 8).max() == 0
     for text in ("0", "-1", "nan", "inf", "many"):
-        monkeypatch.setenv(VARIABLE, text)
-        with pytest.raises(PolycapError, match=rf"{VARIABLE}={text}: is no number of megapixels; set one above 0"):
+        monkeypatch.setenv(MEGAPIXELS_VARIABLE, text)
+        with pytest.raises(
+            PolycapError, match=rf"{MEGAPIXELS_VARIABLE}={text}: is no number of megapixels; set one above 0"
+        ):
             load_photo(black, 8)
 
 
@@ -198,7 +200,7 @@ def test_deep_colours_of_a_telephone_take_more() -> None:
 
 
 def test_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, "1")  # what a command sets ends with the test, too
+    monkeypatch.setenv(MEGAPIXELS_VARIABLE, "1")  # what a command sets ends with the test, too
     (tmp_path / "Images").mkdir()
     Image.new("RGB", (200, 100)).save(tmp_path / "Images" / "a.png")
     (tmp_path / "captions.txt").write_text("image,caption\na.png,a photo\n")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from photo_checks import RED, SIZE, assert_colour, corners, error_of, png_header
 from polycap.errors import PhotoError
-from polycap.photos.limits import VARIABLE
+from polycap.photos.limits import MEGAPIXELS_VARIABLE
 from polycap.photos.load import load_photo
 
 # --- photos that aren't ---
@@ -99,9 +99,9 @@ def test_the_limit_holds_for_every_source(tmp_path: Path, monkeypatch: pytest.Mo
     image = Image.new("RGB", (32, 16), "red")
     image.save(tmp_path / "photo.png")
     photo: Any = {"file": tmp_path / "photo.png", "image": image, "array": np.asarray(image)}[kind]
-    monkeypatch.setenv(VARIABLE, str(32 * 16e-6))
+    monkeypatch.setenv(MEGAPIXELS_VARIABLE, str(32 * 16e-6))
     assert_colour(load_photo(photo, SIZE), RED)
-    monkeypatch.setenv(VARIABLE, str(32 * 16e-6 - 1e-6))
+    monkeypatch.setenv(MEGAPIXELS_VARIABLE, str(32 * 16e-6 - 1e-6))
     name = tmp_path / "photo.png" if kind == "file" else "image"
     assert error_of(photo).startswith(
         f"{name}: 32×16 pixels is above the limit of 0.000511 megapixels; make it smaller"

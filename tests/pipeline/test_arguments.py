@@ -11,7 +11,7 @@ import pytest
 
 from builds import RECIPE, SETTINGS, STAGES, Place, ran
 from polycap.errors import BuildError
-from polycap.pipeline import build_language
+from polycap.pipeline import BuildOptions, build_language
 from tiny import CODE, OTHER_CODE, change_json, run_polycap
 
 pytest_plugins = ["tiny_fixtures"]
@@ -66,7 +66,7 @@ def test_the_arguments_are_kept(built: Place) -> None:
 def test_relative_paths_are_kept_whole(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place.folder)
     with pytest.raises(BuildError, match="captions in ynit are needed"):
-        build_language(CODE, data=Path("data"), dry_run=True)
+        build_language(CODE, BuildOptions(data=Path("data")), dry_run=True)
     found = run_polycap("build", OTHER_CODE, "--data", "data", "--components", 8, "--no-mirrored", *SETTINGS)
     assert ran(found) == STAGES
     monkeypatch.chdir(place.data)

@@ -18,7 +18,7 @@ from polycap.dataset import read_captions
 from polycap.errors import BuildError
 from polycap.pack.card import read_card
 from polycap.pack.pack import load_pack
-from polycap.pipeline import build_language
+from polycap.pipeline import BuildOptions, build_language
 from polycap.pipeline.record import Record, new_record
 from tiny import CODE, OTHER_CODE, run_polycap
 
@@ -96,7 +96,7 @@ def test_captions_of_several_origins_and_weights(built: Place) -> None:
 
 def test_the_function_is_the_verb(built: Place) -> None:
     told: list[str] = []
-    done = build_language(CODE, work=built.work, tell=lambda step: told.append(step.stage.name), progress=False)
+    done = build_language(CODE, work=built.work, on_step=lambda step: told.append(step.stage.name), progress=False)
     assert told == [step.stage.name for step in done.steps] == STAGES
     assert {step.action for step in done.steps} == {"skip"}
     assert done.pack == built.pack()
@@ -239,7 +239,7 @@ def test_mistakes_of_a_first_build(place: Place) -> None:
     assert "unknown language 'xx'" in place.build(code="xx").fault()
     assert "unknown language 'xx'" in run_polycap("status", "xx", "--work", place.work).fault()
     with pytest.raises(BuildError, match="components=0: "):
-        build_language(OTHER_CODE, data=place.data, work=place.work, components=0)
+        build_language(OTHER_CODE, BuildOptions(data=place.data, components=0), work=place.work)
     assert not place.work.exists()
 
 

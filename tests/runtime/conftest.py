@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="module")
-def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def shared_cache(folder_of_all_workers: Path) -> Path:
     """Tracing takes seconds: what one test traced the others find."""
-    return tmp_path_factory.mktemp("runtime-cache")
+    return folder_of_all_workers / "runtime-cache"
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from polycap.runtime.keras_runtime import KerasRuntime
 from polycap.runtime.openvino_runtime import OpenVINORuntime
 from polycap.runtime.precision import FPMATH
 from polycap.text.tokenizer import Tokenizer
-from tiny import CODE, World, make_card, make_decoder, make_features
+from tiny import CELLS, CHANNELS, CODE, World, make_card, make_decoder, make_features, run_polycap
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -201,24 +201,32 @@ def test_captions_without_tensorflow(world: World, cache: Path) -> None:
     assert fault.endswith('runtime keras needs tensorflow, which is not installed: pip install "polycap[train]"')
 
 
-def test_captions_where_no_home_can_be_written(world: World, tmp_path: Path) -> None:
-    """From fresh graphs in a temporary folder, with one notice; nothing is left of it."""
-    photo = sorted((world.data / "Images").glob("p*.jpg"))[0]
+SEARCH = """
+import sys
+from pathlib import Path
+import numpy as np
+from polycap.language.settings import DecodingSettings
+from polycap.pack.pack import load_pack
+from polycap.runtime.openvino_runtime import OpenVINORuntime
+pack = load_pack(Path(sys.argv[1]))
+features = np.ones((1, pack.card.decoder.cells, pack.card.decoder.channels), dtype=np.float32)
+print(OpenVINORuntime().search(pack, DecodingSettings()).find(features).token_ids[0, 0].tolist())
+"""
+
+
+def test_a_search_where_no_home_can_be_written(tmp_path: Path, tiny_tokenizer: Tokenizer) -> None:
+    """By a fresh graph in a temporary folder, with one notice; nothing is left of it."""
+    pack = make_pack(tmp_path / "pack", "merge", tiny_tokenizer)
     (tmp_path / "file").touch()
     (tmp_path / "tmp").mkdir()
-    kept = {name: value for name, value in os.environ.items() if name not in ("POLYCAP_CACHE", "POLYCAP_PACKS")}
-    environment = {
-        **kept,
-        "HOME": str(tmp_path / "file"),
-        "TMPDIR": str(tmp_path / "tmp"),
-        "POLYCAP_RUNTIME": "openvino",
-    }
-    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
-        environment.pop(name, None)
-    command = [sys.executable, "-m", "polycap", "caption", str(photo), "--language", CODE]
+    left_out = ("POLYCAP_CACHE", "POLYCAP_PACKS", "XDG_CACHE_HOME", "XDG_DATA_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    environment |= {"HOME": str(tmp_path / "file"), "TMPDIR": str(tmp_path / "tmp")}
+    command = [sys.executable, "-c", SEARCH, str(tmp_path / "pack")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{photo}\t{polycap.load(CODE, runtime='keras')(photo)}\n"
+    expected = Search(pack.decoder, DecodingSettings()).find(np.ones((1, CELLS, CHANNELS), dtype=np.float32))
+    assert done.stdout == f"{expected.token_ids[0, 0].tolist()}\n"
     assert done.stderr.count("the cache of this process is") == 1
     assert not list((tmp_path / "tmp").glob("polycap-cache-*"))
 
@@ -275,21 +283,19 @@ def test_an_interrupt_after_encoders_have_gone(encoder_weights: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_features_without_tensorflow(tiny_data: Path, encoder_weights: Path, tmp_path: Path) -> None:
-    """By OpenVINO, as captions are."""
-    script = "import sys\nsys.modules['tensorflow'] = None\nfrom polycap.cli import main\nmain()"
-    command = [sys.executable, "-c", script, "features", str(tiny_data), "--out", str(tmp_path / "f")]
-    command += ["--components", "4", "--no-mirrored", "--encoder-weights", str(encoder_weights)]
-    done = subprocess.run([*command, "--precision", "f32"], env=os.environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_features_are_made_as_captions_are(tiny_data: Path, encoder_weights: Path, tmp_path: Path) -> None:
+    """By OpenVINO, also where TensorFlow is at hand. `test_extras.py` makes them where it is not."""
+    pca = FeaturePCA(np.zeros(2840, np.float32), np.eye(2840, 4, dtype=np.float32), 1.0)
+    pca.save(tmp_path / "pca.safetensors")
+    options = ["--pca", tmp_path / "pca.safetensors", "--no-mirrored", "--encoder-weights", encoder_weights]
+    done = run_polycap("features", tiny_data, "--out", tmp_path / "f", *options, "--precision", "f32")
+    assert done.status == 0, done
     store = FeatureStore(tmp_path / "f" / "plain")
     assert store.precision == "f32"
     assert len(store.rows(store.names)) == 12
     encoder = OpenVINORuntime("f32").encoder(encoder_weights)
     paths = [photo.path for photo in load_dataset(tiny_data).photos]
-    expected = FeaturePCA.load(tmp_path / "f" / "pca.safetensors")(
-        encoder.grid(np.stack([load_photo(path, encoder.size) for path in paths]))
-    )
+    expected = pca(encoder.grid(np.stack([load_photo(path, encoder.size) for path in paths])))
     np.testing.assert_allclose(store.features, expected, atol=0.01 * float(np.abs(expected).max()))
 
 

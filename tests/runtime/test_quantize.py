@@ -35,23 +35,28 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def shared_cache(tiny_data: Path, encoder_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+def int8_cache(
+    tiny_data: Path, encoder_weights: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Any]:
     """A cache with an int8 encoder, and what the command said when it made it."""
     cache, photos = tmp_path_factory.mktemp("int8-cache"), tmp_path_factory.mktemp("photos")
     for path in sorted((tiny_data / "Images").glob("p*.jpg"))[:FEW]:
         shutil.copy(path, photos)
     (photos / "torn.jpg").write_text("not a photo")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POLYCAP_CACHE", str(shared_cache))
+        traced = EncoderGraphs.of(encoder_weights).traced().parent
+        shutil.copytree(traced, cache / "graphs" / traced.name, ignore=shutil.ignore_patterns("compiled"))
         patch.setattr(quantize, "FEWEST", FEW)
         patch.setenv("POLYCAP_CACHE", str(cache))
         return cache, run_polycap("quantize", photos, "--encoder-weights", encoder_weights)
 
 
 @pytest.fixture
-def cache(shared_cache: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("POLYCAP_CACHE", str(shared_cache[0]))
+def cache(int8_cache: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POLYCAP_CACHE", str(int8_cache[0]))
     monkeypatch.delenv("POLYCAP_RUNTIME")
-    return shared_cache[0]
+    return int8_cache[0]
 
 
 def weights_of(model: Path) -> dict[str, set[str]]:
@@ -96,8 +101,8 @@ def test_a_small_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert 0 < np.linalg.norm(one - other) / np.linalg.norm(one) < 0.05
 
 
-def test_the_command(shared_cache: tuple[Path, Any], encoder_weights: Path, cache: Path) -> None:
-    done = shared_cache[1]
+def test_the_command(int8_cache: tuple[Path, Any], encoder_weights: Path, cache: Path) -> None:
+    done = int8_cache[1]
     assert done.status == 0, done.err
     path = EncoderGraphs.of(encoder_weights).int8()
     assert path.is_relative_to(cache)

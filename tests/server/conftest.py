@@ -16,7 +16,7 @@ from tiny import CODE, World, make_language
 
 @pytest.fixture(scope="module")
 def languages(finished_world: World, encoder: Any, tmp_path_factory: pytest.TempPathFactory) -> Languages:
-    """Brings two trained languages into reach, the one from right to left, and one that is not trained."""
+    """Function that registers two trained languages, one of them right-to-left, and an untrained one."""
     folder = make_language(tmp_path_factory.mktemp("more"), RTL, "rtl")
     (folder / "pack").symlink_to(finished_world.pack)
 
@@ -45,7 +45,7 @@ def loopback(service: Service) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def client(loopback: httpx.Client, quick_encoder: Any) -> httpx.Client:
-    """Asks the service, whose encoder is quick."""
+    """Client of the service, with a quick encoder."""
     assert quick_encoder
     return loopback
 

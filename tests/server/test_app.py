@@ -1,4 +1,4 @@
-"""The HTTP service, asked over a real socket; its captions are those of the tiny world."""
+"""Tests of polycap/server/app.py, over a real socket, with the tiny world."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ pytest_plugins = ["tiny_fixtures"]
 def test_the_objects_of_the_command(
     client: httpx.Client, photos: list[Path], tmp_path: Path, languages: Languages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Good photos and bad ones, two languages: what `polycap caption --json` prints, number for number."""
+    """Good and bad photos in two languages give the output of `polycap caption --json`."""
     (tmp_path / "größe 1.jpg").write_bytes(photos[0].read_bytes())
     (tmp_path / "text.jpg").write_text("not a photo")
     (tmp_path / "cut.jpg").write_bytes(photos[1].read_bytes()[:-60])

@@ -25,7 +25,7 @@ TEXT = 'Content-Disposition: form-data; name="photos"\r\n\r\nsome text'
 
 
 def form(*parts: str, boundary: str = "xyz") -> dict[str, Any]:
-    """A form made by hand."""
+    """Return a form built by hand."""
     body = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts)
     return {
         "content": f"{body}--{boundary}--\r\n".encode(),
@@ -46,14 +46,14 @@ def test_forms_that_can_not_be_read(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("header", ["A: {}", "{}: a", 'Content-Disposition: form-data; name="{}"'])
 def test_a_header_without_end(client: httpx.Client, header: str) -> None:
-    """By whichever comes first: polycap's own limit, or python-multipart's."""
+    """By the limit of polycap or of python-multipart."""
     answer = client.post(URL, **form(header.format("a" * 500_000) + "\r\n\r\nb"))
     detail(answer, answer.status_code)
     assert answer.status_code in {400, 413}
 
 
 def test_headers_are_bounded_here_too() -> None:
-    """Older versions of python-multipart have no limit of their own."""
+    """Older versions of python-multipart have no limit."""
     for take in ("_on_header_field", "_on_header_value"):
         parser = _Form(LIMITS, Reservation(Capacity(1, 1)))
         with pytest.raises(HTTPException, match="a header of more than") as caught:
@@ -65,7 +65,7 @@ def test_headers_are_bounded_here_too() -> None:
 
 
 def in_pieces(data: bytes) -> Iterator[bytes]:
-    """A body whose length is not said beforehand."""
+    """Yield a body without a declared length."""
     yield from (data[start : start + 50_000] for start in range(0, len(data), 50_000))
 
 
@@ -83,8 +83,8 @@ def test_photos_that_are_too_large(client: httpx.Client, photos: list[Path]) -> 
     assert message.endswith("the limit is 3 photos of 1 MB each")
 
 
-def test_too_much_is_refused_before_it_is_all_there(client: httpx.Client) -> None:
-    """Of a body without end."""
+def test_too_much_is_refused_while_it_is_received(client: httpx.Client) -> None:
+    """The body has no end."""
     head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=30) as connection:
         connection.sendall(head.encode())
@@ -98,10 +98,10 @@ def test_too_many_photos(client: httpx.Client, photos: list[Path]) -> None:
     assert "more than 3 photos in a request" in detail(client.post(URL, files=files(*photos[:4])), 413)
 
 
-def test_a_client_that_goes_away(client: httpx.Client, photos: list[Path]) -> None:
-    """Its photos make room for others."""
+def test_a_client_that_disconnects(client: httpx.Client, photos: list[Path]) -> None:
+    """Its reservation is released."""
     head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 1000\r\n\r\n"
-    for _ in range(LIMITS.queue):
+    for _ in range(LIMITS.max_photos_in_memory):
         with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
             connection.sendall(head.encode() + b"abc")
     answers = (client.post(URL, files=files(*photos[:3])) for _ in range(100))
@@ -110,9 +110,12 @@ def test_a_client_that_goes_away(client: httpx.Client, photos: list[Path]) -> No
 
 @pytest.mark.usefixtures("quick_encoder")
 def test_a_client_that_is_slow(service: Service, photos: list[Path]) -> None:
-    """It keeps its place, and the connection, for a while only."""
+    """Its reservation is held for a limited time."""
     head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 1000\r\n\r\n"
-    with running(replace(service, limits=replace(LIMITS, queue=3, seconds=1))) as client, ExitStack() as stack:
+    with (
+        running(replace(service, limits=replace(LIMITS, max_photos_in_memory=3, seconds=1))) as client,
+        ExitStack() as stack,
+    ):
         address = (client.base_url.host, client.base_url.port or 0)
         slow = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(3)]
         for connection in slow:
@@ -128,7 +131,7 @@ def test_a_client_that_is_slow(service: Service, photos: list[Path]) -> None:
 
 @pytest.mark.usefixtures("quick_encoder")
 def test_the_memory_for_files(service: Service) -> None:
-    """What a request alone may not have is its own fault; what others have is there again later."""
+    """A request above the whole capacity gets 413; one above the remaining capacity gets 503."""
     part = ("photos", ("x.jpg", b"\0" * 600_000))
     head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 900000\r\n\r\n"
     with running(replace(service, limits=replace(LIMITS, memory_mb=1))) as client:

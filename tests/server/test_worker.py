@@ -18,6 +18,7 @@ from polycap.captioning.captioners import Captioners
 from polycap.errors import PackError
 from polycap.language import get_language
 from polycap.machine.child import run_child, start_child
+from polycap.pack.card import read_card
 from polycap.pack.pack import load_pack
 from polycap.photos.load import PhotoBytes
 from polycap.server.app import Service
@@ -35,7 +36,7 @@ pytest_plugins = ["tiny_fixtures"]
 
 
 class Gate:
-    """The encoder, which waits until it is let; how many photos it was given each time."""
+    """Encoder that waits for an event, and the number of photos of each call."""
 
     def __init__(self, encoder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.encoded: list[int] = []
@@ -49,7 +50,7 @@ class Gate:
         return self._grid(pixels)
 
     def wait(self) -> None:
-        """Until the encoder is busy."""
+        """Wait until the encoder is busy."""
         assert self._entered.wait(30)
 
 
@@ -60,8 +61,8 @@ def gate(quick_encoder: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     made.open.set()
 
 
-def test_what_waits_is_one_batch(client: httpx.Client, photos: list[Path], service: Service, gate: Gate) -> None:
-    """Of other languages and with other numbers of candidates, too; and the service still answers."""
+def test_waiting_requests_are_one_batch(client: httpx.Client, photos: list[Path], service: Service, gate: Gate) -> None:
+    """Requests of other languages and numbers of candidates, too; the service answers meanwhile."""
     asked = [({"language": CODE}, photos[:1]), ({"language": RTL, "n_best": "3"}, photos[1:3]), ({}, photos[:2])]
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(client.post, URL, data=asked[0][0], files=files(*asked[0][1]))
@@ -93,7 +94,7 @@ def test_a_full_queue(client: httpx.Client, photos: list[Path], service: Service
     assert client.post(URL, files=files(*photos[:3])).status_code == 200
 
 
-def test_jobs_that_would_not_fit_the_batch_wait(photos: list[Path], gate: Gate, service: Service) -> None:
+def test_jobs_beyond_the_batch_wait(photos: list[Path], gate: Gate, service: Service) -> None:
     sent = [PhotoBytes(path.name, path.read_bytes()) for path in (photos * 4)[:20]]
     jobs = [service.worker.submit(sent[:1], [CODE], 1)]
     gate.wait()
@@ -112,7 +113,7 @@ def test_an_encoder_that_fails(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The worker lives on; what happened is for the log alone."""
+    """The worker goes on; the error is only logged."""
 
     def fail(_: Any) -> Any:
         raise RuntimeError("/secret/path: out of memory")
@@ -126,10 +127,10 @@ def test_an_encoder_that_fails(
 
 
 @pytest.mark.usefixtures("quick_encoder")
-def test_languages_are_loaded_when_they_are_asked_for(
+def test_languages_are_loaded_on_first_request(
     languages: Languages, photos: list[Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One whose pack is broken fails alone."""
+    """A broken pack affects only its language."""
     languages(monkeypatch)
     loaded, broken = [], {RTL}
 
@@ -140,7 +141,9 @@ def test_languages_are_loaded_when_they_are_asked_for(
         return load_pack(language.pack_folder)
 
     monkeypatch.setattr("polycap.captioning.load._Parts.pack", spy)
-    monkeypatch.setattr("polycap.language.registry.Registry.default", property(lambda self: (self.get(CODE),)))
+    monkeypatch.setattr(
+        "polycap.language.registry.Registry.default_languages", property(lambda self: (self.get(CODE),))
+    )
     with open_service() as service, running(service) as client:
         assert (loaded, service.default, service.limits) == ([CODE], [CODE, RTL], DEFAULTS)
         assert len(client.post(URL, files=files(photos[0]), data={"language": CODE}).json()) == 1
@@ -153,25 +156,27 @@ def test_languages_are_loaded_when_they_are_asked_for(
     assert loaded == [CODE, RTL, RTL]
 
 
-def test_a_pack_that_is_broken_is_not_among_those_by_default(
+def test_a_broken_pack_is_no_default(
     languages: Languages, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     languages(monkeypatch)
     folders = {code: get_language(code).pack_folder for code in (CODE, RTL)}
 
-    def load(folder: Path) -> Any:
+    def read(folder: Path) -> Any:
         if folder == folders[RTL]:
             raise PackError("is broken")
-        return load_pack(folder)
+        return read_card(folder)
 
-    monkeypatch.setattr("polycap.captioning.captioners.load_pack", load)
-    monkeypatch.setattr("polycap.language.registry.Registry.default", property(lambda self: (self.get(CODE),)))
+    monkeypatch.setattr("polycap.captioning.captioners.read_card", read)
+    monkeypatch.setattr(
+        "polycap.language.registry.Registry.default_languages", property(lambda self: (self.get(CODE),))
+    )
     with open_service() as service:
         assert service.default == [CODE]
     assert f"{RTL}: left out: is broken" in caplog.text
 
 
-def test_what_still_waits_at_the_end_is_cancelled(service: Service, photos: list[Path], gate: Gate) -> None:
+def test_waiting_jobs_are_cancelled_at_the_end(service: Service, photos: list[Path], gate: Gate) -> None:
     captioners: Captioners = service.worker._captioners
     sent = [PhotoBytes("a", photos[0].read_bytes())]
     with Worker(captioners) as worker:
@@ -189,13 +194,13 @@ def test_what_still_waits_at_the_end_is_cancelled(service: Service, photos: list
 
 @pytest.fixture
 def odd_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes of `decoding_jobs`, to which photos of some names are slow, deadly or big."""
+    """Decoding processes of `decoding_jobs`, in which photos of some names are slow, fatal or large."""
     monkeypatch.setattr("polycap.server.decoding._TARGET", "decoding_jobs:run")
 
 
 @pytest.mark.usefixtures("quick_encoder", "odd_decoders")
 def test_a_slow_photo_delays_its_own_request_alone(service: Service, photos: list[Path]) -> None:
-    """As many slow photos as there are processes, and more, in a request."""
+    """A request has more slow photos than there are processes."""
     good, slow = photos[0].read_bytes(), PhotoBytes("slow", b"")
     limits = replace(LIMITS, decoding_seconds=3)
     with Worker(service.worker._captioners, limits) as worker:
@@ -212,7 +217,7 @@ def test_a_slow_photo_delays_its_own_request_alone(service: Service, photos: lis
 
 
 @pytest.mark.usefixtures("quick_encoder", "odd_decoders")
-def test_a_photo_that_kills_its_process_fails_alone(service: Service, photos: list[Path]) -> None:
+def test_a_photo_that_kills_its_process_affects_no_other(service: Service, photos: list[Path]) -> None:
     good = photos[0].read_bytes()
     with Worker(service.worker._captioners, LIMITS) as worker:
         expected = worker.submit([PhotoBytes("good", good)], [CODE], 1).result(60)
@@ -230,7 +235,7 @@ def test_a_photo_that_kills_its_process_fails_alone(service: Service, photos: li
 
 @pytest.mark.usefixtures("quick_encoder")
 def test_hostile_photos_between_good_ones(client: httpx.Client, photos: list[Path]) -> None:
-    """Each has its own error, and those that are good their captions, as alone."""
+    """Each bad photo has its error, and each good photo its captions."""
     expected = client.post(URL, files=files(photos[0]), data={"language": CODE}).json()
     hostile = [HOSTILE[name] for name in ("webp", "jpeg, 3,000 scans", "png, high")]
     with ThreadPoolExecutor(4) as pool:

@@ -13,7 +13,7 @@ from polycap.pack.pack import save_pack
 from polycap.text.tokenizer import Tokenizer
 from tiny import KINDS, make_card, make_decoder
 
-ENCODER = encoder_identity(PUBLISHED).whole  # what a polycap without weights of its own expects
+ENCODER = encoder_identity(PUBLISHED).full  # what a polycap without weights of its own expects
 SCORES = {"split": "dev", "references_origin": "human", "signature": "s|text:raw|refs:human", "photos": 2}
 SCORES |= dict.fromkeys(("bleu1", "bleu2", "bleu3", "bleu4", "chrf"), 1.0)
 

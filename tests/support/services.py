@@ -15,7 +15,7 @@ from polycap.server.limits import Limits
 from polycap.server.serve import listen, make_server
 
 RTL = "qac"
-LIMITS = Limits(photo_mb=1, photos=3, queue=6, megapixels=50)
+LIMITS = Limits(photo_mb=1, photos=3, max_photos_in_memory=6, megapixels=50)
 URL = "/v1/captions"
 Languages = Callable[[pytest.MonkeyPatch], None]
 

@@ -1,17 +1,21 @@
 """What is made once of the tiny world. A test file that needs it says `pytest_plugins = ["tiny_fixtures"]`."""
 
+import json
+import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from polycap.dataset import Dataset, load_dataset
 from polycap.language import Language, load_language
 from polycap.text.tokenizer import Tokenizer
 from polycap.training.inputs import TrainingInputs
-from tiny import CODE, OTHER_CODE, RECIPE, World, make_data, make_language, make_store, run_polycap
+from tiny import CODE, OTHER_CODE, RECIPE, Finished, World, make_data, make_language, make_store, run_polycap
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +55,29 @@ def tiny_inputs(
 
 
 @pytest.fixture(scope="session")
-def finished_world(tiny_data: Path, encoder_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
+def folder_of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what is made once, by whichever of pytest-xdist's processes needs it first."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_world(tiny_data: Path, encoder_weights: Path, folder_of_all_workers: Path) -> World:
     """A language trained from one end to the other by the command line; read-only. Tests ask for `world`."""
-    folder = tmp_path_factory.mktemp("world")
+    folder = folder_of_all_workers / "world"
+    places, features, run = folder / "languages", folder / "features", folder / "run"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "printed.json").exists():
+            printed = _make_world(folder, tiny_data, encoder_weights)
+            (folder / "printed.json").write_text(json.dumps([asdict(finished) for finished in printed]))
+    made, trained = (Finished(**values) for values in json.loads((folder / "printed.json").read_text()))
+    return World(folder / "data", places, encoder_weights, features, run, run / "pack", (made, trained))
+
+
+def _make_world(folder: Path, tiny_data: Path, encoder_weights: Path) -> tuple[Finished, Finished]:
+    """See `World`; returns what the two commands printed."""
     data = shutil.copytree(tiny_data, folder / "data")
     (data / "Images" / "corrupt.jpg").write_text("not a photo")
     for name, line in (("captions.txt", "corrupt.jpg,a photo\n"), ("Flickr_8k.trainImages.txt", "corrupt.jpg\n")):
@@ -71,7 +95,7 @@ def finished_world(tiny_data: Path, encoder_weights: Path, tmp_path_factory: pyt
         trained = run_polycap("train", CODE, "--data", data, "--features", features, "--out", run, *recipe)
     assert (made.status, trained.status) == (0, 0), (made, trained)
     (language / "pack").symlink_to(run / "pack")
-    return World(data, places, encoder_weights, features, run, run / "pack", (made, trained))
+    return made, trained
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_the_loss_over_a_batchs_vocabulary_is_nearly_that_over_all(
     for examples in (few, many, few):
         batches = make_batches(examples, stores, photos_per_batch=12)
         differences = []
-        for epoch in range(16):
+        for epoch in range(6):
             batches.start(epoch)
             [((features, packing, vocabulary, correction), targets)] = batches
             logits = decoder((features, packing, vocabulary, correction))

@@ -8,7 +8,7 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 
 from polycap.metrics import words_of
-from polycap.metrics.coco import photo_values
+from polycap.metrics.coco import coco_scores
 from polycap.training.rewards import BleuReward, CiderReward
 from polycap.training.self_critical import SampledBatches
 
@@ -59,7 +59,7 @@ def test_averages_move() -> None:
 def test_cider_is_that_of_pycocoevalcap(tokenizer: str) -> None:
     captions = ["a dog runs over grass", "two men sit on a bench", "", "a a a dog"]
     references = [*REFERENCES, ["one lonely text"], ["a man and a dog on grass", "a dog and its man", "grass"]]
-    expected = photo_values("cider_d", captions, references, words_of(tokenizer)) / 100
+    expected = coco_scores("cider_d", captions, references, words_of(tokenizer)) / 100
     found = CiderReward(tokenizer, references)(captions, references)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert found[0] > 0.5

@@ -178,25 +178,26 @@ train_decoder(inputs, run, TrainingSettings.model_validate_json(sys.argv[6]), pr
 """
 
 
-@pytest.mark.parametrize(("phase", "step"), [("", 3), ("self-critical", 1), ("self-critical", 3)])
-def test_a_killed_run_ends_like_an_uninterrupted_one(
-    phase: str, step: int, run: Path, tiny_inputs: TrainingInputs, tmp_path: Path
-) -> None:
-    """Weights, averages, state of the optimizer and of dropout are equal to the bit."""
+def test_a_killed_run_ends_like_an_uninterrupted_one(run: Path, tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    """Weights, averages, state of the optimizer and of dropout are equal to the bit.
+
+    Killed and resumed three times: in the second epoch, in the first of the next phase, and in that phase's second.
+    """
     root = Path(__file__).parent.parent.parent
     inputs = tiny_inputs
     arguments = [inputs.dataset.folder, inputs.language.folder, *(store.folder for store in inputs.stores), tmp_path]
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, *map(str, arguments), SETTINGS.model_dump_json(), phase, str(step)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(root), str(root / "tests" / "support")))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len(read_log(tmp_path)) == (3 if phase else 1)
-    assert (tmp_path / "self-critical" / "log.csv").exists() == (bool(phase) and step == 3)
-    assert not (tmp_path / "pack").exists()
+    for phase, step in (("", 3), ("self-critical", 1), ("self-critical", 3)):
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, *map(str, arguments), SETTINGS.model_dump_json(), phase, str(step)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(root), str(root / "tests" / "support")))},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert len(read_log(tmp_path)) == (3 if phase else 1)
+        assert (tmp_path / "self-critical" / "log.csv").exists() == (bool(phase) and step == 3)
+        assert not (tmp_path / "pack").exists()
     train_decoder(inputs, tmp_path, SETTINGS, progress=False)
     files = [f"{folder}/{name}" for folder in (".", "self-critical") for name in ("checkpoint.npz", "best.npz")]
     for name in [*files, "interpolated.npz"]:

@@ -24,7 +24,7 @@ from tiny import CODE, OTHER_CODE, decoder_settings, make_language, training_set
 
 pytest_plugins = ["tiny_fixtures"]
 
-SETTINGS = training_settings(epochs=2, output_dropout=0.2, ema_decay=0.9, self_critical_epochs=1, max_tokens=6)
+SETTINGS = training_settings(epochs=2, output_dropout=0.2, ema_decay=0.9, self_critical_epochs=1)
 RECIPES = {CODE: SETTINGS, OTHER_CODE: SETTINGS}
 PHOTO_WEIGHTS = photo_shapes(decoder_settings("attention")).keys()
 

@@ -1,4 +1,4 @@
-"""The Apertium engine: a program of that name that behaves, dies, hangs or adds lines; and the real one, if there."""
+"""Tests of polycap/translation/apertium.py: a fake program that works, dies, hangs or adds lines; and the real one."""
 
 import logging
 import os
@@ -40,7 +40,7 @@ for paragraph in paragraphs[:-1]:
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Puts a program `apertium` on PATH that answers in capitals, but for a fault; its log has a line per start."""
+    """Function that puts a program `apertium` on PATH, which answers in capitals or fails, and logs its starts."""
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
@@ -59,7 +59,7 @@ def texts_of(translations: list[Translation]) -> list[str]:
     return [translation.text for translation in translations]
 
 
-def test_pairs_and_what_they_are_called(fake: Callable[[str], Path]) -> None:
+def test_pairs_and_identities(fake: Callable[[str], Path]) -> None:
     fake("")
     engine = ApertiumEngine()
     pairs = [("en", "eo"), ("eng", "cat"), ("eng", "cat_valencia"), ("eng", "spa"), ("spa", "eng")]
@@ -76,7 +76,7 @@ def test_pairs_and_what_they_are_called(fake: Callable[[str], Path]) -> None:
     assert engine.open("en", "es").identity == "apertium/eng-spa@9.9"
 
 
-def test_what_is_not_installed(fake: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_that_are_not_installed(fake: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     assert ApertiumEngine().pairs() == []
     with pytest.raises(TranslationError, match=r"`apt install apertium`.*apertium-eng-spa"):
         open_translator("apertium", "en", "es")
@@ -119,7 +119,7 @@ def test_marks_of_unknown_words_are_counted_and_removed(output: str, text: str, 
     assert apertium._translation("no marks", output) == Translation(text, unknown=unknown)
 
 
-def test_a_mark_that_the_source_has_is_none() -> None:
+def test_a_character_of_the_source_is_no_mark() -> None:
     assert apertium._translation("the #1 dog", "el #1 *dog") == Translation("el #1 dog", unknown=1)
     assert apertium._translation("*@#", "*dog") == Translation("*dog")
     assert apertium._translation("black/white", "negro/blanco") == Translation("negro/blanco")
@@ -136,7 +136,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_wrong_count_is_found_and_halved_down_to_the_text(
+def test_a_wrong_count_is_narrowed_down_to_the_failing_text(
     fault: str, fake: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     fake(fault)
@@ -148,11 +148,11 @@ def test_a_wrong_count_is_found_and_halved_down_to_the_text(
     elif fault == FAULTS["two lines too many"]:
         expected[70] = "MORE AND MORE A BAD ONE"
     assert texts_of(ApertiumEngine().open("en", "es").translate(texts)) == expected
-    warned = "can't translate 'a bad one' (exit status 3, and not all came back); it is left empty" in caplog.text
+    warned = "can't translate 'a bad one' (exit status 3, and incomplete output); it is left empty" in caplog.text
     assert warned == (fault == FAULTS["dies at one"])
 
 
-def test_one_that_hangs_is_ended_with_all_its_processes(
+def test_a_hanging_pipe_is_killed_with_all_its_processes(
     fake: Callable[[str], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     children = tmp_path / "children"

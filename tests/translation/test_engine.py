@@ -1,4 +1,4 @@
-"""How engines are found: polycap's own, and those that other packages bring."""
+"""Tests of polycap/translation/engine.py."""
 
 import sys
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Translator:
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
-    """Puts a distribution on `sys.path`, as pip would: its module, and its entry point for engines."""
+    """Function that installs a distribution on `sys.path`: a module, and its entry point for engines."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def make(distribution: str, point: str, code: str) -> None:
@@ -52,19 +52,19 @@ def test_polycaps_own_engines() -> None:
             open_translator(engine, "xx", "xy")
 
 
-def test_asking_which_there_are_loads_none(install: Callable[[str, str, str], None]) -> None:
+def test_listing_engines_loads_none(install: Callable[[str, str, str], None]) -> None:
     install("polycap-echo", "echo = polycap_echo:Echo", "raise RuntimeError('loaded')")
     assert available_engines()["echo"] == "polycap_echo:Echo"
 
 
-def test_an_engine_that_another_package_brings(install: Callable[[str, str, str], None]) -> None:
+def test_an_engine_of_another_package(install: Callable[[str, str, str], None]) -> None:
     install("polycap-echo", "echo = polycap_echo:Echo", ENGINE)
     translator = open_translator("echo", "xa", "xb")
     assert translator.identity == "echo/xa_xb@1"
     assert translator.translate(["abc"]) == [Translation("cba", -0.5)]
 
 
-def test_an_engine_that_there_is_not() -> None:
+def test_an_unknown_engine() -> None:
     with pytest.raises(TranslationError, match="no translation engine 'argo'; there are apertium, argos"):
         open_translator("argo", "xa", "xb")
 

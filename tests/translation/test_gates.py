@@ -1,4 +1,4 @@
-"""Each gate catches the fault that it is for, and leaves alone what people write."""
+"""Tests of polycap/translation/gates.py: each filter rejects its fault, and captions by people pass."""
 
 from collections import Counter
 from pathlib import Path
@@ -66,7 +66,7 @@ def gates_of(
         (DOG, "Ein ⁇ Hund rennt durch das hohe Gras", "Latn", 1.0, ""),
     ],
 )
-def test_what_each_gate_catches(source: str, text: str, script: str, ratio: float, gate: str) -> None:
+def test_each_filter_rejects_its_fault(source: str, text: str, script: str, ratio: float, gate: str) -> None:
     assert gates_of(source, text, script, ratio=ratio) == gate
 
 
@@ -76,7 +76,7 @@ def test_the_engines_own_count_of_unknown_words() -> None:
     assert gates_of(DOG, GOOD, unknown=2, max_unknown=1.0) == ""
 
 
-def test_settings_open_each_gate() -> None:
+def test_settings_switch_off_each_filter() -> None:
     assert gates_of(DOG, DOG, max_copied=1.0) == ""
     assert gates_of(DOG, GOOD, "Arab", min_script=0.0) == ""
     assert gates_of(DOG + DOG, "Hund.", max_length_ratio=100.0) == ""
@@ -134,10 +134,10 @@ def test_lowest_scores() -> None:
         ("pt-BR.human", "Latn", 0.002),
     ],
 )
-def test_people_pass(
+def test_captions_by_people_pass(
     shared: Path, english: dict[str, tuple[ReferenceCaption, ...]], name: str, script: str, share: float
 ) -> None:
-    """Beside any English caption of the photo: what is not even its translation is within the usual length."""
+    """With any English caption of the photo as source, which need not be the caption's own."""
     captions, _ = read_captions(shared / "captions" / f"{name}.txt")
     pairs = [(english[photo][c.index].text, c.text) for photo in sorted(captions)[::8] for c in captions[photo]]
     ratio = usual_ratio(pairs)

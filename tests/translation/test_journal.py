@@ -68,7 +68,7 @@ print(kills)
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """All files but what a killed run left half written."""
+    """Return all files but temporary ones of a killed run."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -126,7 +126,7 @@ def test_a_journal_without_its_manifest_is_begun_anew(language: Language, tmp_pa
 
 
 def test_chunks_stay_as_they_were_begun(language: Language, tmp_path: Path) -> None:
-    """A newer polycap may choose another size."""
+    """Another version of polycap may use another size."""
     with pytest.raises(TranslationError):
         translate(language, tmp_path / "xx.jsonl", Fake(fails_after=1))
     engine = Fake()
@@ -137,9 +137,12 @@ def test_chunks_stay_as_they_were_begun(language: Language, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"engine": "other/1"}, "manifest.json:engine: this translation was begun with other/1, not fake/en_xx@1.0"),
-        ({"captions": 3}, "manifest.json:captions: this translation was begun with 3, not 4; go on as it was begun"),
-        ({"sha256": "0"}, "manifest.json:sha256: .*; go on as it was begun, choose another `out`, or delete"),
+        ({"engine": "other/1"}, "manifest.json:engine: this translation was started with other/1, not fake/en_xx@1.0"),
+        (
+            {"captions": 3},
+            "manifest.json:captions: this translation was started with 3, not 4; continue as it was started",
+        ),
+        ({"sha256": "0"}, "manifest.json:sha256: .*; continue as it was started, choose another `out`, or delete"),
         ({"chunk": 0}, "manifest.json:chunk: 0; expected a number above 0"),
     ],
 )
@@ -157,7 +160,7 @@ def test_another_engine_or_other_captions_are_refused(
 
 
 def test_a_journal_elsewhere(language: Language, tmp_path: Path) -> None:
-    """Another engine's stays for another day."""
+    """A journal of another engine is not changed."""
     for engine, name in ((Fake(), "one"), (Book({t: Translation("x") for t in ("a dog runs", "the sea")}), "other")):
         dataset = make_dataset([["a dog runs", "the sea"]])
         report = translate_captions(dataset, language, engine, tmp_path / "xx.jsonl", journal=tmp_path / name)
@@ -174,7 +177,7 @@ def test_two_at_once(tmp_path: Path) -> None:
 
 
 def test_killed_at_random_moments(language: Language, tmp_path: Path) -> None:
-    """One process forks the runs, so that a kill costs no start of Python."""
+    """One process forks the runs, since starting Python takes longer."""
     if not hasattr(os, "fork"):
         pytest.skip("needs fork")
     code = KILLED.format(language=str(language.folder), folder=str(tmp_path))

@@ -1,4 +1,4 @@
-"""A caption set through an engine: each caption once, killed and gone on with, checked, with its origin to the end."""
+"""Tests of polycap/translation/translate.py."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ ORIGIN = "mt:fake/en_xx@1.0"
 # --- what comes out ---
 
 
-def test_each_caption_once_and_rows_for_all(language: Language, tmp_path: Path) -> None:
+def test_each_caption_is_translated_once_and_has_a_row(language: Language, tmp_path: Path) -> None:
     engine = Fake()
     report = translate(language, tmp_path / "xx.jsonl", engine)
     assert engine.asked == [["a bird flies away", "a dog runs"], ["the sea", "two cats sleep"]]
@@ -37,7 +37,7 @@ def test_each_caption_once_and_rows_for_all(language: Language, tmp_path: Path) 
     assert report.lines()[0] == f"5 captions (4 different) into {CODE} by {ORIGIN}"
 
 
-def test_it_is_a_caption_file_with_its_origin(language: Language, tmp_path: Path) -> None:
+def test_the_output_is_a_caption_file_with_origin(language: Language, tmp_path: Path) -> None:
     report = translate(language, tmp_path / "xx.jsonl")
     captions, faults = read_captions(report.out, "human")
     assert faults == []
@@ -46,7 +46,7 @@ def test_it_is_a_caption_file_with_its_origin(language: Language, tmp_path: Path
     assert SMALL.with_captions(captions).caption_origin == ORIGIN
 
 
-def test_dropped_captions_stop_nothing(language: Language, tmp_path: Path) -> None:
+def test_dropped_captions_do_not_stop_the_others(language: Language, tmp_path: Path) -> None:
     answers = {
         "a dog runs": Translation("", -0.5),
         "a bird flies away": Translation("كلب يجري هنا", -0.5),
@@ -75,8 +75,8 @@ def test_dropped_captions_stop_nothing(language: Language, tmp_path: Path) -> No
     assert "dropped 4 (80.00%)" in report.lines()[2]
 
 
-def test_gates_are_applied_afterwards(language: Language, tmp_path: Path) -> None:
-    """Their settings may change without anything being translated again."""
+def test_filters_are_applied_to_the_journal(language: Language, tmp_path: Path) -> None:
+    """After a change of settings, no caption is translated again."""
     translate(language, tmp_path / "xx.jsonl")
     gates = language.translation.gates.model_copy(update={"drop_lowest": 0.25})
     table = language.translation.model_copy(update={"gates": gates})
@@ -97,7 +97,7 @@ def test_a_dataset_without_captions(language: Language, tmp_path: Path) -> None:
 # --- engines that misbehave ---
 
 
-def test_fewer_translations_than_asked(language: Language, tmp_path: Path) -> None:
+def test_fewer_translations_than_captions(language: Language, tmp_path: Path) -> None:
     class Lazy(Fake):
         def translate(self, texts: Sequence[str]) -> list[Translation]:
             return super().translate(texts)[:-1]
@@ -108,7 +108,7 @@ def test_fewer_translations_than_asked(language: Language, tmp_path: Path) -> No
     assert not (tmp_path / "xx.jsonl").exists()
 
 
-def test_an_identity_that_no_list_can_hold(language: Language, tmp_path: Path) -> None:
+def test_an_identity_that_is_no_origin(language: Language, tmp_path: Path) -> None:
     engine = Fake()
     engine.identity = "my engine"
     with pytest.raises(TranslationError, match="'my engine': has a space"):

@@ -1,1 +1,1 @@
-"""The stages of a language, a file each."""
+"""Stages of a language's build, a file each."""

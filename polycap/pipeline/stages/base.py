@@ -1,4 +1,4 @@
-"""The base of a language's stages."""
+"""Base of a language's stages."""
 
 from typing import TYPE_CHECKING
 
@@ -13,19 +13,24 @@ __all__ = ["JobStage", "judged_by"]
 
 
 class JobStage(Stage):
-    """A stage of a language."""
+    """Stage of a language's build.
+
+    Attributes:
+        job: the build.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.folder = job.folder
 
     def open_features(self, inputs: Values) -> "Features":
-        """What the features stage made, without a view that other languages asked for."""
+        """Open the features of the features stage, without a view that only other languages use."""
         from polycap.features.prepare import Features, open_features
 
-        found = open_features(self.job.work / "features" / inputs["features"])
-        return Features(found.stores[: 1 + self.job.arguments.mirrored], found.pca)
+        features = open_features(self.job.work / "features" / inputs["features"])
+        return Features(features.stores[: 1 + self.job.arguments.mirrored], features.pca)
 
 
 def judged_by(job: Job) -> dict[str, str]:
+    """Return the inputs that decide the dev score: the tables `[decoding]` and `[evaluation]`."""
     return {**table("decoding", job.language.decoding), **table("evaluation", job.language.evaluation)}

@@ -1,4 +1,4 @@
-"""The captions to learn: given, translated, or mixed."""
+"""Captions to learn from: given, translated, or mixed."""
 
 import json
 import logging
@@ -17,34 +17,34 @@ __all__ = ["CaptionsStage", "MixedCaptionsStage", "TranslatedCaptionsStage"]
 
 logger = logging.getLogger(__name__)
 TRANSLATED = "translated.jsonl"
-"""The translations, where there are other captions besides."""
+"""File of the translations, if there are other captions, too."""
 
 
 class CaptionsStage(JobStage):
-    """The captions to learn, in one form: JSON Lines, for photos of the dataset only."""
+    """Given captions, written in one form: JSON Lines, for photos of the dataset only."""
 
     name = "captions"
 
     def facts(self) -> dict[str, str]:
-        """The captions themselves: the same ones in another file format change nothing."""
+        """Return the captions' content: the same captions in another file format are no change."""
         return _caption_facts(self.job.source)
 
     def run(self, place: Path, inputs: Values) -> StageResult:
-        """Write them."""
+        """Write the captions."""
         return StageResult(dict(inputs), [_write_captions(place, self.job.source)])
 
 
 def _caption_facts(dataset: Dataset) -> dict[str, str]:
-    """What later stages depend on of captions."""
+    """Return the facts about captions that later stages depend on."""
     facts = {"captions": dataset.fingerprint(), "caption origin": dataset.caption_origin}
-    if len(count_origins(dataset.photos)) > 1:  # then they also decide which dev captions epochs are judged by
+    if len(count_origins(dataset.photos)) > 1:  # then they decide the references of the dev score
         origins = [[photo.name, [caption.origin for caption in photo.captions]] for photo in dataset.photos]
         facts["origin of each caption"] = digest(origins)
     return facts
 
 
 def _write_captions(place: Path, dataset: Dataset) -> Path:
-    """Write the captions to learn, and tell of what was left out."""
+    """Write captions, and warn of faults."""
     path = place / CAPTIONS
     write_text(path, "".join(f"{line}\n" for line in _caption_lines(dataset)))
     if dataset.faults:
@@ -60,12 +60,12 @@ def _caption_lines(dataset: Dataset) -> Iterator[str]:
 
 
 class TranslatedCaptionsStage(JobStage):
-    """The captions to learn, translated from the dataset's own; what was translated before is kept."""
+    """Captions translated from the dataset's own. Earlier translations are reused."""
 
     name = "captions"
 
     def facts(self) -> dict[str, str]:
-        """What is translated by what, and which translations are good enough."""
+        """Return the source captions, the engine and the filters."""
         job = self.job
         return {
             "source captions": job.dataset.fingerprint(),
@@ -75,31 +75,31 @@ class TranslatedCaptionsStage(JobStage):
         }
 
     def run(self, place: Path, inputs: Values) -> StageResult:
-        """Translate."""
+        """Translate the captions."""
         self.translate(place / CAPTIONS, inputs)
         return StageResult(_caption_facts(self.job.captioned), [place / CAPTIONS])
 
     def translate(self, path: Path, inputs: Values) -> None:
-        """Translate, or go on; what another engine said, or of other captions, stays in a folder of its own."""
+        """Translate, or resume. Each engine and each set of source captions has its own journal."""
         job, place = self.job, path.parent
         journal = place / f"translation-{digest([inputs['source captions'], inputs['engine']])}"
         done = translate_language(
-            job.language, job.dataset, job.translator, path, journal=journal, progress=job.progress
+            job.language, job.dataset, path, job.translator, journal=journal, progress=job.progress
         )
         for line in done.lines():
             logger.info("captions: %s", line)
 
 
 class MixedCaptionsStage(TranslatedCaptionsStage):
-    """The dataset's captions, translated, with those of the files that the language's folder names, by its weights."""
+    """Captions translated from the dataset's own, with the caption files of the language's folder, by weight."""
 
     def facts(self) -> dict[str, str]:
-        """The translation's, and the other captions."""
+        """Return the facts of the translation and of the other captions."""
         others = {f"{name} of files": value for name, value in _caption_facts(self.job.given).items()}
         return {**super().facts(), **others, "weight of translations": f"{self._weight:g}"}
 
     def run(self, place: Path, inputs: Values) -> StageResult:
-        """Translate, and put all together."""
+        """Translate, and write all captions in one file."""
         translated = place / TRANSLATED
         self.translate(translated, inputs)
         mixed = self.job.mix([CaptionSource(translated, weight=self._weight), *self.job.files])

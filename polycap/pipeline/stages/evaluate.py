@@ -1,11 +1,11 @@
-"""The run's captions of the dev split, scored."""
+"""Scores of the run's captions of the dev split."""
 
 from pathlib import Path
 
 from polycap.dataset import main_origin
 from polycap.evaluation.references import select_references
 from polycap.files import sha256_file
-from polycap.pack.card import CARD
+from polycap.pack.card import CARD_JSON
 from polycap.pipeline.job import table
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
@@ -15,30 +15,30 @@ __all__ = ["EvaluateStage"]
 
 
 class EvaluateStage(JobStage):
-    """The run's captions of the dev split, scored; the scores are entered in the run's card."""
+    """Caption and score the dev split, and enter the scores in the run's card."""
 
     name = "evaluate"
     needs = ("features", "captions", "train")
     split = "dev"
 
     def facts(self) -> dict[str, str]:
-        """How captions are searched for and scored."""
+        """Return the settings of search and scores."""
         job = self.job
         return {**job.text, **judged_by(job), **table("probes", job.language.probes)}
 
     @property
     def scores(self) -> Path:
-        """Where predictions, references and scores go."""
+        """Folder of predictions, references and scores."""
         return self.folder / f"evaluation-{self.split}"
 
     def run(self, place: Path, inputs: Values) -> StageResult:
-        """Caption and score."""
+        """Caption and score the split."""
         from polycap.evaluation.evaluate import evaluate_pack
         from polycap.runtime.keras_runtime import KerasRuntime
 
         job = self.job
         pack = place / inputs["training run"] / "pack"
-        judge = main_origin(job.captioned.split(self.split))  # the one that training judged its epochs by
+        judge = main_origin(job.captioned.split(self.split))  # as for the dev score of training
         evaluate_pack(
             job.language,
             pack,
@@ -50,5 +50,5 @@ class EvaluateStage(JobStage):
             folder=self.scores,
             progress=job.progress,
         )
-        card = pack / CARD
+        card = pack / CARD_JSON
         return StageResult({"card": sha256_file(card)}, [*sorted(self.scores.glob("*.*")), card])

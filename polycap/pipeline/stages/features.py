@@ -1,4 +1,4 @@
-"""Photos as features, once for all languages with the same photos, encoder and components."""
+"""Features of the photos, shared by languages with the same photos, encoder and components."""
 
 import logging
 from pathlib import Path
@@ -14,7 +14,7 @@ from polycap.pipeline.job import Job
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage
-from polycap.pipeline.steps import make_features
+from polycap.pipeline.steps import FeatureOptions, encode_dataset
 
 __all__ = ["FeaturesStage"]
 
@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 class FeaturesStage(JobStage):
-    """Photos → features, once for all languages with the same photos, encoder and components.
+    """Encode the photos, once for all languages with the same photos, encoder and components.
 
-    Others get a folder of their own: nothing that another language still trains on is thrown away.
+    Other inputs have their own folder, since other languages may still use the features.
     """
 
     name = "features"
@@ -38,31 +38,31 @@ class FeaturesStage(JobStage):
 
     @property
     def record_name(self) -> str:
-        """With one view and with two, side by side: languages may differ in this."""
+        """File name of the record, by views: languages that share features may differ in their views."""
         return f"features-{'-'.join(self.views)}.stage.json"
 
     def facts(self) -> dict[str, str]:
-        """Photos by their bytes; the PCA is fitted on those of the train split, or that of the pack to begin with."""
+        """Return hashes of photos, train split and encoder; the PCA, if it is that of the initial pack."""
         job = self.job
         photos = [[photo.name, job.hashes.get(photo.path)] for photo in job.dataset.photos]
         facts = {
             "photos": digest(photos),
             "train split": digest([photo.name for photo in job.dataset.split("train")]),
-            "encoder": expected_identity(job.arguments.encoder_weights, job.hashes.get).whole,
+            "encoder": expected_identity(job.arguments.encoder_weights, job.hashes.get).full,
             "components": str(job.arguments.components),
             "mirrored": str(job.arguments.mirrored),
         }
         given = job.start and read_card(job.start).pca
-        if not given or self._fitted(facts) == given:  # the pack may have been built from these very features
+        if not given or self._fitted(facts) == given:  # a pack that was built from these features has their PCA
             return facts
         return facts | {"PCA": given}
 
     def _fitted(self, facts: Values) -> str:
-        """The PCA that was fitted on the same photos, if so."""
+        """Return the identity of the PCA that was fitted on the same photos; empty without one."""
         return pca_identity(self.place(facts))
 
     def unfinished(self, place: Path) -> str:
-        """Photos done of each view."""
+        """Return the number of encoded photos of each view."""
         counts = []
         for view in self.views:
             for folder in (place / view, place / f"full-{view}"):  # reduced features are made from full ones
@@ -75,15 +75,15 @@ class FeaturesStage(JobStage):
         return ", ".join(counts)
 
     def run(self, place: Path, inputs: Values) -> StageResult:
-        """Extract, fit the PCA, reduce."""
+        """Encode the photos, fit the PCA, reduce."""
         job = self.job
-        features = make_features(
+        pca = job.start if "PCA" in inputs else None
+        options = FeatureOptions(job.arguments.components, pca, job.arguments.mirrored)
+        features = encode_dataset(
             job.dataset,
-            lambda: job.encoder,
             place,
-            components=job.arguments.components,
-            pca=job.start if "PCA" in inputs else None,
-            mirrored=job.arguments.mirrored,
+            options,
+            lambda: job.encoder,
             clear=True,
             hashes=job.hashes,
             progress=job.progress,

@@ -1,4 +1,4 @@
-"""The run's pack, copied into the language's folder."""
+"""Copy of the run's pack in the language's folder."""
 
 from pathlib import Path
 
@@ -11,16 +11,16 @@ __all__ = ["InstallStage"]
 
 
 class InstallStage(JobStage):
-    """The run's pack, copied to where the language is looked for."""
+    """Copy the run's pack to the language's folder."""
 
     name = "install"
     needs = ("train", "evaluate")
 
     def facts(self) -> dict[str, str]:
-        """Where to."""
+        """Return the pack's folder."""
         return {"pack folder": str(self.job.language.own_pack_folder)}
 
     def run(self, place: Path, inputs: Values) -> StageResult:
-        """Copy it."""
+        """Copy the pack."""
         files, changeable = copy_pack(place / inputs["training run"] / "pack", self.job.language)
         return StageResult({}, files, changeable)

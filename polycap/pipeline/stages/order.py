@@ -1,10 +1,9 @@
-"""The stages of a language, in order: features (shared) → captions → tokenizer → train → evaluate → install.
+"""Order of the stages: features (shared) → captions → tokenizer → train → evaluate → install.
 
-A stage's inputs are those that its result depends on and no others: `[decoding]` does not ask for new features.
-It does ask for training: the epoch that is kept is the one whose captions, searched for as `[decoding]` says and
-scored as `[evaluation]` says, are best.
+The inputs of a stage are only those that its result depends on. A change of `[decoding]` needs no new features, but it
+needs training: the best epoch is chosen by the dev score, which depends on `[decoding]` and `[evaluation]`.
 
-TensorFlow is loaded by what runs, not by what decides.
+TensorFlow is loaded by stages that run, not by the plan.
 """
 
 from polycap.pipeline.job import Job
@@ -21,7 +20,7 @@ __all__ = ["stages_of"]
 
 
 def stages_of(job: Job) -> list[Stage]:
-    """All stages of a language, in order."""
+    """Return all stages of a language, in order."""
     captions: type[JobStage] = CaptionsStage
     if job.translates:
         captions = MixedCaptionsStage if job.language.captions else TranslatedCaptionsStage

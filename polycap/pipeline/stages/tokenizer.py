@@ -1,4 +1,4 @@
-"""The language's tokenizer."""
+"""Tokenizer of the language."""
 
 from pathlib import Path
 
@@ -12,17 +12,17 @@ __all__ = ["TokenizerStage"]
 
 
 class TokenizerStage(JobStage):
-    """The language's SentencePiece model, of the train split's captions."""
+    """Train the language's SentencePiece model on the captions of the train split."""
 
     name = "tokenizer"
     needs = ("captions",)
 
     def facts(self) -> dict[str, str]:
-        """How text is normalised and cut."""
+        """Return the settings of normalisation and tokenizer."""
         return {**self.job.text, **table("tokenizer", self.job.language.tokenizer)}
 
     def run(self, place: Path, inputs: Values) -> StageResult:  # noqa: ARG002
-        """Train it."""
+        """Train the tokenizer."""
         from polycap.training.tokenizer import train_tokenizer
 
         path = place / TOKENIZER

@@ -1,8 +1,8 @@
-"""The decoder, trained in a run folder that can be resumed."""
+"""Training of the decoder, in a run folder that can be resumed."""
 
 from pathlib import Path
 
-from polycap.pack.card import CARD, CARD_TEXT, TOKENIZER, card_hash, read_card
+from polycap.pack.card import CARD_JSON, CARD_MD, TOKENIZER, card_hash, read_card
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage, judged_by
@@ -13,22 +13,22 @@ __all__ = ["TrainStage"]
 
 
 class TrainStage(JobStage):
-    """The decoder. Each set of inputs has a run folder of its own, where an unfinished run is gone on with."""
+    """Train the decoder. Each set of inputs has its own run folder; an unfinished run is resumed."""
 
     name = "train"
     needs = ("features", "captions", "tokenizer")
     prefix = "run-"
-    labels = frozenset({"caption origin"})  # it stands in the pack's card, and changes no weight
+    labels = frozenset({"caption origin"})  # part of the pack's card, but of no weight
 
     def facts(self) -> dict[str, str]:
-        """The recipe, and what the dev score depends on."""
+        """Return the recipe, and the settings that decide the dev score."""
         job = self.job
         settings = {name: str(value) for name, value in job.settings.model_dump().items()}
         start = {"start": card_hash(read_card(job.start))} if job.start else {}
         return {**settings, **start, **job.text, **judged_by(job)}
 
     def unfinished(self, place: Path) -> str:
-        """Epochs done, of both phases."""
+        """Return the number of finished epochs of both phases."""
         if not (place / "config.json").is_file():
             return ""
         logs = [log for log in place.glob(f"**/{LOG}") if log.is_file()]
@@ -37,7 +37,7 @@ class TrainStage(JobStage):
         return f"epoch {done} of {settings.epochs + settings.self_critical_epochs}"
 
     def run(self, place: Path, inputs: Values) -> StageResult:
-        """Train, or go on."""
+        """Train, or resume."""
         job = self.job
         pack = train_language(
             job.language,
@@ -50,7 +50,7 @@ class TrainStage(JobStage):
             progress=job.progress,
         )
         card = read_card(pack)
-        changeable = [pack / CARD, pack / CARD_TEXT]  # scores are entered there
+        changeable = [pack / CARD_JSON, pack / CARD_MD]  # scores are entered later
         return StageResult(
             {"training run": place.name, "pack": card_hash(card)}, [pack / name for name in card.files], changeable
         )

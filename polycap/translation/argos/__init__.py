@@ -1,1 +1,1 @@
-"""Argos Translate's packages: found, installed, and computed with CTranslate2."""
+"""Engine Argos: packages of Argos Translate, computed with CTranslate2."""

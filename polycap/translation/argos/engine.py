@@ -1,13 +1,14 @@
-"""Translation by Argos packages, a whole batch at a time.
+"""Engine Argos: translation by packages of Argos Translate, in batches.
 
-Argos itself splits each text into sentences with a model of its own and translates them one by one. A caption is one
-sentence: here captions go straight to the package's CTranslate2 model, sorted by length, on all cores. What happens to
-a sentence's text is Argos' own: its tokenizer, its search (beam 4, length penalty 0.2), its unknown words, its pivots.
+Argos splits each text into sentences by a model and translates them one by one. A caption is one sentence, so captions
+are translated directly by the package's CTranslate2 model, sorted by length, on all cores. The rest is as in Argos:
+tokenizer, search (beam 4, length penalty 0.2), unknown words, and routes through other languages.
 
 Reference: `argostranslate.translate.apply_packaged_translation`, version 1.12.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,21 +30,21 @@ LanguagePair = tuple[str, str]
 
 
 class ArgosEngine:
-    """Neural translation with the packages of Argos Translate that are on this machine."""
+    """Argos Translate, with its installed packages."""
 
     name: ClassVar[str] = "argos"
 
     def pairs(self) -> list[LanguagePair]:
-        """What the installed packages translate, directly or by way of other languages, by Argos' codes, sorted."""
+        """Return the pairs of installed packages, and those through other languages, by Argos' codes, sorted."""
         direct = [package.pair for package in installed_packages()]
         codes = sorted({code for pair in direct for code in pair})
-        return [(a, b) for a in codes for b in codes if a != b and find_route(direct, a, b)]
+        return [pair for pair in permutations(codes, 2) if find_route(direct, *pair)]
 
     def require(self) -> None:
-        """Check that what computes Argos' models is installed.
+        """Check that the extra `translate` is installed.
 
         Raises:
-            TranslationError: it is not.
+            TranslationError: it is not installed.
         """
         require_extra("translate", "Argos", error=TranslationError)
 
@@ -51,8 +52,8 @@ class ArgosEngine:
         """Load the models of a pair.
 
         Raises:
-            TranslationError: no installed package leads from source to target, one is broken, or CTranslate2 is not
-                installed.
+            TranslationError: no installed packages translate from source to target, a package is broken, or
+                CTranslate2 is not installed.
         """
         self.require()
         packages = {package.pair: package for package in installed_packages()}
@@ -68,16 +69,21 @@ class ArgosEngine:
         """Install an `.argosmodel` file.
 
         Raises:
-            TranslationError: it is no package, or is not safe to unpack.
+            TranslationError: the file is no package, or is not safe to unpack.
         """
         return install_file(path)
 
-    def install_pair(self, source: str, target: str, *, progress: bool = True) -> list[InstalledPackage]:
-        """Download what a pair needs and is not installed: its package, or those of the way by another language.
+    def install_pair(self, source: str, target: str, *, progress: bool | None = None) -> list[InstalledPackage]:
+        """Download and install the missing packages of a pair: its own, or those of a route through other languages.
+
+        Args:
+            source: Argos' code of the source language.
+            target: Argos' code of the target language.
+            progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
         Raises:
-            DownloadError: the index or a package can't be had.
-            TranslationError: the index leads by no way from source to target, or a package is broken.
+            DownloadError: the index or a package can't be downloaded.
+            TranslationError: the index has no packages for the pair, or a package is broken.
         """
         installed = {package.pair for package in installed_packages()}
         route = [(source, target)]
@@ -88,16 +94,16 @@ class ArgosEngine:
 
 
 def find_route(pairs: Iterable[LanguagePair], source: str, target: str) -> list[LanguagePair]:
-    """The shortest chain of pairs that leads from source to target; empty if there is none.
+    """Return the shortest chain of pairs from source to target; empty if there is none.
 
-    Argos chains its packages in the same way; of chains of one length it takes any, here the alphabet decides.
+    Argos chains its packages likewise. Of chains of equal length, the first by alphabet is returned.
     """
     if source == target:
         return []
     pairs = sorted(pairs)
     routes: list[list[LanguagePair]] = [[pair] for pair in pairs if pair[0] == source]
     seen = {source}
-    for route in routes:  # grows while it is walked: shorter chains come first
+    for route in routes:  # grows during the loop, so shorter chains come first
         end = route[-1][1]
         if end == target:
             return route
@@ -108,30 +114,30 @@ def find_route(pairs: Iterable[LanguagePair], source: str, target: str) -> list[
 
 
 class ArgosTranslator:
-    """Translates through one package, or through several one after the other.
+    """Translator through one package, or several in a row.
 
     Attributes:
-        identity: such as `argos/en_de@1.9`, or `argos/es_en@1.0+en_de@1.9`.
+        identity: identity, such as `argos/en_de@1.9`, or `argos/es_en@1.0+en_de@1.9`.
     """
 
     def __init__(self, packages: Sequence[InstalledPackage]) -> None:
         """Load the packages' models.
 
         Raises:
-            TranslationError: one is broken, or CTranslate2 is not installed.
+            TranslationError: a package is broken, or CTranslate2 is not installed.
         """
         self.identity = "argos/" + "+".join(package.facts.identity for package in packages)
         self._models = [ArgosModel(package) for package in packages]
 
     def translate(self, texts: Sequence[str]) -> list[Translation]:
-        """Translate single sentences; equal texts get equal answers, an empty text an empty one without a score.
+        """Translate sentences, equal texts once. The translation of an empty text is empty, without a score.
 
         Raises:
             TranslationError: CTranslate2 failed.
         """
         unique = {text: PartialTranslation(text) for text in texts if text.strip()}
         for model in self._models:
-            steps = model.translate([step.text for step in unique.values()])
+            translated = model.translate([partial.text for partial in unique.values()])
             unique = {
                 text: PartialTranslation(
                     new.text,
@@ -139,11 +145,11 @@ class ArgosTranslator:
                     old.tokens + new.tokens,
                     old.unknown + new.unknown,
                 )
-                for (text, old), new in zip(unique.items(), steps, strict=True)
+                for (text, old), new in zip(unique.items(), translated, strict=True)
             }
         return [_translation(unique[text]) if text in unique else Translation("") for text in texts]
 
 
-def _translation(step: PartialTranslation) -> Translation:
-    score = round(step.log_probability / step.tokens, 4) if step.tokens else None
-    return Translation(step.text, score, step.unknown)
+def _translation(partial: PartialTranslation) -> Translation:
+    score = round(partial.log_probability / partial.tokens, 4) if partial.tokens else None
+    return Translation(partial.text, score, partial.unknown)

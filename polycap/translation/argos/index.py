@@ -1,7 +1,7 @@
-"""The index of Argos Translate's packages: which languages it serves, and by which code of its own.
+"""Index of Argos Translate's packages: languages and Argos' codes of them.
 
-Argos names some languages in its own way (`pb` is Brazilian Portuguese, `zt` traditional Chinese), so a language is
-found by its name where the code says nothing.
+Some of Argos' codes are its own (`pb` is Brazilian Portuguese, `zt` traditional Chinese), so languages are also found
+by name.
 """
 
 import json
@@ -16,14 +16,27 @@ from polycap.translation.argos.settings import argos_setting
 __all__ = ["ArgosPackage", "find_target", "index_source", "read_index"]
 
 DEFAULT_INDEX = "https://raw.githubusercontent.com/argosopentech/argospm-index/main/"
-INDEX_VARIABLE = "ARGOS_PACKAGE_INDEX"  # Argos' own setting: a folder of the web that has an index.json
-TIMEOUT = 10.0  # seconds
+INDEX_VARIABLE = "ARGOS_PACKAGE_INDEX"
+"""Setting of Argos: URL of a folder with an index.json, ending in a slash."""
+
+TIMEOUT_S = 10.0
+"""Time without data before a download fails, seconds."""
+
 SOURCE = "English"
 
 
 @dataclass(frozen=True)
 class ArgosPackage:
-    """A package of the index: what it translates from and to, by Argos' codes and names."""
+    """Package of the index.
+
+    Attributes:
+        from_code: Argos' code of the source language.
+        from_name: English name of the source language.
+        to_code: Argos' code of the target language.
+        to_name: English name of the target language.
+        version: version of the package.
+        links: URLs of the package.
+    """
 
     from_code: str
     from_name: str
@@ -34,21 +47,22 @@ class ArgosPackage:
 
 
 def index_source() -> str:
-    """Where Argos' index is: what its own setting says, or the public one."""
-    return (argos_setting(INDEX_VARIABLE) or DEFAULT_INDEX) + "index.json"  # put together as Argos does
+    """Return the URL of Argos' index: by Argos' setting, or the public one."""
+    return (argos_setting(INDEX_VARIABLE) or DEFAULT_INDEX) + "index.json"  # joined as Argos does
 
 
 def read_index(source: str | Path | None = None) -> list[ArgosPackage]:
-    """The packages of an index.
+    """Read the packages of an index.
 
     Args:
-        source: a file, or a URL; by default `index_source`.
+        source: file or URL of the index. (default: `index_source()`)
 
     Raises:
-        DownloadError: the index can't be had, or is none.
+        DownloadError: the index can't be read, or is no index.
+        LanguageError: there is no such file.
     """
     where = str(source or index_source())
-    text = _download(where) if where.startswith(("http://", "https://")) else _read(Path(where))
+    text = _download(where) if where.startswith(("http://", "https://")) else _read_file(Path(where))
     try:
         return [_package(entry) for entry in json.loads(text)]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -56,26 +70,30 @@ def read_index(source: str | Path | None = None) -> list[ArgosPackage]:
 
 
 def find_target(packages: Sequence[ArgosPackage], code: str) -> ArgosPackage | None:
-    """The package that translates English into the language `code`, a BCP 47 tag.
+    """Return the package that translates English into a language; None without one.
 
-    A package is the language's if it has the language's name (`Portuguese (Brazil)`, `Chinese (traditional)`), or else
-    a code of the same language and script.
+    Packages with the language's name (`Portuguese (Brazil)`, `Chinese (traditional)`) have precedence over those with a
+    code of the same language and script.
+
+    Args:
+        packages: packages of the index.
+        code: BCP 47 code of the language.
     """
     import langcodes
 
-    wanted = langcodes.get(code)
-    whole = wanted.maximize()
-    with_script = langcodes.Language.make(whole.language, script=whole.script)
-    ours = [package for package in packages if package.from_name == SOURCE]
-    for name in (wanted.display_name().casefold(), with_script.display_name().casefold()):
-        for package in ours:
+    tag = langcodes.get(code)
+    maximal = tag.maximize()
+    with_script = langcodes.Language.make(maximal.language, script=maximal.script)
+    from_english = [package for package in packages if package.from_name == SOURCE]
+    for name in (tag.display_name().casefold(), with_script.display_name().casefold()):
+        for package in from_english:
             if package.to_name.casefold() == name:
                 return package
-    for package in ours:
+    for package in from_english:
         if not langcodes.tag_is_valid(package.to_code):
             continue
         other = langcodes.get(langcodes.standardize_tag(package.to_code)).maximize()
-        if (other.language, other.script) == (whole.language, whole.script):
+        if (other.language, other.script) == (maximal.language, maximal.script):
             return package
     return None
 
@@ -95,13 +113,13 @@ def _download(url: str) -> str:
     import httpx
 
     try:
-        response = httpx.get(url, timeout=TIMEOUT, follow_redirects=True).raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:  # the last two: a proxy of no use
-        raise DownloadError(f"{url}: can't be had ({reason_of(error, named=True)})") from error
+        response = httpx.get(url, timeout=TIMEOUT_S, follow_redirects=True).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:  # the last two: an invalid proxy
+        raise DownloadError(f"{url}: can't be downloaded ({reason_of(error, named=True)})") from error
     return response.text
 
 
-def _read(path: Path) -> str:
+def _read_file(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:

@@ -1,7 +1,7 @@
-"""One Argos package, loaded: its tokenizer, its vocabulary and its CTranslate2 model.
+"""Loaded package of Argos: tokenizer, vocabulary and CTranslate2 model.
 
-What happens to a sentence's text is Argos' own: its tokenizer, its search (beam 4, length penalty 0.2), its unknown
-words, its prefix and spaces. How sentences are grouped is not: Argos translates one at a time.
+Tokenizer, search (beam 4, length penalty 0.2), unknown words, prefix and spaces are as in Argos. Sentences are
+translated in batches, in Argos one by one.
 
 Reference: `argostranslate.translate.apply_packaged_translation`, version 1.12.
 """
@@ -23,13 +23,20 @@ from polycap.translation.argos.settings import argos_setting
 
 __all__ = ["ArgosModel", "PartialTranslation"]
 
-BEAM_SIZE = 4  # Argos' default
+BEAM_SIZE = 4
 LENGTH_PENALTY = 0.2
-MOST_TOKENS = 200
-"""Of a sentence. Argos' models fail at 256, and with one such sentence the whole batch; a caption has about fifteen."""
-BATCH_TOKENS = 128  # some nine captions: beams of more fall out of the processor's cache, and are 1.3 times as slow
+"""Argos' defaults."""
+
+MAX_TOKENS = 200
+"""Maximum tokens of a sentence. At 256, Argos' models fail for the whole batch; a caption has about fifteen."""
+
+BATCH_TOKENS = 128
+"""Tokens per batch, about nine captions. Larger batches exceed the processor's cache and took 1.3 times as long."""
+
 COMPUTE_TYPE_VARIABLE = "ARGOS_COMPUTE_TYPE"
-COMPUTE_TYPE = "int8"  # what Argos' packages are stored in; CTranslate2's `auto` has given garbage
+COMPUTE_TYPE = "int8"
+"""Type of the numbers in Argos' packages. With `auto`, CTranslate2 has translated to garbage."""
+
 _AGAIN = "delete that folder and install the package again"
 
 logger = logging.getLogger(__name__)
@@ -37,13 +44,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PartialTranslation:
-    """One package's answer to one sentence, or what several in a row add up to.
+    """Translation of a sentence by one package, or by several in a row.
 
     Attributes:
         text: the translation.
-        log_probability: of all tokens together, nats.
-        tokens: how many there are, the end of the sentence among them.
-        unknown: how many of the source's tokens the model does not know.
+        log_probability: sum over all tokens, nats. (default: 0)
+        tokens: number of tokens, with the end of the sentence. (default: 0)
+        unknown: number of source tokens that are unknown to the model. (default: 0)
     """
 
     text: str
@@ -53,13 +60,13 @@ class PartialTranslation:
 
 
 class ArgosModel:
-    """One package's tokenizer, vocabulary and CTranslate2 model."""
+    """Tokenizer, vocabulary and CTranslate2 model of a package."""
 
     def __init__(self, package: InstalledPackage) -> None:
-        """Load it.
+        """Load the package.
 
         Raises:
-            TranslationError: it is broken, or CTranslate2 is not installed.
+            TranslationError: the package is broken, or CTranslate2 is not installed.
         """
         self._package = package
         self._prefix = package.facts.target_prefix
@@ -68,7 +75,7 @@ class ArgosModel:
         self._translator = keep_in_forks(_load_translator(package))
 
     def translate(self, texts: Sequence[str]) -> list[PartialTranslation]:
-        """Translate sentences; one of more than `MOST_TOKENS` gets an empty answer, and a warning.
+        """Translate sentences. Of a sentence of more than `MAX_TOKENS`, the translation is empty, with a warning.
 
         Raises:
             TranslationError: CTranslate2 failed.
@@ -81,7 +88,7 @@ class ArgosModel:
                 sentences,
                 target_prefix=[[self._prefix]] * len(sentences) if self._prefix else None,
                 replace_unknowns=True,
-                max_batch_size=BATCH_TOKENS,  # CTranslate2 sorts the sentences by length, then cuts batches
+                max_batch_size=BATCH_TOKENS,  # CTranslate2 sorts the sentences by length
                 batch_type="tokens",
                 beam_size=BEAM_SIZE,
                 length_penalty=LENGTH_PENALTY,
@@ -89,38 +96,38 @@ class ArgosModel:
             )
         except (RuntimeError, ValueError) as error:
             raise TranslationError(f"{self._package.path}: CTranslate2 failed ({error})") from error
-        return [self._step(tokens, result) for tokens, result in zip(sentences, results, strict=True)]
+        return [self._partial(tokens, result) for tokens, result in zip(sentences, results, strict=True)]
 
     def _tokens(self, text: str) -> list[str]:
         tokens: list[str] = self._tokenizer.encode(text)
-        if len(tokens) <= MOST_TOKENS:
+        if len(tokens) <= MAX_TOKENS:
             return tokens
         logger.warning(
-            "%.40r… has %d tokens, which is no caption's; at most %d are translated, it is left empty",
-            *(text, len(tokens), MOST_TOKENS),
+            "%.40r… has %d tokens; at most %d are translated, so its translation is empty",
+            *(text, len(tokens), MAX_TOKENS),
         )
         return []
 
-    def _step(self, source: list[str], result: Any) -> PartialTranslation:
+    def _partial(self, source: list[str], result: Any) -> PartialTranslation:
         if not source:
             return PartialTranslation("")
         [tokens], [score] = result.hypotheses, result.scores
-        length = len(tokens) + 1  # the end of the sentence counts
+        length = len(tokens) + 1  # with the end of the sentence
         unknown = sum(token not in self._vocabulary for token in source) if self._vocabulary else 0
-        return PartialTranslation(self._text(tokens), score * length**LENGTH_PENALTY, length, unknown)
+        return PartialTranslation(self._decode(tokens), score * length**LENGTH_PENALTY, length, unknown)
 
-    def _text(self, tokens: list[str]) -> str:
+    def _decode(self, tokens: list[str]) -> str:
         text: str = self._tokenizer.decode(tokens)
         text = text.removeprefix(self._prefix)
         return text.removeprefix(" ")
 
 
 def _missing(package: str, reason: object) -> TranslationError:
-    return TranslationError(missing_package("Argos", package, "translate", f"not to be had ({reason})"))
+    return TranslationError(missing_package("Argos", package, "translate", f"not available ({reason})"))
 
 
 def _load_tokenizer(package: InstalledPackage) -> Any:
-    """Argos' own tokenizer for what the package has: SentencePiece, or Moses' words in byte pairs."""
+    """Load Argos' tokenizer for the package: SentencePiece, or byte pairs of Moses' words."""
     try:
         from argostranslate.tokenizer import BPETokenizer, SentencePieceTokenizer
     except ImportError as error:
@@ -129,7 +136,7 @@ def _load_tokenizer(package: InstalledPackage) -> Any:
     tokenizer = SentencePieceTokenizer(sentencepiece) if sentencepiece.is_file() else BPETokenizer(bpe, *package.pair)
     try:
         tokenizer.encode("a")  # it loads on first use
-    except Exception as error:  # what a broken file does to three libraries is not limited to OSError
+    except Exception as error:  # the libraries raise errors of many types on a broken file
         raise TranslationError(f"{package.path}: its tokenizer can't be loaded ({error}); {_AGAIN}") from error
     return tokenizer
 
@@ -144,16 +151,14 @@ def _load_translator(package: InstalledPackage) -> Any:
     known = sorted(ctranslate2.get_supported_compute_types("cpu"))
     if chosen not in ("auto", *known):
         raise TranslationError(
-            f"{COMPUTE_TYPE_VARIABLE}: this processor can't compute in {chosen!r}; choose of {', '.join(known)}"
+            f"{COMPUTE_TYPE_VARIABLE}: this processor can't compute in {chosen!r}; choose one of {', '.join(known)}"
         )
     try:
         return ctranslate2.Translator(
             str(package.path / "model"),
             device="cpu",
-            compute_type="default"
-            if chosen == "auto"
-            else chosen,  # Argos says auto for what CTranslate2 calls default
-            inter_threads=core_count(),  # a batch a core: measured 1.2 times as fast as all cores on one batch
+            compute_type="default" if chosen == "auto" else chosen,  # Argos' name of CTranslate2's default
+            inter_threads=core_count(),  # one batch per core was 1.2 times as fast as one batch on all cores
             intra_threads=1,
         )
     except (RuntimeError, ValueError) as error:
@@ -161,7 +166,7 @@ def _load_translator(package: InstalledPackage) -> Any:
 
 
 def _source_vocabulary(folder: Path) -> frozenset[str]:
-    """The tokens that a CTranslate2 model knows on its source side; empty if its file is of another kind."""
+    """Return the source vocabulary of a CTranslate2 model; empty if its file has another format."""
     for name in ("shared_vocabulary", "source_vocabulary"):
         try:
             if (folder / f"{name}.json").is_file():

@@ -1,8 +1,8 @@
-"""The packages of Argos Translate on this machine: found, installed from a file, downloaded from Argos' index.
+"""Installed packages of Argos Translate: list them, install them from a file or from Argos' index.
 
-They lie where Argos keeps its own, so that what the user has installed with Argos is found here, and the reverse.
-polycap looks itself: importing `argostranslate.package` makes folders in the user's home, and one broken package there
-hides all others. A package that polycap installed says in its `polycap.json` which archive it came from.
+They are in Argos' folder, so that Argos and polycap share them. The folder is read without `argostranslate.package`,
+whose import creates folders in the user's home, and which fails on all packages if one is broken. In a package that
+polycap installed, `polycap.json` names the archive.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from polycap.errors import DownloadError, PolycapError, TranslationError
 from polycap.files import cache_place, make_folder, read_json, sha256_file, write_json
 from polycap.files.download import download
-from polycap.files.locks import waiting
+from polycap.files.locks import wait_for_lock
 from polycap.files.staging import replace_folder, staging_folder
 from polycap.translation.argos.archive import METADATA, TOKENIZERS, PackageFacts, read_facts, unpack, version_key
 from polycap.translation.argos.index import ArgosPackage, index_source, read_index
@@ -22,7 +22,7 @@ from polycap.translation.argos.settings import PACKAGES_VARIABLE, packages_folde
 __all__ = ["InstalledPackage", "install_file", "install_pair", "installed_packages", "read_package_index"]
 
 PACKAGE_RECORD = "polycap.json"
-# Argos reads every folder beside its packages and fails on one without metadata; a type that it doesn't know it skips.
+# Argos reads every folder beside its packages. It fails without metadata, but skips an unknown type.
 _STAGING = ".polycap-unfinished"
 _NO_PACKAGE = {"type": "unfinished"}
 _LOCK = ".polycap.lock"
@@ -32,12 +32,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class InstalledPackage:
-    """A package that is there.
+    """Installed package.
 
     Attributes:
-        facts: what it translates, and its version.
-        path: its folder.
-        sha256: that of the archive it was installed from; empty if Argos installed it.
+        facts: languages and version.
+        path: folder of the package.
+        sha256: SHA-256 of the archive, hexadecimal. (default: "", installed by Argos)
     """
 
     facts: PackageFacts
@@ -46,12 +46,12 @@ class InstalledPackage:
 
     @property
     def pair(self) -> tuple[str, str]:
-        """Source and target, Argos' codes."""
+        """Argos' codes of source and target language."""
         return self.facts.source, self.facts.target
 
 
 def installed_packages() -> list[InstalledPackage]:
-    """The newest package of each pair, sorted by source and target. A broken one is left out, with a warning."""
+    """Return the newest package of each pair, sorted by pair. Broken packages are skipped, with a warning."""
     newest: dict[tuple[str, str], InstalledPackage] = {}
     for path in _package_folders():
         try:
@@ -66,7 +66,7 @@ def installed_packages() -> list[InstalledPackage]:
 
 
 def install_file(path: Path) -> InstalledPackage:
-    """Install an `.argosmodel` file: the whole package at once or nothing of it, also after `kill -9`.
+    """Install an `.argosmodel` file, atomically, also after `kill -9`.
 
     Raises:
         TranslationError: the file is no package, is not safe to unpack, or the folder can't be written.
@@ -74,18 +74,19 @@ def install_file(path: Path) -> InstalledPackage:
     return _install(path, link="", expected=None)
 
 
-def install_pair(source: str, target: str, *, progress: bool = True) -> InstalledPackage:
-    """Download the package of a pair from Argos' index and install it; if one is installed, that one is returned.
+def install_pair(source: str, target: str, *, progress: bool | None = None) -> InstalledPackage:
+    """Return the installed package of a pair; if there is none, download it from Argos' index and install it.
 
-    A download that was killed goes on where it stopped.
+    An unfinished download is resumed.
 
     Args:
-        source, target: Argos' own codes.
-        progress: draw a bar on stderr, when that is a terminal.
+        source: Argos' code of the source language.
+        target: Argos' code of the target language.
+        progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
-        DownloadError: the index or the package can't be had.
-        TranslationError: the index has no such package, or what it has is none.
+        DownloadError: the index or the package can't be downloaded.
+        TranslationError: the index has no such package, or the package is broken.
     """
     for installed in installed_packages():
         if installed.pair == (source, target):
@@ -97,14 +98,14 @@ def install_pair(source: str, target: str, *, progress: bool = True) -> Installe
     try:
         return _install(archive, link=link, expected=(source, target))
     finally:
-        archive.unlink(missing_ok=True)  # installed, or of no use
+        archive.unlink(missing_ok=True)  # installed or broken
 
 
 def read_package_index() -> list[ArgosPackage]:
-    """The packages of Argos' index whose codes and versions are such.
+    """Read Argos' index; return the packages with valid codes and versions.
 
     Raises:
-        DownloadError: it can't be had, with what to do instead.
+        DownloadError: the index can't be downloaded; the message has the fix.
     """
     try:
         packages = read_index()
@@ -112,13 +113,13 @@ def read_package_index() -> list[ArgosPackage]:
         raise DownloadError(
             f"{error}; check the connection, or ARGOS_PACKAGE_INDEX; `package` FILE.argosmodel installs a file"
         ) from error
-    return [package for package in packages if _is_sound(package)]
+    return [package for package in packages if _is_valid(package)]
 
 
 def _package_folders() -> list[Path]:
     try:
         folder = packages_folder()
-    except PolycapError:  # no home folder: no packages
+    except PolycapError:  # without a home folder there are no packages
         return []
     try:
         return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
@@ -126,8 +127,7 @@ def _package_folders() -> list[Path]:
         return []
     except OSError as error:
         raise TranslationError(
-            f"{folder}: Argos' packages can't be looked for here ({error.strerror}); "
-            f"set {PACKAGES_VARIABLE} to a folder"
+            f"{folder}: Argos' folder of packages can't be read ({error.strerror}); set {PACKAGES_VARIABLE} to a folder"
         ) from error
 
 
@@ -143,8 +143,8 @@ def _read_package(path: Path) -> InstalledPackage:
     return InstalledPackage(facts, path, str(record.get("sha256", "")))
 
 
-def _is_sound(package: ArgosPackage) -> bool:
-    """Whether its codes and version may be part of a file's name."""
+def _is_valid(package: ArgosPackage) -> bool:
+    """Return whether codes and version are valid, and safe in a file's name."""
     try:
         values = {"from_code": package.from_code, "to_code": package.to_code, "package_version": package.version}
         read_facts(json.dumps(values), "")
@@ -155,21 +155,21 @@ def _is_sound(package: ArgosPackage) -> bool:
 
 def _find(source: str, target: str) -> ArgosPackage:
     index = read_package_index()
-    found = [package for package in index if (package.from_code, package.to_code) == (source, target)]
-    if not found:
+    matching = [package for package in index if (package.from_code, package.to_code) == (source, target)]
+    if not matching:
         targets = sorted({package.to_code for package in index if package.from_code == source})
         raise TranslationError(
             f"{index_source()}: has no Argos package {source}→{target}; from {source} it has "
             f"{', '.join(targets) or 'none'}; install a file with `package` FILE.argosmodel"
         )
-    return max(found, key=lambda package: version_key(package.version))
+    return max(matching, key=lambda package: version_key(package.version))
 
 
-def _download(package: ArgosPackage, archive: Path, progress: bool) -> str:
-    """Download from the first link that works, and return that link."""
+def _download(package: ArgosPackage, archive: Path, progress: bool | None) -> str:
+    """Download a package from the first link that works; return the link."""
     reasons = []
     for link in package.links:
-        if link.startswith(("http://", "https://")):  # the index has ipfs links, too
+        if link.startswith(("http://", "https://")):  # the index also has ipfs links
             try:
                 download(link, archive, progress=progress)
             except DownloadError as error:
@@ -185,10 +185,12 @@ def _download(package: ArgosPackage, archive: Path, progress: bool) -> str:
 def _install(archive: Path, *, link: str, expected: tuple[str, str] | None) -> InstalledPackage:
     try:
         folder = make_folder(packages_folder())
-        with waiting(folder / _LOCK), staging_folder(folder / _STAGING, (METADATA, _NO_PACKAGE)) as prepared:
+        with wait_for_lock(folder / _LOCK), staging_folder(folder / _STAGING, (METADATA, _NO_PACKAGE)) as prepared:
             facts = unpack(archive, prepared / "new")
             if expected not in (None, (facts.source, facts.target)):
-                raise TranslationError(f"{link}: holds {facts.identity}, not what the index says; tell Argos")
+                raise TranslationError(
+                    f"{link}: holds {facts.identity}, not the package of the index; report this to Argos"
+                )
             record = {"package": facts.identity, "archive": archive.name, "sha256": sha256_file(archive), "link": link}
             write_json(prepared / "new" / PACKAGE_RECORD, record)
             final = folder / facts.folder
@@ -197,15 +199,18 @@ def _install(archive: Path, *, link: str, expected: tuple[str, str] | None) -> I
         raise TranslationError(f"{folder}: can't be written ({error}); set {PACKAGES_VARIABLE} to another") from error
     except TranslationError:
         raise
-    except PolycapError as error:  # the folder
+    except PolycapError as error:  # of the folder
         raise TranslationError(f"{error}; {PACKAGES_VARIABLE} names it") from error
     _warn_if_older(facts)
     return _read_package(final)
 
 
 def _warn_if_older(facts: PackageFacts) -> None:
+    """Log a warning if a newer package of the pair is installed."""
     for package in installed_packages():
         if package.pair == (facts.source, facts.target) and package.facts.version != facts.version:
             logger.warning(
-                "%s is installed, too, and newer; delete %s to use yours", package.facts.identity, package.path
+                "%s is installed, too, and is newer; delete %s to use the older one",
+                package.facts.identity,
+                package.path,
             )

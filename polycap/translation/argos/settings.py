@@ -1,6 +1,6 @@
-"""Argos Translate's own settings, read as Argos reads them: environment, then its settings.json, then its default.
+"""Settings of Argos Translate: environment, then its settings.json, then the default, as in Argos.
 
-They are not asked of `argostranslate.settings`, since importing that makes three folders in the user's home.
+`argostranslate.settings` is not used, since its import creates three folders in the user's home.
 """
 
 import json
@@ -16,26 +16,26 @@ PACKAGES_VARIABLE = "ARGOS_PACKAGES_DIR"
 
 
 def argos_setting(name: str) -> str | None:
-    """What the user has set for Argos under this name, such as `ARGOS_PACKAGES_DIR`; None if nothing."""
+    """Return the user's setting for Argos of this name, such as `ARGOS_PACKAGES_DIR`; None if it is not set."""
     value = os.environ.get(name)
     if value is not None:
         return value
     try:
         settings = json.loads((_folder("XDG_CONFIG_HOME", ".config") / "settings.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, PolycapError):  # none, or no home folder
+    except (OSError, ValueError, PolycapError):  # no file, or no home folder
         return None
-    found = settings.get(name) if isinstance(settings, dict) else None
-    return None if found is None else str(found)
+    setting = settings.get(name) if isinstance(settings, dict) else None
+    return None if setting is None else str(setting)
 
 
 def packages_folder() -> Path:
-    """Where Argos keeps its packages; it need not exist.
+    """Return Argos' folder of packages, which may not exist.
 
     Raises:
         PolycapError: the home folder is not known.
     """
-    given = argos_setting(PACKAGES_VARIABLE)
-    return expand_home(given) if given else _folder("XDG_DATA_HOME", ".local/share") / "packages"
+    folder = argos_setting(PACKAGES_VARIABLE)
+    return expand_home(folder) if folder else _folder("XDG_DATA_HOME", ".local/share") / "packages"
 
 
 def _folder(variable: str, default: str) -> Path:

@@ -98,7 +98,7 @@ def test_a_build_begins_with_another_language(built: Place) -> None:
     assert json.loads(run.read_text(encoding="utf-8"))["start"] == decoder["sha256"]
     assert ran(built.build(code=OTHER_CODE)) == []  # kept
     assert "start" in built.plan("--start=", code=OTHER_CODE)["train"]
-    told = "can't begin with what it will have become"
+    told = "is the pack that this build replaces"
     assert told in built.build(f"--start={OTHER_CODE}", "--dry-run", code=OTHER_CODE).err
     shutil.rmtree(built.pack())
     assert "has no pack: build that first" in built.build("--dry-run", code=OTHER_CODE).err

@@ -20,7 +20,7 @@ BAD_NAMES = ["../evil", "/evil", "some-name/../../evil", "C:/evil", "..\\evil", 
 
 @pytest.fixture(autouse=True)
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where packages go in these tests: a folder that is not there yet."""
+    """Folder of packages in these tests, which does not exist yet."""
     folder = tmp_path / "argos" / "packages"
     monkeypatch.setenv("ARGOS_PACKAGES_DIR", str(folder))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -29,7 +29,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def refused(tmp_path: Path, packages: Path, body: bytes, reason: str) -> None:
-    """The archive is refused for the reason, by its name, and nothing of it is left anywhere."""
+    """Check that an archive is refused with a reason and its name, and that no file of it is left."""
     path = save(tmp_path, body)
     with pytest.raises(TranslationError, match=reason) as caught:
         install_file(path)
@@ -68,7 +68,7 @@ def test_a_bomb_by_ratio(tmp_path: Path, packages: Path) -> None:
 
 
 def test_a_bomb_whose_entries_share_their_bytes(tmp_path: Path, packages: Path) -> None:
-    """As in Fifield's: each entry's own ratio is harmless, that of the archive is not."""
+    """As in Fifield's bomb: each entry's ratio is small, that of the archive is not."""
     stream = io.BytesIO()
     noise = os.urandom(1 << 20)
     with zipfile.ZipFile(stream, "w") as archive:
@@ -106,7 +106,7 @@ def test_an_archive_that_lacks_a_part(name: str, tmp_path: Path, packages: Path)
     refused(tmp_path, packages, make_archive(files), f"lacks {name}.*so it is no Argos package; get another file")
 
 
-def test_a_package_with_byte_pairs_is_whole(tmp_path: Path) -> None:
+def test_a_package_with_byte_pairs_is_complete(tmp_path: Path) -> None:
     files = package_files()
     files["some-name/bpe.model"] = files.pop("some-name/sentencepiece.model")
     assert install_file(save(tmp_path, make_archive(files))).pair == ("xa", "xb")
@@ -137,16 +137,16 @@ def test_a_file_that_is_also_a_folder(tmp_path: Path, packages: Path) -> None:
     [
         ("", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
-        ("[]", "is not that of a translation package"),
-        ('{"type": "sbd"}', "is not that of a translation package"),
-        ("{}", "from_code: got None"),
-        ('{"from_code": "../x", "to_code": "xb", "package_version": "1"}', r"from_code: got '\.\./x'"),
-        ('{"from_code": "xa", "to_code": 7, "package_version": "1"}', "to_code: got 7"),
-        ('{"from_code": "xa", "to_code": "xb", "package_version": "1/../2"}', "package_version: got"),
+        ("[]", "is not the metadata of a translation package"),
+        ('{"type": "sbd"}', "is not the metadata of a translation package"),
+        ("{}", "from_code: received None"),
+        ('{"from_code": "../x", "to_code": "xb", "package_version": "1"}', r"from_code: received '\.\./x'"),
+        ('{"from_code": "xa", "to_code": 7, "package_version": "1"}', "to_code: received 7"),
+        ('{"from_code": "xa", "to_code": "xb", "package_version": "1/../2"}', "package_version: received"),
         ('{"from_code": "xa", "to_code": "xb"}' + " " * (1 << 20), "is too large"),
     ],
 )
-def test_metadata_that_is_none(text: str, reason: str, tmp_path: Path, packages: Path) -> None:
+def test_broken_metadata(text: str, reason: str, tmp_path: Path, packages: Path) -> None:
     files = {**package_files(), "some-name/metadata.json": text.encode()}
     refused(tmp_path, packages, make_archive(files), reason)
 

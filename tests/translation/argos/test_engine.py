@@ -1,4 +1,4 @@
-"""The Argos engine: tiny packages with random weights, and the real ones, against Argos on the same texts."""
+"""Tests of polycap/translation/argos/engine.py: tiny packages and real ones, compared with Argos."""
 
 import json
 import logging
@@ -65,7 +65,7 @@ def fill(spec: Any, generator: np.random.Generator, size: int, words: int) -> No
 
 
 def make_package(folder: Path, source: str, target: str, **metadata: Any) -> Path:
-    """A whole Argos package, as installed: it translates into nonsense, always the same."""
+    """Write an installed Argos package with fixed random weights."""
     import sentencepiece
 
     path = folder / f"{source}_{target}"
@@ -118,7 +118,7 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Path]:
-    """Makes a folder the one with Argos' packages."""
+    """Function that sets Argos' folder of packages."""
 
     def choose(folder: Path) -> Path:
         monkeypatch.setenv("ARGOS_PACKAGES_DIR", str(folder))
@@ -139,7 +139,7 @@ for source, target, texts in json.load(sys.stdin):
 
 
 def argos(packages: Path, asked: list[tuple[str, str, Sequence[str]]], splitter: str = "") -> list[list[str]]:
-    """What Argos itself makes of sentences, one by one, in a process and a home of its own."""
+    """Translate sentences by Argos, one by one, in a process with its own home."""
     home = packages.parent / "home"
     home.mkdir(exist_ok=True)
     kept = {name: os.environ[name] for name in ("PATH", "ARGOS_COMPUTE_TYPE") if name in os.environ}
@@ -171,7 +171,7 @@ def test_texts_are_those_of_argos_also_by_pivot_prefix_and_byte_pairs(tiny: Path
 
 
 def captions(shared: Path, count: int) -> list[str]:
-    """Captions of Flickr8k from all over the file."""
+    """Captions of Flickr8k, spread over the file."""
     rows = (shared / "flickr8k" / "captions.txt").read_text(encoding="utf-8").splitlines()[1:]
     texts = [row.partition(",")[2].strip('"') for row in rows[:: len(rows) // count]]
     return texts[:count]
@@ -269,7 +269,7 @@ def test_a_text_too_long_for_the_model_is_left_empty_with_a_warning(
     answers = ArgosEngine().open("xa", "xb").translate(["dog " * 500, "A dog runs ."])
     assert answers[0] == Translation("")
     assert answers[1].text
-    assert "tokens, which is no caption's; at most 200 are translated, it is left empty" in caplog.text
+    assert "tokens; at most 200 are translated, so its translation is empty" in caplog.text
 
 
 # --- what is there ---
@@ -324,7 +324,7 @@ def test_the_compute_type_is_explicit_and_argos_setting_changes_it(
     monkeypatch.setenv("ARGOS_COMPUTE_TYPE", "auto")
     assert computes_in().startswith("int8")  # as it is stored
     monkeypatch.setenv("ARGOS_COMPUTE_TYPE", "int3")
-    with pytest.raises(TranslationError, match=r"ARGOS_COMPUTE_TYPE: .* can't compute in 'int3'; choose of .*int8"):
+    with pytest.raises(TranslationError, match=r"ARGOS_COMPUTE_TYPE: .* can't compute in 'int3'; choose one of .*int8"):
         computes_in()
 
 
@@ -341,7 +341,7 @@ def test_a_broken_package_is_named(
 
 
 @pytest.mark.parametrize("body", ["", "{}", "7"])
-def test_a_vocabulary_of_another_kind_is_not_counted_with(body: str, tmp_path: Path) -> None:
+def test_unknown_words_are_not_counted_without_a_vocabulary(body: str, tmp_path: Path) -> None:
     (tmp_path / "source_vocabulary.json").write_text(body)
     assert argos_model._source_vocabulary(tmp_path) == frozenset()
     (tmp_path / "source_vocabulary.json").unlink()
@@ -350,7 +350,7 @@ def test_a_vocabulary_of_another_kind_is_not_counted_with(body: str, tmp_path: P
 
 
 @pytest.mark.parametrize("module", ["ctranslate2", "argostranslate.tokenizer"])
-def test_what_is_not_installed_is_named(
+def test_a_package_of_python_that_is_missing_is_named(
     module: str, tiny: Path, use: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(tiny)
@@ -359,18 +359,18 @@ def test_what_is_not_installed_is_named(
         ArgosEngine().open("xa", "xb")
 
 
-def test_a_failure_of_ctranslate2_is_one_of_the_translation(
+def test_a_failure_of_ctranslate2_is_a_translation_error(
     tiny: Path, use: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(tiny)
-    monkeypatch.setattr(argos_model, "MOST_TOKENS", 5_000)
+    monkeypatch.setattr(argos_model, "MAX_TOKENS", 5_000)
     monkeypatch.setattr(argos_model, "BEAM_SIZE", 0)
     translator = ArgosEngine().open("xa", "xb")
     with pytest.raises(TranslationError, match="CTranslate2 failed"):
         translator.translate(["A dog runs ."])
 
 
-def test_nothing_is_made_in_the_users_home(tiny: Path, tmp_path: Path) -> None:
+def test_no_folder_is_created_in_the_users_home(tiny: Path, tmp_path: Path) -> None:
     code = "from polycap.translation.engine import open_translator as o; o('argos', 'xa', 'xb').translate(['A dog'])"
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ARGOS_PACKAGES_DIR": str(tiny)}
     environment["PYTHONPATH"] = str(Path(__file__).parents[3])
@@ -379,7 +379,7 @@ def test_nothing_is_made_in_the_users_home(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_memory_is_flat_over_many_calls(tiny: Path, use: Callable[[Path], Path]) -> None:
-    """Argos' users report growth over thousands of calls."""
+    """Users of Argos report growth over thousands of calls."""
     logging.getLogger("ctranslate2").setLevel(logging.WARNING)
     if not Path("/proc/self/statm").is_file():
         pytest.skip("needs /proc")

@@ -1,4 +1,4 @@
-"""Argos' index: from a file, from a server, and from what is none."""
+"""Tests of polycap/translation/argos/index.py."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ ENTRY = {
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """A server on loopback with `/index.json`; its address."""
+    """Address of a server on loopback with `/index.json`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -41,7 +41,7 @@ def server() -> Iterator[str]:
         thread.join()
 
 
-def test_the_index_is_where_argos_own_setting_says(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_index_is_at_the_url_of_argos_setting(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ARGOS_PACKAGE_INDEX", raising=False)
     assert index_source().startswith("https://")
     monkeypatch.setenv("ARGOS_PACKAGE_INDEX", f"{server}/some/")
@@ -53,14 +53,14 @@ def test_the_index_is_where_argos_own_setting_says(server: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}3", "[1]", '[{"from_code": "en"}]', '{"a": 1}', "null", "3"])
-def test_what_is_no_index(text: str, tmp_path: Path) -> None:
+def test_texts_that_are_no_index(text: str, tmp_path: Path) -> None:
     path = tmp_path / "index.json"
     path.write_text(text)
     with pytest.raises(DownloadError, match="is no index of Argos packages"):
         read_index(path)
 
 
-def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+def test_a_missing_file_or_one_that_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(PolycapError, match="no such file"):
         read_index(tmp_path / "index.json")
     (tmp_path / "index.json").write_bytes(b"\xff\xfe\x00")
@@ -69,7 +69,7 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
 
 
 def test_the_real_index(shared: Path) -> None:
-    """Every target from English is found by the code that the world has for it, and nothing else is."""
+    """Each target from English is found by its BCP 47 code."""
     packages = read_index(shared / "argos" / "argospm-index.json")
     theirs = {"pt-BR": "pb", "pt-PT": "pt", "zh-Hant": "zt", "fil": "tl", "no": "nb"}
     targets = {package.to_code for package in packages if package.from_code == "en"}

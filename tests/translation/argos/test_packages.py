@@ -1,4 +1,4 @@
-"""Argos packages: found, installed from good and hostile archives, downloaded from loopback, killed on the way."""
+"""Tests of polycap/translation/argos/packages.py, with a server on loopback."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from polycap.translation.argos.settings import argos_setting, packages_folder
 
 @pytest.fixture(autouse=True)
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where packages go in these tests: a folder that is not there yet."""
+    """Folder of packages in these tests, which does not exist yet."""
     folder = tmp_path / "argos" / "packages"
     monkeypatch.setenv("ARGOS_PACKAGES_DIR", str(folder))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -35,8 +35,8 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- where and what ---
 
 
-def test_the_folder_is_the_one_that_argos_would_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Environment, settings.json, XDG, home: asked of Argos itself, which makes folders, so in a process of its own."""
+def test_the_folder_is_that_of_argos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environment, settings.json, XDG and home, compared with Argos in another process, since it creates folders."""
     code = "from argostranslate import settings; print(settings.package_data_dir)"
     home = {"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
     (tmp_path / "config/argos-translate").mkdir(parents=True)
@@ -59,13 +59,13 @@ def test_the_folder_is_the_one_that_argos_would_take(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\xff"])
-def test_settings_that_are_none_are_left(text: str, tmp_path: Path) -> None:
+def test_broken_settings_are_ignored(text: str, tmp_path: Path) -> None:
     (tmp_path / "config/argos-translate").mkdir(parents=True)
     (tmp_path / "config/argos-translate/settings.json").write_text(text, encoding="latin-1")
     assert argos_setting("ARGOS_BEAM_SIZE") is None
 
 
-def test_looking_makes_nothing(packages: Path, tmp_path: Path) -> None:
+def test_listing_creates_no_folders(packages: Path, tmp_path: Path) -> None:
     assert installed_packages() == []
     assert ArgosEngine().pairs() == []
     assert list(tmp_path.iterdir()) == []
@@ -98,7 +98,7 @@ def test_of_two_versions_the_newer_is_taken(tmp_path: Path, caplog: pytest.LogCa
     assert caplog.text == ""
     older = install_file(save(tmp_path, make_archive(package_files(version="1.9"))))
     assert older.facts.version == "1.9"
-    assert "xa_xb@1.10 is installed, too, and newer; delete" in caplog.text
+    assert "xa_xb@1.10 is installed, too, and is newer; delete" in caplog.text
     assert [package.facts.version for package in installed_packages()] == ["1.10"]
 
 
@@ -137,7 +137,7 @@ KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
 from polycap.translation.argos import archive as argos_archive, packages as argos_packages
-left = int(sys.argv[2])
+left = 0
 def counted(function):
     def call(*arguments, **keywords):
         global left
@@ -150,30 +150,42 @@ shutil.copyfileobj = counted(shutil.copyfileobj)
 shutil.rmtree = counted(shutil.rmtree)
 Path.rename, Path.mkdir = counted(Path.rename), counted(Path.mkdir)
 argos_packages.write_json = counted(argos_packages.write_json)
-argos_packages.install_file(Path(sys.argv[1]))
+for line in sys.stdin:
+    left = int(line)
+    if not (child := os.fork()):
+        argos_packages.install_file(Path(sys.argv[1]))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def test_killed_anywhere_it_leaves_the_old_package_or_the_new(tmp_path: Path, packages: Path) -> None:
-    """Each step of an installation over another one, killed with -9; Argos reads the folder, too, at any time."""
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_killed_installation_leaves_the_old_package_or_the_new(tmp_path: Path, packages: Path) -> None:
+    """Each step of an installation over another one, with `kill -9`; Argos can read the folder at any time."""
     old, new = make_archive(package_files()), make_archive({**package_files(), "some-name/extra": b"new"})
+    path = save(tmp_path, new, "new.argosmodel")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", KILLED, str(path)]
     seen = []
-    for step in range(60):
-        install_file(save(tmp_path, old, "old.argosmodel"))
-        path = save(tmp_path, new, "new.argosmodel")
-        command = [sys.executable, "-c", KILLED, str(path), str(step)]
-        code = subprocess.run(command, env=environment, check=False).returncode
-        found = [(package.path / "extra").is_file() for package in installed_packages()]
-        seen.append((code, found))
-        assert found in ([True], [False], [])
-        for folder in packages.iterdir():
-            if folder.is_dir() and any(folder.iterdir()):
-                assert (folder / "metadata.json").is_file(), "Argos fails on such a folder"
-        assert (install_file(path).path / "extra").is_file()
-        assert visible(packages) == ["translate-xa_xb-1_0"]
-        if code == 0:
-            break
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    ) as installer:
+        assert installer.stdin
+        assert installer.stdout
+        for step in range(60):
+            install_file(save(tmp_path, old, "old.argosmodel"))
+            print(step, file=installer.stdin, flush=True)
+            code = int(installer.stdout.readline())
+            found = [(package.path / "extra").is_file() for package in installed_packages()]
+            seen.append((code, found))
+            assert found in ([True], [False], [])
+            for folder in packages.iterdir():
+                if folder.is_dir() and any(folder.iterdir()):
+                    assert (folder / "metadata.json").is_file(), "Argos fails on such a folder"
+            assert (install_file(path).path / "extra").is_file()
+            assert visible(packages) == ["translate-xa_xb-1_0"]
+            if code == 0:
+                break
     print(seen)
     assert code == 0
     assert len(seen) > 8
@@ -205,7 +217,7 @@ def test_two_at_once(tmp_path: Path) -> None:
 
 
 class Server:
-    """An index and packages on loopback; `break_after` bytes it breaks off, once."""
+    """Server on loopback with an index and packages; it disconnects once, after `break_after` bytes."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -247,7 +259,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[start:end])
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -294,12 +306,12 @@ def test_no_link_that_works(server: Server) -> None:
         install_pair("xa", "xc", progress=False)
 
 
-def test_what_the_server_has_is_no_package(server: Server, packages: Path) -> None:
+def test_a_download_that_is_no_package(server: Server, packages: Path) -> None:
     server.offer("xa", "xb", b"<html>")
     server.offer("xa", "xc", make_archive(package_files("xa", "xd")))
     with pytest.raises(TranslationError, match="can't be unpacked"):
         install_pair("xa", "xb", progress=False)
-    with pytest.raises(TranslationError, match=r"holds xa_xd@1\.0, not what the index says"):
+    with pytest.raises(TranslationError, match=r"holds xa_xd@1\.0, not the package of the index"):
         install_pair("xa", "xc", progress=False)
     assert visible(packages) == []
     server.files["/xa_xb-1.0.argosmodel"] = make_archive(package_files())
@@ -325,7 +337,7 @@ def test_an_index_that_does_not_answer(server: Server, monkeypatch: pytest.Monke
         assert "\n" not in str(caught.value)
 
 
-def test_the_way_by_another_language_is_downloaded(server: Server) -> None:
+def test_a_route_through_another_language_is_downloaded(server: Server) -> None:
     for source, target in (("xa", "xb"), ("xb", "xc"), ("xa", "xd")):
         server.offer(source, target, make_archive(package_files(source, target)))
     engine = ArgosEngine()
@@ -336,7 +348,7 @@ def test_the_way_by_another_language_is_downloaded(server: Server) -> None:
 
 
 def test_the_real_packages_from_argos_own_index(server: Server, shared: Path, packages: Path) -> None:
-    """The index as Argos has it, with the links of four packages rewritten; then killed in the middle of a download."""
+    """Argos' index, with the links of four packages changed; one download is killed."""
     index = json.loads((shared / "argos" / "argospm-index.json").read_text())
     for entry in index:
         path = shared / "argos" / f"translate-{entry['from_code']}_{entry['to_code']}-0_1.argosmodel"
