@@ -66,7 +66,7 @@ def test_both_phases_train_alike_with_another_backend(
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] == backend
     assert json.loads((run / "config.json").read_text(encoding="utf-8"))["versions"][backend] != "not installed"
-    train_decoder(replace(tiny_inputs, start=start), tmp_path / "tensorflow", settings, progress=False)
+    train_decoder(replace(tiny_inputs, initial_pack=start), tmp_path / "tensorflow", settings, progress=False)
     found, expected = losses(run), losses(tmp_path / "tensorflow")
     np.testing.assert_allclose(found, expected, rtol=0.05)
     assert found[1] < found[0]
