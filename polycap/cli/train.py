@@ -27,7 +27,8 @@ class TrainArguments:
         str,
         typer.Argument(
             metavar="CODE[,CODE…]",
-            help="Language, or several to train side by side over photo layers that they share.",
+            help="Language, or several to train side by side over photo layers that they share; --captions and --terms "
+            "are then CODE=FILE and CODE=TERMS.",
         ),
     ]
     data: Data
