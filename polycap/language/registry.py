@@ -101,7 +101,7 @@ class Registry:
 
     @property
     def default_languages(self) -> tuple[Language, ...]:
-        """Default languages: trained languages whose folder names no translation engine; without any, all trained ones."""
+        """Default languages: trained languages whose folder names no translation engine; if none, all trained ones."""
         trained = tuple(language for language in self.languages if language.status == "trained")
         return tuple(language for language in trained if language.translation.engine == "none") or trained
 
