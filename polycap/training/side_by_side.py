@@ -65,7 +65,7 @@ def train_side_by_side(
     keras.utils.set_random_seed(next(iter(recipes.values())).seed)
     machine = describe_machine(bfloat16=allow_bfloat16())
     runs = _make_runs(inputs, recipes, folder, progress=progress)
-    members = [Member(run.code, run.learner.teacher_forcing(), run.decoder, run.learner.dev_score) for run in runs]
+    members = [Member(run.code, run.learner.forced_phase(), run.decoder, run.learner.dev_score) for run in runs]
     best = run_in_turns(members, folder, progress=progress)
     runs[0].decoder.photo_layers.trainable = False
     packs = {}
