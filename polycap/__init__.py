@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from polycap.pack.pack_file import PackFile, write_pack_file
     from polycap.photos.load import PhotoBytes
     from polycap.pipeline import Build, LanguageStatus, build_language, language_status
+    from polycap.pipeline.tune import tune_encoder
     from polycap.runtime.choose import open_runtime
+    from polycap.training.encoder import TunedEncoder
+    from polycap.training.encoder_settings import EncoderSettings
     from polycap.training.inputs import TrainingInputs
     from polycap.training.run import train_decoder
     from polycap.training.settings import TrainingSettings
@@ -49,6 +52,7 @@ __all__ = [
     "CaptionerGroup",
     "Dataset",
     "DecodingSettings",
+    "EncoderSettings",
     "Features",
     "InstalledPack",
     "Language",
@@ -63,6 +67,7 @@ __all__ = [
     "TrainingInputs",
     "TrainingSettings",
     "TranslationReport",
+    "TunedEncoder",
     "__version__",
     "available_languages",
     "build_language",
@@ -78,6 +83,7 @@ __all__ = [
     "prepare_features",
     "train_decoder",
     "translate_captions",
+    "tune_encoder",
     "uninstall_pack",
     "write_pack_file",
 ]
@@ -92,6 +98,7 @@ _HOMES = {
     "CaptionerGroup": "polycap.captioning.group",
     "Dataset": "polycap.dataset",
     "DecodingSettings": "polycap.language.settings",
+    "EncoderSettings": "polycap.training.encoder_settings",
     "Features": "polycap.features.prepare",
     "InstalledPack": "polycap.pack.install",
     "Language": "polycap.language",
@@ -106,6 +113,7 @@ _HOMES = {
     "TrainingInputs": "polycap.training.inputs",
     "TrainingSettings": "polycap.training.settings",
     "TranslationReport": "polycap.translation.translate",
+    "TunedEncoder": "polycap.training.encoder",
     "available_languages": "polycap.language",
     "build_language": "polycap.pipeline",
     "choose_engine": "polycap.translation.choose",
@@ -120,6 +128,7 @@ _HOMES = {
     "prepare_features": "polycap.features.prepare",
     "train_decoder": "polycap.training.run",
     "translate_captions": "polycap.translation.translate",
+    "tune_encoder": "polycap.pipeline.tune",
     "uninstall_pack": "polycap.pack.install",
     "write_pack_file": "polycap.pack.pack_file",
 }

@@ -61,6 +61,7 @@ PUBLIC = [
     "CaptionerGroup",
     "Dataset",
     "DecodingSettings",
+    "EncoderSettings",
     "Features",
     "InstalledPack",
     "Language",
@@ -75,6 +76,7 @@ PUBLIC = [
     "TrainingInputs",
     "TrainingSettings",
     "TranslationReport",
+    "TunedEncoder",
     "__version__",
     "available_languages",
     "build_language",
@@ -90,6 +92,7 @@ PUBLIC = [
     "prepare_features",
     "train_decoder",
     "translate_captions",
+    "tune_encoder",
     "uninstall_pack",
     "write_pack_file",
 ]

@@ -15,6 +15,7 @@ from polycap.cli.quantize import quantize
 from polycap.cli.serve import serve
 from polycap.cli.train import train
 from polycap.cli.translate import translate
+from polycap.cli.tune_encoder import tune_encoder
 
 __all__ = ["app"]
 
@@ -64,3 +65,4 @@ app.command("features")(make_features)
 app.command("quantize")(quantize)
 app.command("translate")(translate)
 app.command("train")(train)
+app.command("tune-encoder")(tune_encoder)

@@ -19,7 +19,7 @@ from typing import Any
 from polycap.decoder.kinds import build_decoder
 from polycap.decoder.settings import DecoderSettings, DecoderSizes
 from polycap.errors import TrainingError
-from polycap.files import make_folder, read_json, sha256_file, write_json
+from polycap.files import make_folder, sha256_file
 from polycap.machine.backend import allow_bfloat16, keras
 from polycap.machine.describe import describe_machine
 from polycap.pack.card import TOKENIZER
@@ -30,6 +30,7 @@ from polycap.training.initialize import initial_pack_hash, transfer_weights
 from polycap.training.inputs import TrainingInputs
 from polycap.training.learner import SELF_CRITICAL, Learner, read_arrays
 from polycap.training.log import LOG, time_spent
+from polycap.training.run_folder import claim_folder
 from polycap.training.settings import TrainingSettings
 from polycap.training.tokenizer import train_tokenizer
 
@@ -61,7 +62,7 @@ def train_decoder(
     machine = describe_machine(bfloat16=allow_bfloat16())
     tokenizer = _tokenizer(inputs, folder)
     config = _config(inputs, settings, tokenizer)
-    _claim(folder, config)
+    claim_folder(folder, config)
     decoder = build_decoder(_decoder_settings(inputs, settings, tokenizer))
     learner = Learner(inputs, settings, decoder, tokenizer, folder, progress=progress)
     if inputs.start is None or not transfer_weights(decoder, inputs.start, tokenizer.identity):
@@ -112,32 +113,6 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _claim(folder: Path, config: dict[str, Any]) -> None:
-    """Write the run's config, or check that the run there is this one."""
-    path = folder / "config.json"
-    if not path.is_file():
-        write_json(path, config)
-        return
-    before = read_json(path, TrainingError)
-    for key, value in config.items():
-        if key == "versions" or key not in before:
-            continue  # an update in between is no other run
-        if before.get(key) != value:
-            started, now = _differing(before.get(key), value)
-            raise TrainingError(
-                f"{path}:{key}: this run was started with {started}, not {now}; "
-                "resume it as it was started, or choose another folder"
-            )
-
-
-def _differing(one: Any, other: Any) -> tuple[Any, Any]:
-    """Both, but of tables only the entries that are not alike."""
-    if not isinstance(one, dict) or not isinstance(other, dict):
-        return one, other
-    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
-    return {key: one.get(key) for key in keys}, {key: other.get(key) for key in keys}
 
 
 def _decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> DecoderSettings:
