@@ -57,7 +57,7 @@ def serve(
         typer.Option(help="A site whose pages may ask from a browser (CORS), https://…; may be given again."),
     ] = None,
 ) -> None:
-    """Serve captions over HTTP, with a page to try it, until Ctrl-C."""
+    """Serve captions and a page over HTTP, until Ctrl-C."""
     require_extra("server", "polycap serve")
     from polycap.server.serve import run_server as run
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.options import Data, MaxMegapixels, Origin, PrecisionName, RuntimeName, Weights, limit_photos
+from polycap.machine.extras import require_keras
 
 __all__ = ["tune_encoder"]
 
@@ -26,11 +27,12 @@ def tune_encoder(
     precision: PrecisionName = None,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
-    """Tune the encoder on the words of captions, once for all languages. Resumes where it was stopped."""
+    """Tune the encoder on captions, for all languages. Resumes where it was stopped."""
     from polycap.dataset import load_dataset
     from polycap.pipeline import tune
     from polycap.runtime.choose import open_runtime
 
+    require_keras("polycap tune-encoder")
     limit_photos(max_megapixels)
     tuned = tune.tune_encoder(
         load_dataset(data),

@@ -71,7 +71,9 @@ def tune_encoder(
     """
     require_keras("polycap tune-encoder")
     from polycap.training.encoder import EncoderInputs, tune_exit_flow
+    from polycap.training.exit_flow import require_tensorflow
 
+    require_tensorflow()
     folder = Path(out)
     chosen = _read_captions(dataset, captions)
     for split in ("train", "dev"):

@@ -40,7 +40,7 @@ from polycap.machine.backend import allow_bfloat16
 from polycap.training.callbacks import save_arrays
 from polycap.training.caption_words import CaptionWords, average_precision
 from polycap.training.encoder_settings import EncoderSettings
-from polycap.training.exit_flow import ExitFlowTrainer
+from polycap.training.exit_flow import ExitFlowTrainer, require_tensorflow
 from polycap.training.interrupt import deferred_interrupt
 from polycap.training.log import LOG
 from polycap.training.run_folder import claim_folder
@@ -108,9 +108,10 @@ def tune_exit_flow(
         progress: draw a bar on stderr. (default: True)
 
     Raises:
-        TrainingError: a split has no photos, a language has no captions of train photos, `folder` has another run, or
-            the loss is not finite.
+        TrainingError: Keras has another backend than TensorFlow, a split has no photos, a language has no captions of
+            train photos, `folder` has another run, or the loss is not finite.
     """
+    require_tensorflow()
     settings = settings or EncoderSettings()
     for split, names in (("train", inputs.train), ("dev", inputs.dev)):
         if not names:

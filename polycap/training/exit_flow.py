@@ -13,7 +13,7 @@ from polycap.machine.backend import keras
 from polycap.training.encoder_settings import EncoderSettings
 from polycap.training.optimizers import exit_flow_optimizer
 
-__all__ = ["ExitFlowTrainer"]
+__all__ = ["ExitFlowTrainer", "require_tensorflow"]
 
 ops = keras.ops
 
@@ -32,19 +32,11 @@ class ExitFlowTrainer:
         mean_shares: mean share of each word over the train photos, `(words,) float32`, with which the biases begin.
         settings: rates and dropout.
         per_epoch: number of steps of an epoch.
-
-    Raises:
-        TrainingError: Keras has another backend than TensorFlow.
     """
 
     def __init__(
         self, tensors: Tensors, mean_shares: NDArray[np.float32], settings: EncoderSettings, per_epoch: int
     ) -> None:
-        if keras.backend.backend() != "tensorflow":
-            raise TrainingError(
-                f"tuning the encoder needs Keras' backend tensorflow, and here it is {keras.backend.backend()}, by "
-                "KERAS_BACKEND or by this program; unset KERAS_BACKEND"
-            )
         self._exit_flow, self._tensors = ExitFlow(tensors), tensors
         self.channels = self._exit_flow.channels
         likely = np.clip(mean_shares, SMALLEST_SHARE, 0.999)
@@ -135,6 +127,19 @@ class ExitFlowTrainer:
 
         scores = tf.function(lambda activations: score(activations, 1.0), input_signature=[photos])
         return step, scores
+
+
+def require_tensorflow() -> None:
+    """Check that Keras' backend is TensorFlow.
+
+    Raises:
+        TrainingError: it is another one.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise TrainingError(
+            f"tuning the encoder needs Keras' backend tensorflow, and here it is {keras.backend.backend()}, by "
+            "KERAS_BACKEND or by this program; unset KERAS_BACKEND"
+        )
 
 
 def _float16(variable: Any) -> NDArray[np.float16]:

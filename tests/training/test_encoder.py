@@ -89,3 +89,9 @@ def test_a_split_without_photos(inputs: EncoderInputs, tmp_path: Path) -> None:
     without = EncoderInputs(inputs.tensors, inputs.stores, inputs.captions, inputs.train, [])
     with pytest.raises(TrainingError, match="no photo of the dev split to tune the encoder with"):
         tune_exit_flow(without, tmp_path, SETTINGS, progress=False)
+
+
+def test_another_backend(inputs: EncoderInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polycap.machine.backend.keras.backend.backend", lambda: "jax")
+    with pytest.raises(TrainingError, match="needs Keras' backend tensorflow, and here it is jax, by KERAS_BACKEND"):
+        tune_exit_flow(inputs, tmp_path, SETTINGS, progress=False)
