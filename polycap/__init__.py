@@ -54,7 +54,10 @@ if TYPE_CHECKING:
         train_languages,
         translate_language,
     )
+    from polycap.pipeline.tune import tune_encoder
     from polycap.runtime.protocol import Runtime
+    from polycap.training.encoder import TunedEncoder
+    from polycap.training.encoder_settings import EncoderSettings
     from polycap.training.settings import TrainingSettings
     from polycap.translation.engine import Translation, Translator
     from polycap.translation.sample import TranslatedPair
@@ -74,6 +77,7 @@ __all__ = [
     "Dataset",
     "DatasetFault",
     "DecodingSettings",
+    "EncoderSettings",
     "EngineOptions",
     "Evaluation",
     "FeatureOptions",
@@ -101,6 +105,7 @@ __all__ = [
     "Translation",
     "TranslationReport",
     "Translator",
+    "TunedEncoder",
     "__version__",
     "available_languages",
     "build_language",
@@ -115,6 +120,7 @@ __all__ = [
     "train_language",
     "train_languages",
     "translate_language",
+    "tune_encoder",
     "uninstall_pack",
     "write_pack_file",
 ]
@@ -131,6 +137,7 @@ _HOMES = {
     "Dataset": "polycap.dataset",
     "DatasetFault": "polycap.dataset",
     "DecodingSettings": "polycap.language.settings",
+    "EncoderSettings": "polycap.training.encoder_settings",
     "EngineOptions": "polycap.pipeline.steps",
     "Evaluation": "polycap.evaluation.evaluate",
     "FeatureOptions": "polycap.pipeline.steps",
@@ -158,6 +165,7 @@ _HOMES = {
     "Translation": "polycap.translation.engine",
     "TranslationReport": "polycap.translation.translate",
     "Translator": "polycap.translation.engine",
+    "TunedEncoder": "polycap.training.encoder",
     "available_languages": "polycap.language",
     "build_language": "polycap.pipeline.build",
     "evaluate_captioner": "polycap.evaluation.evaluate",
@@ -171,6 +179,7 @@ _HOMES = {
     "train_language": "polycap.pipeline.steps",
     "train_languages": "polycap.pipeline.steps",
     "translate_language": "polycap.pipeline.steps",
+    "tune_encoder": "polycap.pipeline.tune",
     "uninstall_pack": "polycap.pack.install",
     "write_pack_file": "polycap.pack.pack_file",
 }

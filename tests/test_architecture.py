@@ -62,6 +62,7 @@ PUBLIC = [
     "Dataset",
     "DatasetFault",
     "DecodingSettings",
+    "EncoderSettings",
     "EngineOptions",
     "Evaluation",
     "FeatureOptions",
@@ -89,6 +90,7 @@ PUBLIC = [
     "Translation",
     "TranslationReport",
     "Translator",
+    "TunedEncoder",
     "__version__",
     "available_languages",
     "build_language",
@@ -103,6 +105,7 @@ PUBLIC = [
     "train_language",
     "train_languages",
     "translate_language",
+    "tune_encoder",
     "uninstall_pack",
     "write_pack_file",
 ]

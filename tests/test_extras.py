@@ -180,6 +180,10 @@ def test_a_pack_that_no_runtime_can_try_is_not_called_broken(base: Base) -> None
 
 LACKING: dict[str, tuple[tuple[Any, ...], str]] = {
     "train": (("train", CODE, "--data", "nowhere", "--out", "run"), "polycap train needs tensorflow"),
+    "tune-encoder": (
+        ("tune-encoder", "--data", "nowhere", "--captions", f"{CODE}=nowhere.txt", "--out", "run"),
+        "polycap tune-encoder needs tensorflow",
+    ),
     "build": (("build", CODE, "--data", "nowhere"), "polycap build needs tensorflow"),
     "features by Keras": (("features", "nowhere", "--runtime", "keras"), "runtime keras needs tensorflow"),
     "translate": (("translate", OTHER_CODE, "--data", "nowhere"), "Argos needs argos-translate-lt"),
@@ -188,7 +192,7 @@ LACKING: dict[str, tuple[tuple[Any, ...], str]] = {
     "serve": (("serve", "--port", "0"), "polycap serve needs fastapi"),
     "quantize": (("quantize", "nowhere"), "polycap quantize needs nncf"),
 }
-PARTS = {"polycap train": "train", "polycap build": "train", "runtime keras": "train"}
+PARTS = dict.fromkeys(("polycap train", "polycap tune-encoder", "polycap build", "runtime keras"), "train")
 PARTS |= {"Argos": "translate", "polycap serve": "server", "polycap quantize": "int8"}
 
 

@@ -16,6 +16,7 @@ from polycap.cli.quantize import quantize
 from polycap.cli.serve import serve
 from polycap.cli.train import train
 from polycap.cli.translate import translate
+from polycap.cli.tune_encoder import tune_encoder
 
 __all__ = ["app"]
 
@@ -65,3 +66,4 @@ app.command("features", cls=Command)(features)
 app.command("quantize", cls=Command)(quantize)
 app.command("translate", cls=Command)(translate)
 app.command("train", cls=Command)(train)
+app.command("tune-encoder", cls=Command)(tune_encoder)

@@ -67,7 +67,7 @@ class ServeArguments:
 
 @with_options
 def serve(options: ServeArguments) -> None:
-    """Serve captions over HTTP, with a page to try it, until Ctrl-C."""
+    """Serve captions and a page over HTTP, until Ctrl-C."""
     require_extra("server", "polycap serve")
     from polycap.server.serve import run_server
 

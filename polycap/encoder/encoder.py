@@ -2,20 +2,30 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.encoder.identity import BLOCKS, CELLS, PREPROCESSING, SIZE, EncoderIdentity, encoder_identity
-from polycap.encoder.network import build_xception, cells_of
+from polycap.encoder.identity import (
+    BLOCKS,
+    CELLS,
+    MIDDLE_CELLS,
+    MIDDLE_CHANNELS,
+    PREPROCESSING,
+    SIZE,
+    EncoderIdentity,
+    encoder_identity,
+    middle_flow_identity,
+)
+from polycap.encoder.network import build_xception, cells_of, middle_flow_of
 from polycap.encoder.weight_files import Tensors, tensors_hash
 from polycap.encoder.weights import find_weights
 from polycap.errors import CaptionRuntimeError
 from polycap.machine.backend import has_bfloat16_convolutions, keras
 from polycap.machine.fork import require_same_process
 
-__all__ = ["PREPROCESSING", "Encoder"]
+__all__ = ["PREPROCESSING", "Encoder", "MiddleFlow"]
 
 
 class Encoder:
@@ -31,16 +41,17 @@ class Encoder:
 
     size = SIZE
     cells = CELLS
-    blocks = BLOCKS
+    blocks: tuple[int, ...] = BLOCKS
+    _compute = staticmethod(cells_of)
 
     def __init__(self, tensors: Tensors) -> None:
         require_same_process()
         self.identity: EncoderIdentity = encoder_identity(tensors_hash(tensors))
         self.precision = "bf16" if has_bfloat16_convolutions() else "f32"
-        self._network = _freeze(tensors)
+        self._network = _freeze(tensors, self._compute)
 
     @classmethod
-    def load(cls, weights: Path | None = None) -> "Encoder":
+    def load(cls, weights: Path | None = None) -> Self:
         """Load the encoder with weights from `weights`, or from the first source of `find_weights`.
 
         Raises:
@@ -50,7 +61,7 @@ class Encoder:
         return cls(find_weights(weights))
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """Encode photos: `(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`.
+        """Encode photos: `(batch, 299, 299, 3) uint8` → `(batch, cells, channels) float16`.
 
         Raises:
             CaptionRuntimeError: this process was forked from one that had loaded TensorFlow.
@@ -59,7 +70,19 @@ class Encoder:
         return np.asarray(self._network(photos), dtype=np.float16)
 
 
-def _freeze(tensors: Tensors) -> Callable[[NDArray[np.uint8]], Any]:
+class MiddleFlow(Encoder):
+    """The encoder's middle flow: encodes a photo as 19 × 19 cells of 728 channels, for training of the exit flow."""
+
+    cells = MIDDLE_CELLS
+    blocks: tuple[int, ...] = (MIDDLE_CHANNELS,)
+    _compute = staticmethod(middle_flow_of)
+
+    def __init__(self, tensors: Tensors) -> None:
+        super().__init__(tensors)
+        self.identity = middle_flow_identity(self.identity)
+
+
+def _freeze(tensors: Tensors, compute: Callable[[Any, Any], Any]) -> Callable[[NDArray[np.uint8]], Any]:
     """Build the network with constant weights, so that TensorFlow folds batch normalisation: 25% faster."""
     backend = keras.backend.backend()
     if backend != "tensorflow":
@@ -75,7 +98,7 @@ def _freeze(tensors: Tensors) -> Callable[[NDArray[np.uint8]], Any]:
     @tf.function(input_signature=[tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8)])  # type: ignore[untyped-decorator]
     def network(photos: Any) -> Any:
         with keras.StatelessScope(zip(model.weights, tensors, strict=True)):  # they become constants of the graph
-            return cells_of(model, photos)
+            return compute(model, photos)
 
     frozen = network.get_concrete_function()
     return lambda photos: frozen(tf.constant(photos)).numpy()

@@ -12,11 +12,14 @@ __all__ = [
     "BLOCKS",
     "CELLS",
     "CHANNELS",
+    "MIDDLE_CELLS",
+    "MIDDLE_CHANNELS",
     "PREPROCESSING",
     "SIZE",
     "EncoderIdentity",
     "encoder_identity",
     "expected_identity",
+    "middle_flow_identity",
     "weights_identity",
 ]
 
@@ -30,6 +33,10 @@ BLOCKS: tuple[int, ...] = (2048, 728, 64)
 """Channels of a cell by kind: Xception's last layer, its middle flow, and the share of each colour."""
 CHANNELS = sum(BLOCKS)
 """Channels of a cell."""
+MIDDLE_CELLS = 361
+"""Cells of the middle flow: 19 × 19, row by row."""
+MIDDLE_CHANNELS = 728
+"""Channels of a cell of the middle flow."""
 
 PREPROCESSING = {
     "architecture": "keras.applications.Xception, include_top=False",
@@ -60,6 +67,12 @@ def encoder_identity(tensors: str) -> EncoderIdentity:
     """Return the identity of the encoder whose tensors have this `tensors_hash`."""
     xception_only = {"tensors": tensors, **PREPROCESSING}
     return EncoderIdentity(digest({**xception_only, **_BESIDE}), digest(xception_only))
+
+
+def middle_flow_identity(encoder: EncoderIdentity) -> EncoderIdentity:
+    """Return the identity of an encoder's middle flow, whose activations the exit flow is trained on."""
+    identity = digest({"encoder": encoder.xception_only, "output": "before block13_sepconv1_act"})
+    return EncoderIdentity(identity, identity)
 
 
 def _compute(path: Path, _kind: str, compute: Callable[[Path], str]) -> str:

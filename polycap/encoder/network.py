@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from polycap.encoder.identity import BLOCKS, CELLS, SIZE
+from polycap.encoder.identity import BLOCKS, CELLS, MIDDLE_CELLS, MIDDLE_CHANNELS, SIZE
 from polycap.machine.backend import keras, require_float32
 
-__all__ = ["build_xception", "cells_of"]
+__all__ = ["build_xception", "cells_of", "middle_flow_of"]
 
 ops = keras.ops
 
@@ -52,14 +52,30 @@ def cells_of(network: Any, photos: Any) -> Any:
         network: network of `build_xception`.
         photos: tensor of the Keras backend in use.
     """
-    # Flattened: OpenVINO vectorises over the last axis, which has only three numbers in a photo.
-    scaled = ops.cast(ops.reshape(photos, (-1, SIZE * SIZE * 3)), "float32") / 127.5 - 1.0
-    scaled = ops.reshape(scaled, (-1, SIZE, SIZE, 3))
     deep = keras.Model(network.input, [network.output, network.get_layer(MIDDLE).output])
-    last, middle = deep(scaled if _channels_last() else ops.transpose(scaled, (0, 3, 1, 2)), training=False)
+    last, middle = deep(_scaled(photos), training=False)
     middle = ops.average_pool(middle, 3, strides=2, padding="same")  # as Xception comes from 19 × 19 to 10 × 10
     cells = ops.concatenate([_flat(last, BLOCKS[0]), _flat(middle, BLOCKS[1]), _colours(photos)], axis=-1)
     return ops.cast(cells, "float16")
+
+
+def middle_flow_of(network: Any, photos: Any) -> Any:
+    """Compute the middle flow, which the exit flow reads: `(batch, 299, 299, 3) uint8` → `(batch, 361, 728) float16`.
+
+    Args:
+        network: network of `build_xception`.
+        photos: tensor of the Keras backend in use.
+    """
+    deep = keras.Model(network.input, network.get_layer(MIDDLE).input)
+    return ops.cast(_flat(deep(_scaled(photos), training=False), MIDDLE_CHANNELS, MIDDLE_CELLS), "float16")
+
+
+def _scaled(photos: Any) -> Any:
+    """Scale photos to [−1, 1], `float32`, in the layout of Keras' image data format."""
+    # Flattened: OpenVINO vectorises over the last axis, which has only three numbers in a photo.
+    scaled = ops.cast(ops.reshape(photos, (-1, SIZE * SIZE * 3)), "float32") / 127.5 - 1.0
+    scaled = ops.reshape(scaled, (-1, SIZE, SIZE, 3))
+    return scaled if _channels_last() else ops.transpose(scaled, (0, 3, 1, 2))
 
 
 def _colours(pixels: Any) -> Any:
@@ -82,11 +98,11 @@ def _colours(pixels: Any) -> Any:
     return ops.reshape(total / step**2, (-1, CELLS, TONES**3))
 
 
-def _flat(grid: Any, channels: int) -> Any:
-    """Flatten a grid of cells row by row, to `(batch, 100, channels)`."""
+def _flat(grid: Any, channels: int, cells: int = CELLS) -> Any:
+    """Flatten a grid of cells row by row, to `(batch, cells, channels)`."""
     if _channels_last():
-        return ops.reshape(grid, (-1, CELLS, channels))
-    return ops.transpose(ops.reshape(grid, (-1, channels, CELLS)), (0, 2, 1))
+        return ops.reshape(grid, (-1, cells, channels))
+    return ops.transpose(ops.reshape(grid, (-1, channels, cells)), (0, 2, 1))
 
 
 def _channels_last() -> bool:

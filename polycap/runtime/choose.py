@@ -69,6 +69,10 @@ class FirstThatRuns:
         """See `Runtime.encoder`."""
         return self._try(lambda runtime: runtime.encoder(weights))
 
+    def middle_flow(self, weights: Path | None = None) -> PhotoEncoder:
+        """See `Runtime.middle_flow`."""
+        return self._try(lambda runtime: runtime.middle_flow(weights))
+
     def reduction(self, pca: FeaturePCA) -> Reduction:
         """See `Runtime.reduction`."""
         return self._try(lambda runtime: runtime.reduction(pca))

@@ -58,14 +58,17 @@ class EncoderGraphs:
             hashes.save()
         return cls(path, identity)
 
-    def traced(self) -> Path:
-        """Return the path of the float32 graph; trace it if it does not exist.
+    def traced(self, kind: str = "encoder") -> Path:
+        """Return the path of a float32 graph; trace it if it does not exist.
+
+        Args:
+            kind: encoder, or middle_flow. (default: encoder)
 
         Raises:
             EncoderError: the weights are broken.
             CaptionRuntimeError: it can't be traced.
         """
-        return find_graph(Graph("encoder", {"identity": self.identity.full}, {"weights": str(self.weights.absolute())}))
+        return find_graph(Graph(kind, {"identity": self.identity.full}, {"weights": str(self.weights.absolute())}))
 
     @property
     def int8_folder(self) -> Path:

@@ -32,7 +32,7 @@ __all__ = ["GRAPH_FILE", "Graph", "find_graph", "new_graph"]
 logger = logging.getLogger(__name__)
 
 GRAPH_FILE = "model.xml"
-ERRORS = {"encoder": EncoderError, "search": PackError, "attention": PackError}
+ERRORS = {"encoder": EncoderError, "middle_flow": EncoderError, "search": PackError, "attention": PackError}
 UNUSED_DAYS = 30
 _DECODER = (
     "decoder.attention",
@@ -45,6 +45,7 @@ _DECODER = (
 )
 DECIDING = {
     "encoder": ("encoder.network", "encoder.identity"),
+    "middle_flow": ("encoder.network", "encoder.identity"),
     "search": (*_DECODER, "decoder.results", "decoder.search"),
     "attention": _DECODER,
 }
@@ -57,7 +58,7 @@ class Graph:
     """Description of a graph.
 
     Attributes:
-        kind: encoder, search or attention.
+        kind: encoder, middle_flow, search or attention.
         subject: hashes and settings that identify the computation, JSON-serialisable.
         source: paths and settings for `polycap.runtime.trace`, JSON-serialisable.
     """

@@ -51,6 +51,13 @@ class KerasRuntime:
 
         return Encoder.load(weights)
 
+    def middle_flow(self, weights: Path | None = None) -> PhotoEncoder:
+        """See `Runtime.middle_flow`."""
+        _set_precision(self._precision)
+        from polycap.encoder.encoder import MiddleFlow
+
+        return MiddleFlow.load(weights)
+
     def reduction(self, pca: FeaturePCA) -> Reduction:
         """See `Runtime.reduction`; computed by NumPy."""
         return pca

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from polycap.decoder.rerank import rerank
 from polycap.decoder.results import SearchResult
-from polycap.encoder.identity import BLOCKS, CELLS, CHANNELS, SIZE, EncoderIdentity
+from polycap.encoder.identity import (
+    BLOCKS,
+    CELLS,
+    MIDDLE_CELLS,
+    MIDDLE_CHANNELS,
+    SIZE,
+    EncoderIdentity,
+    middle_flow_identity,
+)
 from polycap.encoder.pca import FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import CaptionRuntimeError, reason_of
@@ -61,6 +69,13 @@ class OpenVINORuntime:
             return ExportedEncoder(graphs.identity, INT8, graphs.int8(), computed)
         return ExportedEncoder(graphs.identity, computed, graphs.traced(), computed)
 
+    def middle_flow(self, weights: Path | None = None) -> PhotoEncoder:
+        """See `Runtime.middle_flow`."""
+        require_openvino()
+        graphs, computed = EncoderGraphs.of(weights), self._computed()
+        identity = middle_flow_identity(graphs.identity)
+        return ExportedMiddleFlow(identity, computed, graphs.traced("middle_flow"), computed)
+
     def reduction(self, pca: FeaturePCA) -> Reduction:
         """See `Runtime.reduction`."""
         require_openvino()
@@ -97,7 +112,7 @@ class ExportedEncoder:
 
     size = SIZE
     cells = CELLS
-    blocks = BLOCKS
+    blocks: tuple[int, ...] = BLOCKS
 
     def __init__(self, identity: EncoderIdentity, precision: str, model: Path, computed: str) -> None:
         self.identity, self.precision = identity, precision
@@ -109,7 +124,14 @@ class ExportedEncoder:
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
         """See `PhotoEncoder.grid`. All cores compute a single photo together; each core computes one of several."""
         pool = self._one if len(photos) == 1 else self._several
-        return _each_photo(pool, photos, np.empty((len(photos), CELLS, CHANNELS), dtype=np.float16))
+        return _each_photo(pool, photos, np.empty((len(photos), self.cells, sum(self.blocks)), dtype=np.float16))
+
+
+class ExportedMiddleFlow(ExportedEncoder):
+    """Middle flow of an exported graph, see `Runtime.middle_flow`."""
+
+    cells = MIDDLE_CELLS
+    blocks: tuple[int, ...] = (MIDDLE_CHANNELS,)
 
 
 class ExportedPCA:

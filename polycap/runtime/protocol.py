@@ -55,6 +55,14 @@ class Runtime(Protocol):
             CaptionRuntimeError: the runtime is not installed, or can't run.
         """
 
+    def middle_flow(self, weights: Path | None = None) -> PhotoEncoder:
+        """Return the encoder's middle flow, 19 × 19 cells of 728 channels, which its exit flow is trained on.
+
+        Raises:
+            EncoderError: no usable weights.
+            CaptionRuntimeError: the runtime is not installed, or can't run.
+        """
+
     def reduction(self, pca: FeaturePCA) -> Reduction:
         """Return a PCA of the encoder's cells.
 

@@ -35,22 +35,34 @@ def run(job: dict[str, Any]) -> None:
 
 def main(job: dict[str, Any]) -> None:
     """Trace what `job["kind"]` says and write it to `job["out"]`."""
-    kinds = {"encoder": _encoder, "search": _search, "attention": _attention}
+    kinds = {"encoder": _encoder, "middle_flow": _middle_flow, "search": _search, "attention": _attention}
     _export(kinds[job["kind"]](job), job["out"])
 
 
 def _encoder(job: dict[str, Any]) -> _Traced:
+    from polycap.encoder.network import cells_of
+
+    return _xception(job, cells_of)
+
+
+def _middle_flow(job: dict[str, Any]) -> _Traced:
+    from polycap.encoder.network import middle_flow_of
+
+    return _xception(job, middle_flow_of)
+
+
+def _xception(job: dict[str, Any], compute: Callable[[Any, Any], Any]) -> _Traced:
     from polycap.encoder.weight_files import read_weights
     from polycap.machine.backend import keras
 
     keras.config.set_image_data_format("channels_first")  # OpenVINO's layout; with another, each layer is transposed
     from polycap.encoder.identity import SIZE
-    from polycap.encoder.network import build_xception, cells_of
+    from polycap.encoder.network import build_xception
 
     tensors = read_weights(Path(job["weights"]))
     network = build_xception()
     network.set_weights(tensors)
-    return _Traced(lambda photos: cells_of(network, photos), [((None, SIZE, SIZE, 3), "uint8")])
+    return _Traced(lambda photos: compute(network, photos), [((None, SIZE, SIZE, 3), "uint8")])
 
 
 def _search(job: dict[str, Any]) -> _Traced:

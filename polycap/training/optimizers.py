@@ -5,7 +5,7 @@ from typing import Any
 from polycap.machine.backend import keras
 from polycap.training.settings import TrainingSettings
 
-__all__ = ["self_critical_optimizer", "teacher_forcing_optimizer"]
+__all__ = ["exit_flow_optimizer", "self_critical_optimizer", "teacher_forcing_optimizer"]
 
 
 def teacher_forcing_optimizer(settings: TrainingSettings, steps: int) -> Any:
@@ -30,6 +30,13 @@ def self_critical_optimizer(settings: TrainingSettings, steps: int) -> Any:
     """
     schedule = _schedule(settings.self_critical_rate, settings.self_critical_epochs * steps, steps // 4)
     return keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=settings.clip_norm)
+
+
+def exit_flow_optimizer(rate: float, weight_decay: float, steps: int, warmup: int) -> Any:
+    """Return AdamW without decay of biases; its rate falls from `rate` to zero by step `steps`, after a warm-up."""
+    optimizer = keras.optimizers.AdamW(_schedule(rate, steps, warmup), weight_decay=weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
 
 
 def _schedule(rate: float, steps: int, warmup: int) -> Any:

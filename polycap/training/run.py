@@ -21,7 +21,7 @@ from polycap.decoder.base import Decoder
 from polycap.decoder.kinds import build_decoder
 from polycap.decoder.settings import DecoderSettings, DecoderSizes
 from polycap.errors import TrainingError
-from polycap.files import make_folder, read_json, sha256_file, write_json
+from polycap.files import make_folder, sha256_file
 from polycap.machine.backend import allow_bfloat16, keras
 from polycap.machine.describe import describe_machine
 from polycap.pack.card import TOKENIZER
@@ -32,10 +32,11 @@ from polycap.training.initialize import fix_photo_layers, initial_pack_hash, tra
 from polycap.training.inputs import TrainingInputs
 from polycap.training.learner import SELF_CRITICAL, Learner, TrainedWeights, read_arrays
 from polycap.training.log import LOG, time_spent
+from polycap.training.run_folder import start_or_check
 from polycap.training.settings import TrainingSettings
 from polycap.training.tokenizer import train_tokenizer
 
-__all__ = ["decoder_settings", "make_config", "make_tokenizer", "start_or_check", "train_decoder", "write_pack"]
+__all__ = ["decoder_settings", "make_config", "make_tokenizer", "train_decoder", "write_pack"]
 
 
 def train_decoder(
@@ -161,36 +162,6 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
-
-
-def start_or_check(folder: Path, config: dict[str, Any]) -> None:
-    """Write the config of a new run, or check that the run in the folder has the same config.
-
-    Raises:
-        TrainingError: the folder has a run of other inputs or settings.
-    """
-    path = folder / "config.json"
-    if not path.is_file():
-        write_json(path, config)
-        return
-    saved = read_json(path, TrainingError)
-    for key, value in config.items():
-        if key == "versions" or key not in saved:
-            continue  # a run may be resumed after an update
-        if saved.get(key) != value:
-            started, now = _differences(saved.get(key), value)
-            raise TrainingError(
-                f"{path}:{key}: this run was started with {started}, not {now}; "
-                "resume it as it was started, or choose another folder"
-            )
-
-
-def _differences(one: Any, other: Any) -> tuple[Any, Any]:
-    """Return both values, or of two tables only the entries that differ."""
-    if not isinstance(one, dict) or not isinstance(other, dict):
-        return one, other
-    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
-    return {key: one.get(key) for key in keys}, {key: other.get(key) for key in keys}
 
 
 def decoder_settings(inputs: TrainingInputs, settings: TrainingSettings, tokenizer: Tokenizer) -> DecoderSettings:

@@ -1,15 +1,18 @@
 """Settings of a training run, validated."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from polycap.decoder.settings import DecoderSizes
 from polycap.errors import TrainingError
 from polycap.language import Language
 
-__all__ = ["TrainingSettings", "parse_settings"]
+__all__ = ["TrainingSettings", "parse_assignments", "parse_settings"]
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class TrainingSettings(DecoderSizes):
@@ -67,15 +70,26 @@ def parse_settings(assignments: Sequence[str], language: Language | None = None)
     Raises:
         TrainingError: a setting is unknown, or its value is not allowed.
     """
-    values: dict[str, str | int | float] = language.decoder.given() if language else {}
+    return parse_assignments(TrainingSettings, assignments, language.decoder.given() if language else {})
+
+
+def parse_assignments(
+    kind: type[Settings], assignments: Sequence[str], values: Mapping[str, str | int | float] = MappingProxyType({})
+) -> Settings:
+    """Return settings from `name=value` strings, over `values`.
+
+    Raises:
+        TrainingError: no such setting, or a value that it does not allow.
+    """
+    chosen = dict(values)
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
-        if not equals or name not in TrainingSettings.model_fields:
-            known = ", ".join(TrainingSettings.model_fields)
+        if not equals or name not in kind.model_fields:
+            known = ", ".join(kind.model_fields)
             raise TrainingError(f"{assignment!r}: expected NAME=VALUE, where NAME is one of {known}")
-        values[name] = value
+        chosen[name] = value
     try:
-        return TrainingSettings.model_validate(values)
+        return kind.model_validate(chosen)
     except ValidationError as error:
         first = error.errors()[0]
         raise TrainingError(f"{first['loc'][0]}={first['input']}: {first['msg']}") from error

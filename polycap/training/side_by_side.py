@@ -22,7 +22,8 @@ from polycap.machine.backend import allow_bfloat16, keras
 from polycap.machine.describe import describe_machine
 from polycap.training.inputs import TrainingInputs
 from polycap.training.learner import Learner
-from polycap.training.run import decoder_settings, make_config, make_tokenizer, start_or_check, write_pack
+from polycap.training.run import decoder_settings, make_config, make_tokenizer, write_pack
+from polycap.training.run_folder import start_or_check
 from polycap.training.settings import TrainingSettings
 from polycap.training.turns import Member, run_in_turns
 

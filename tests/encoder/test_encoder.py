@@ -54,6 +54,37 @@ def test_frozen_network_agrees_with_keras(
     assert cosine(corner, middle[:, :2, 17:].mean(axis=(1, 2))) > 0.999  # of what is there
 
 
+def test_the_middle_flow_and_the_exit_flow_make_the_last_cells(
+    xception: Any, tensors: list[NDArray[np.float32]], pixels: NDArray[np.uint8]
+) -> None:
+    from polycap.encoder.encoder import MiddleFlow
+    from polycap.encoder.exit_flow import ExitFlow
+
+    middle_flow, exit_flow = MiddleFlow(tensors), ExitFlow(tensors)
+    activations = middle_flow.grid(pixels[:2])
+    assert activations.dtype == np.float16
+    assert activations.shape == (2, middle_flow.cells, *middle_flow.blocks) == (2, 361, 728)
+    last = np.asarray(xception(pixels[:2].astype(np.float32) / 127.5 - 1, training=False))
+    ours = np.asarray(exit_flow(activations))
+    assert ours.shape == last.shape == (2, 10, 10, 2048)
+    assert cosine(ours, last) > 0.999
+    assert np.abs(ours.mean() / last.mean() - 1) < 0.01
+
+
+def test_a_tuned_exit_flow_goes_into_its_places(tensors: list[NDArray[np.float32]]) -> None:
+    from polycap.encoder.exit_flow import ExitFlow
+
+    exit_flow = ExitFlow(tensors)
+    for kernel in exit_flow.kernels:
+        kernel.assign(kernel + 1)
+    changed = [
+        place for place, (a, b) in enumerate(zip(exit_flow.tensors(tensors), tensors, strict=True)) if a is not b
+    ]
+    kinds = [tensors[place].ndim for place in changed]
+    assert (len(changed), set(kinds)) == (9, {4})  # kernels, and no batch normalisation
+    np.testing.assert_array_equal(exit_flow.tensors(tensors)[changed[-1]], tensors[changed[-1]] + 1)
+
+
 def test_colours(encoder: "Encoder") -> None:
     """A pixel counts for the tones around its own: of 4 × 4 × 4, by how near they are."""
     photo = np.zeros((1, 299, 299, 3), dtype=np.uint8)  # black
@@ -75,7 +106,7 @@ def test_a_photo_alone_gives_what_it_gives_among_others(
 def test_encoder_loads_from_a_file(encoder: "Encoder", encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from polycap.encoder import encoder as encoder_module
 
-    monkeypatch.setattr(encoder_module, "_freeze", lambda _: None)
+    monkeypatch.setattr(encoder_module, "_freeze", lambda *_: None)
     assert encoder_module.Encoder.load(encoder_weights).identity == encoder.identity
     monkeypatch.setenv("POLYCAP_XCEPTION_WEIGHTS", str(encoder_weights))
     assert encoder_module.Encoder.load().identity == encoder.identity

@@ -138,6 +138,20 @@ def test_the_encoder_sees_what_keras_sees(encoder: Any, encoder_weights: Path) -
     assert 0 < np.linalg.norm(rounded.grid(photos) - one) / np.linalg.norm(one) < 0.05
 
 
+@pytest.mark.usefixtures("cache")
+def test_the_middle_flow_is_what_keras_computes(
+    tensors: Any, encoder_weights: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from polycap.encoder.encoder import MiddleFlow
+
+    monkeypatch.setenv(FPMATH, "STRICT")
+    ours, keras = OpenVINORuntime().middle_flow(encoder_weights), MiddleFlow(tensors)
+    assert ours.identity == keras.identity
+    photos = np.stack([load_photo(path, 299) for path in sorted((tiny_data / "Images").iterdir())[:2]])
+    expected = keras.grid(photos).astype(np.float32)
+    np.testing.assert_allclose(ours.grid(photos), expected, atol=0.01 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("blocks", [[(30, 8)], [(20, 6), (7, 3), (3, 2)]])
 def test_the_reduction_is_numpy_s(blocks: list[tuple[int, int]]) -> None:
     generator = np.random.default_rng(0)
@@ -383,14 +397,22 @@ OTHERS |= {"text.tokenizer"}
 
 
 @pytest.mark.parametrize(
-    ("kind", "function"), [("encoder", trace._encoder), ("search", trace._search), ("attention", trace._attention)]
+    ("kind", "function"),
+    [
+        ("encoder", trace._encoder),
+        ("middle_flow", trace._middle_flow),
+        ("search", trace._search),
+        ("attention", trace._attention),
+    ],
 )
 def test_the_modules_that_decide_a_graph_are_all_that_trace_it(kind: str, function: Callable[[Any], Any]) -> None:
     def imports(text: str) -> set[str]:
         return set(re.findall(r"from polycap\.([\w.]+) import", text))
 
     package = Path(trace.__file__).parent.parent
-    todo = imports(inspect.getsource(function)) | ({"decoder.kinds"} if kind != "encoder" else set())  # by load_pack
+    todo = imports(inspect.getsource(function)) | (
+        {"decoder.kinds"} if kind in ("search", "attention") else set()
+    )  # by load_pack
     found: set[str] = set()
     while todo := todo - found:
         name = todo.pop()
