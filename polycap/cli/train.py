@@ -66,7 +66,7 @@ class TrainArguments:
 
 @with_options
 def train(options: TrainArguments) -> None:
-    """Train a language's decoder, or several, and write their packs.
+    """Train decoders of one or several languages; write packs.
 
     A run that was stopped is resumed.
     """
