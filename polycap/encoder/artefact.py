@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from polycap.encoder.encoder_card import ENCODER_CARD, EncoderCard, read_encoder_card
+from polycap.encoder.int8 import dequantize, quantize
 from polycap.encoder.layers import SHAPES
 from polycap.encoder.pca import FeaturePCA, join_blocks
 from polycap.encoder.weight_files import Tensors
@@ -30,8 +31,6 @@ from polycap.files import atomic_path, make_folder, sha256_file, write_json
 __all__ = ["ENCODER_FILE", "EncoderArtefact", "load_artefact", "round_tensors", "save_artefact"]
 
 ENCODER_FILE = "encoder.safetensors"
-LARGEST = 127
-"""Largest magnitude of an int8 weight."""
 
 Stored = dict[str, NDArray[Any]]
 
@@ -154,18 +153,14 @@ def _pack(place: int, tensor: NDArray[np.float32]) -> Stored:
     name = f"{place:03d}"
     if not _is_pointwise(tensor.shape):
         return {name: tensor.astype(np.float16)}
-    exact = np.abs(tensor).max(axis=(0, 1, 2)) / LARGEST
-    scale = exact.astype(np.float16)
-    # A scale that was rounded down would cut the largest weight off.
-    scale = np.where(scale < exact, np.nextafter(scale, np.float16(np.inf)), scale)
-    divisor = np.where(scale > 0, scale, 1).astype(np.float32)
-    return {name: np.rint(tensor / divisor).astype(np.int8), f"{name}.scale": scale}
+    values, scales = quantize(tensor)
+    return {name: values, f"{name}.scale": scales}
 
 
 def _unpack(stored: Stored, place: int) -> NDArray[np.float32]:
     name = f"{place:03d}"
-    tensor = np.asarray(stored[name], dtype=np.float32)
-    return tensor * stored[f"{name}.scale"].astype(np.float32) if f"{name}.scale" in stored else tensor
+    scales = stored.get(f"{name}.scale")
+    return stored[name].astype(np.float32) if scales is None else dequantize(stored[name], scales)
 
 
 def _identity(tensors: Tensors, pca: FeaturePCA, mean: NDArray[np.float32], covariance: NDArray[np.float32]) -> str:
