@@ -47,7 +47,7 @@ def _terms(inputs: TrainingInputs) -> list[str]:
 def _photo_layers(config: dict[str, Any]) -> dict[str, Any]:
     """Return the origin of the photo layers, if they are not the decoder's own."""
     keys = ("photo layers", "side by side")
-    return {key: config[key] for key in keys if config[key]}
+    return {key: config[key] for key in keys if config.get(key)}
 
 
 def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, results: dict[str, Any]) -> Card:

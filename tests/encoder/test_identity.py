@@ -26,7 +26,7 @@ def _small_leavings(tmp_path: Path) -> Iterator[None]:
 
 
 def test_identity_is_of_the_tensors_and_nothing_else(tensors: Tensors, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder_module, "_freeze", lambda _: None)  # it takes seconds, and changes no identity
+    monkeypatch.setattr(encoder_module, "_freeze", lambda *_: None)  # it takes seconds, and changes no identity
     identity = Encoder(tensors).identity
     assert Encoder([np.asfortranarray(tensor) for tensor in tensors]).identity == identity
     for position in (0, 117, 233):
@@ -39,5 +39,5 @@ def test_identity_is_of_the_tensors_and_nothing_else(tensors: Tensors, monkeypat
 
 def test_identity_is_the_same_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     # stores and packs carry it: a change here makes all of them useless
-    monkeypatch.setattr(encoder_module, "_freeze", lambda _: None)
+    monkeypatch.setattr(encoder_module, "_freeze", lambda *_: None)
     assert Encoder([np.arange(6, dtype=np.float32).reshape(2, 3)]).identity == ("67a0dd9984a94d61", "deea0be016da9e0d")
