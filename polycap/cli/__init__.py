@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable
 
 from polycap.errors import PolycapError
 
@@ -23,7 +22,6 @@ def main() -> None:
         freeze_support()
     _set_encoding()
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_once())
     handler.setFormatter(_Formatter("polycap: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("polycap").setLevel(logging.INFO)
@@ -53,21 +51,6 @@ class _Formatter(logging.Formatter):
         return name_options(super().format(record))
 
 
-def _once() -> Callable[[logging.LogRecord], bool]:
-    """Return a filter that drops repeated warnings of the registry, which logs them at each search for languages."""
-    messages: set[str] = set()
-
-    def is_new(record: logging.LogRecord) -> bool:
-        if record.name != "polycap.language.registry":
-            return True
-        message = record.getMessage()
-        is_first = message not in messages
-        messages.add(message)
-        return is_first
-
-    return is_new
-
-
 def _set_encoding() -> None:
     """Set stdout to UTF-8: the default of a pipe on Windows, for example, has 256 characters."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # None if it is closed
@@ -84,5 +67,7 @@ def _run() -> None:
         print_languages()
     else:
         from polycap.cli.app import app
+        from polycap.language.registry import one_search
 
-        app()
+        with one_search():
+            app()

@@ -3,7 +3,7 @@
 The folder of an installed pack (`polycap install`) is a language folder. Its pack is attached to the language of the
 same code, if there is one, which keeps its facts and hooks; otherwise the folder is the language.
 
-The list of languages is derived from the folders at each call. Only TOML is read. A broken folder is listed with its
+The list of languages is derived from the folders at each search. Only TOML is read. A broken folder is listed with its
 faults and does not affect the others.
 """
 
@@ -11,6 +11,8 @@ import difflib
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -31,6 +33,7 @@ __all__ = [
     "available_languages",
     "get_language",
     "get_source",
+    "one_search",
 ]
 
 BUILT_IN = "built-in"
@@ -87,12 +90,21 @@ class Registry:
 
     @classmethod
     def discover(cls) -> "Registry":
-        """Search the built-in folders, the entry points, `POLYCAP_LANGUAGES` and the installed packs, in this order."""
+        """Search the built-in folders, the entry points, `POLYCAP_LANGUAGES` and the installed packs, in this order.
+
+        Within `one_search` only the first call searches.
+        """
+        found = _found.get()
+        if found:
+            return found[0]
         searched: list[str] = []
         by_path: dict[tuple[Path, str], LanguageEntry] = {}  # by real path: two paths of one folder give one entry
         for entry in (*_built_in(searched), *_plugins(searched), *_users(searched), *_packs(searched)):
             by_path.setdefault((entry.folder.resolve(), entry.code), entry)
-        return cls(tuple(_resolve_duplicates(_attach_packs(list(by_path.values())))), tuple(searched))
+        registry = cls(tuple(_resolve_duplicates(_attach_packs(list(by_path.values())))), tuple(searched))
+        if found is not None:
+            found.append(registry)
+        return registry
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -159,6 +171,19 @@ class Registry:
             difflib.get_close_matches(query.split("-")[0], spellings, n=1)
         )
         return spellings[close[0]] if close else None
+
+
+_found: "ContextVar[list[Registry] | None]" = ContextVar("polycap_registry", default=None)
+
+
+@contextmanager
+def one_search() -> Iterator[None]:
+    """Let `Registry.discover` search once within this context, such as a command, and return the same registry."""
+    token = _found.set([])
+    try:
+        yield
+    finally:
+        _found.reset(token)
 
 
 def available_languages() -> list[LanguageEntry]:

@@ -10,6 +10,7 @@ import pytest
 
 from polycap.errors import LanguageError
 from polycap.language import Registry, available_languages, get_language
+from polycap.language.registry import one_search
 
 TOML = """
 schema = 1
@@ -225,3 +226,12 @@ def test_listing_loads_nothing_heavy_and_runs_no_hook(tmp_path: Path) -> None:
         check=True,
     )
     assert result.stdout.strip() == ""
+
+
+def test_a_command_searches_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, tmp_path)
+    with one_search():
+        before = Registry.discover()
+        make_language(tmp_path, "qaz")
+        assert Registry.discover() is before
+    assert "qaz" in [entry.code for entry in Registry.discover().entries]
