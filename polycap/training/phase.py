@@ -22,6 +22,14 @@ __all__ = ["BEST", "EpochBatches", "Phase", "compile_decoder", "require_finite",
 logger = logging.getLogger(__name__)
 
 
+def _is_expected(record: logging.LogRecord) -> bool:
+    """Return whether to log a record of TensorFlow: not that it traces again, since shapes of batches differ."""
+    return "triggered tf.function retracing" not in record.getMessage()
+
+
+logging.getLogger("tensorflow").addFilter(_is_expected)
+
+
 class EpochBatches(Protocol):
     """Batches of an epoch: the arguments of `train_on_batch`."""
 

@@ -1,5 +1,6 @@
 """Tests of polycap/training/callbacks.py."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +58,10 @@ def test_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr("polycap.training.phase.find_spec", lambda _: None)
     assert tensorboard(tmp_path) == []
     assert 'tensorboard is not installed: log.csv only (pip install "polycap[train]" for both)' in caplog.text
+
+
+def test_batches_of_many_shapes_give_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("tensorflow")
+    logger.warning("5 out of the last 5 calls to %s triggered tf.function retracing.", "step")
+    logger.warning("another warning")
+    assert caplog.messages == ["another warning"]
