@@ -111,6 +111,7 @@ def _evaluate_one(code: str, options: EvaluateArguments) -> None:
 
 def _evaluate_all(options: EvaluateArguments) -> None:
     from polycap.evaluation.languages import evaluate_languages
+    from polycap.evaluation.summary import concordance_lines
     from polycap.pipeline.job import built_captions
 
     evaluation = options.evaluation()
@@ -123,4 +124,6 @@ def _evaluate_all(options: EvaluateArguments) -> None:
         for row in rows["languages"]:
             print_scores(row)
             typer.echo()
+        for line in concordance_lines(rows["concordance"]["means"]):
+            typer.echo(line)
     print_note(f"the report is {compared.page}")

@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from polycap.captioning.captioner import Captioner
 from polycap.dataset import Dataset
 from polycap.errors import EvaluationError, PolycapError
+from polycap.evaluation.concordance import Concordance, compare_concepts, mean_concordance
 from polycap.evaluation.evaluate import Evaluation, score_predictions
 from polycap.evaluation.examples import Examples, choose_examples
 from polycap.evaluation.predict import predict
@@ -37,6 +39,11 @@ class Comparison:
     examples: dict[str, Examples] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def concordance(self) -> list[Concordance]:
+        """Agreement of the languages about the photos' concepts, by kind and pair; read it once all are scored."""
+        return compare_concepts(list(self.evaluations.values()))
+
     def to_json(self) -> dict[str, Any]:
         """Return the object that `polycap evaluate --all --json` prints."""
         return {
@@ -44,6 +51,10 @@ class Comparison:
             "split": self.split,
             "languages": [evaluation.to_json() for evaluation in self.evaluations.values()],
             "left_out": self.left_out,
+            "concordance": {
+                "means": [row.to_json() for row in mean_concordance(self.concordance)],
+                "pairs": [row.to_json() for row in self.concordance],
+            },
         }
 
 

@@ -6,11 +6,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from polycap.evaluation.compare import Comparison
+from polycap.evaluation.concordance import Concordance, MeanConcordance, mean_concordance
 from polycap.evaluation.evaluate import Evaluation
 from polycap.language import Language
 from polycap.metrics import METRICS, Diversity, is_human
 
-__all__ = ["Cell", "LanguageView", "LengthBar", "TableRow", "group_by_references", "view_of"]
+__all__ = [
+    "Cell",
+    "ConcordanceView",
+    "LanguageView",
+    "LengthBar",
+    "TableRow",
+    "group_by_references",
+    "percent",
+    "view_concordance",
+    "view_of",
+]
 
 KINDS = {True: "written by people", False: "machine translation"}
 
@@ -82,6 +93,44 @@ class LanguageView:
     bars: list[LengthBar]
     mean_words: tuple[float, float]
     facts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ConcordanceView:
+    """Agreement of languages about concepts.
+
+    Attributes:
+        means: means over the pairs of languages, by kind of probe.
+        pairs: pairs of languages, each with a cell per kind: captions' share, and people's as its note.
+    """
+
+    means: list[MeanConcordance]
+    pairs: list[tuple[tuple[Language, Language], list[Cell]]]
+
+
+def view_concordance(comparison: Comparison) -> ConcordanceView | None:
+    """Return the view of the languages' concordance; None if no two languages have words of the same kind."""
+    if not comparison.concordance:
+        return None
+    means = mean_concordance(comparison.concordance)
+    by_pair: dict[tuple[str, str], dict[str, Concordance]] = {}
+    for row in comparison.concordance:
+        by_pair.setdefault(row.languages, {})[row.kind] = row
+    pairs = []
+    for (one, other), rows in by_pair.items():
+        languages = comparison.evaluations[one].language, comparison.evaluations[other].language
+        pairs.append((languages, [_concordance_cell(rows.get(mean.kind)) for mean in means]))
+    return ConcordanceView(means, pairs)
+
+
+def _concordance_cell(row: Concordance | None) -> Cell:
+    """Return captions' share, and people's as the note."""
+    return Cell(percent(row and row.captions), percent(row and row.people))
+
+
+def percent(share: float | None) -> str:
+    """Format a share of 0 to 1 as a percentage."""
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def view_of(evaluation: Evaluation) -> LanguageView:
