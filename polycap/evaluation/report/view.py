@@ -125,7 +125,7 @@ def view_concordance(comparison: Comparison) -> ConcordanceView | None:
 
 def _concordance_cell(row: Concordance | None) -> Cell:
     """Return captions' share, and people's as the note."""
-    return Cell(percent(row and row.captions), percent(row and row.people))
+    return Cell(percent(row.captions), percent(row.people)) if row else Cell("–", "–")
 
 
 def percent(share: float | None) -> str:
