@@ -22,6 +22,9 @@ def summary_lines(row: ScoreRow) -> list[str]:
     lines += ["", *_figures(row), ""]
     if "diversity" in row:
         lines += _diversity(row["diversity"], row["lengths"])
+    if steadiness := row.get("steadiness"):
+        shares = ", ".join(f"{change}: {100 * share:.1f}%" for change, share in steadiness.items())
+        lines.append(f"{'same caption':{LABEL_WIDTH}}{shares}")
     lines.append(f"{'signature':{LABEL_WIDTH}}{row['signature']}")
     if "missing" in row:
         lines.append(f"{'missing':{LABEL_WIDTH}}{row['missing']}")

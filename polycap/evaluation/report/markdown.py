@@ -35,6 +35,9 @@ def comparison_markdown(comparison: Comparison) -> str:
             _pairs(concordance),
             f"{notes.CONCORDANCE} In brackets: people.",
         ]
+    if views[0].steadiness:
+        rows = [["Language", *views[0].steadiness], *([_name(view), *view.steadiness.values()] for view in views)]
+        parts += ["## Steadiness", _table(rows), notes.STEADINESS]
     for view in views:
         parts += [f"## {_name(view)}", _facts(view), *_examples(comparison.examples[view.language.code])]
     if comparison.left_out:

@@ -1,6 +1,6 @@
 """Explanations of the report's figures, for its page and its Markdown."""
 
-__all__ = ["CONCORDANCE", "FIGURES", "INTERVALS", "PEOPLE"]
+__all__ = ["CONCORDANCE", "FIGURES", "INTERVALS", "PEOPLE", "STEADINESS"]
 
 INTERVALS = (
     "±: half the width of the 95% interval, by resampling the photos; CIDEr-D's n-gram weights are those of all photos."
@@ -14,6 +14,7 @@ CONCORDANCE = (
     "and colours, both have the same words. People: each reference of one language with each of the other, if people "
     "wrote both."
 )
+STEADINESS = "Share of the photos whose caption is the same, word for word, when the photo is stored in this way."
 FIGURES = {
     "BLEU-1 to 4": "Precision of the caption's word n-grams up to this length, with a brevity penalty; 0 to 100.",
     "chrF++": "F-score of character n-grams up to 6 and word n-grams up to 2, recall weighted twice; 0 to 100.",

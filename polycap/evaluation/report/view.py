@@ -77,6 +77,7 @@ class LanguageView:
         frequent_share: share of the photos with that caption.
         bars: histogram of lengths.
         mean_words: mean number of words of captions and of references.
+        steadiness: shares of steadiness as percentages, by change; empty if not measured.
         facts: further facts, by name.
     """
 
@@ -92,6 +93,7 @@ class LanguageView:
     frequent_share: str
     bars: list[LengthBar]
     mean_words: tuple[float, float]
+    steadiness: dict[str, str]
     facts: dict[str, str]
 
 
@@ -151,6 +153,7 @@ def view_of(evaluation: Evaluation) -> LanguageView:
         frequent_share=f"{100 * scores.diversity.most_frequent_share:.1f} %",
         bars=_bars(evaluation),
         mean_words=(scores.lengths.mean, scores.reference_lengths.mean),
+        steadiness={change: percent(share) for change, share in evaluation.steadiness.items()},
         facts={
             "References": f"{scores.references_origin} ({KINDS[by_people]}), {count} per photo",
             "Intervals": f"95%, {scores.samples:,} samples of the photos, seed {scores.seed}",
