@@ -46,6 +46,9 @@ class EvaluateArguments(CaptionerArguments):
         typer.Option(help="With --all: folder of builds, whose captions are references, too.", show_default="none"),
     ] = None
     raw: Annotated[bool, typer.Option(help="Keep case and punctuation.")] = False
+    steadiness: Annotated[
+        bool, typer.Option(help="Caption the photos again as JPEG of quality 75 and at 168 px, and count what stays.")
+    ] = False
     features: Annotated[
         Path | None,
         typer.Option(help="Output folder of `polycap features`, instead of the photos.", show_default="none"),
@@ -72,6 +75,7 @@ class EvaluateArguments(CaptionerArguments):
             split=self.split,
             origin=self.origin,
             raw=self.raw,
+            steadiness=self.steadiness,
             features=self.features,
             folder=self.out or Path("evaluation", name),
             record=self.record,
@@ -111,6 +115,7 @@ def _evaluate_one(code: str, options: EvaluateArguments) -> None:
 
 def _evaluate_all(options: EvaluateArguments) -> None:
     from polycap.evaluation.languages import evaluate_languages
+    from polycap.evaluation.summary import concordance_lines
     from polycap.pipeline.job import built_captions
 
     evaluation = options.evaluation()
@@ -123,4 +128,6 @@ def _evaluate_all(options: EvaluateArguments) -> None:
         for row in rows["languages"]:
             print_scores(row)
             typer.echo()
+        for line in concordance_lines(rows["concordance"]["means"]):
+            typer.echo(line)
     print_note(f"the report is {compared.page}")

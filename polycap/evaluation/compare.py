@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from polycap.captioning.captioner import Captioner
 from polycap.dataset import Dataset
 from polycap.errors import EvaluationError, PolycapError
+from polycap.evaluation.concordance import Concordance, compare_concepts, mean_concordance
 from polycap.evaluation.evaluate import Evaluation, score_predictions
 from polycap.evaluation.examples import Examples, choose_examples
 from polycap.evaluation.predict import predict
+from polycap.evaluation.steadiness import measure_steadiness
 from polycap.features.store import FeatureStore
 
 __all__ = ["Comparison", "compare_languages"]
@@ -37,6 +40,11 @@ class Comparison:
     examples: dict[str, Examples] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def concordance(self) -> list[Concordance]:
+        """Agreement of the languages about the photos' concepts, by kind and pair; read it once all are scored."""
+        return compare_concepts(list(self.evaluations.values()))
+
     def to_json(self) -> dict[str, Any]:
         """Return the object that `polycap evaluate --all --json` prints."""
         return {
@@ -44,6 +52,10 @@ class Comparison:
             "split": self.split,
             "languages": [evaluation.to_json() for evaluation in self.evaluations.values()],
             "left_out": self.left_out,
+            "concordance": {
+                "means": [row.to_json() for row in mean_concordance(self.concordance)],
+                "pairs": [row.to_json() for row in self.concordance],
+            },
         }
 
 
@@ -54,6 +66,7 @@ def compare_languages(
     *,
     store: FeatureStore | None = None,
     raw: bool = False,
+    steadiness: bool = False,
     folder: Path | None = None,
     progress: bool | None = None,
 ) -> Comparison:
@@ -65,6 +78,7 @@ def compare_languages(
         split: "train", "dev" or "test".
         store: stored features of the photos. (default: each photo is encoded once)
         raw: whether to keep case and punctuation, as for `evaluate_captioner`. (default: False)
+        steadiness: whether to measure steadiness, for which the photos are encoded, also with a store. (default: False)
         folder: folder for each language's predictions, references and scores, in a subfolder named for its code.
             (default: none are written)
         progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
@@ -99,4 +113,9 @@ def compare_languages(
         logger.warning("the report has no attention maps: %s", reason)
     if not comparison.evaluations:
         raise EvaluationError("no language could be scored; see above")
+    if steadiness:
+        scored = [captioner for captioner in captioners if captioner.language.code in comparison.evaluations]
+        shares = measure_steadiness(scored, [photos[name] for name in sorted(photos)], progress=progress)
+        for code, evaluation in comparison.evaluations.items():
+            comparison.evaluations[code] = replace(evaluation, steadiness=shares[code])
     return comparison

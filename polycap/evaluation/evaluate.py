@@ -1,6 +1,6 @@
 """Evaluation of one language's captions on a split of a dataset."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
@@ -34,6 +34,7 @@ class Evaluation:
         scores: the scores.
         raw: whether captions and references have case and punctuation. (default: False)
         via: language and engine that the captions were translated by, `CODE:ENGINE`. (default: "", not translated)
+        steadiness: shares by change, as `measure_steadiness` returns them. (default: not measured)
     """
 
     language: Language
@@ -44,6 +45,7 @@ class Evaluation:
     scores: Scores
     raw: bool = False
     via: str = ""
+    steadiness: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def failures(self) -> dict[str, Any]:
@@ -53,7 +55,8 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """Return the object that `polycap evaluate --json` prints."""
         row = self.scores.to_json(language=self.language.code, split=self.split)
-        return row | ({"via": self.via} if self.via else {})
+        steadiness = {change: round(share, 4) for change, share in self.steadiness.items()}
+        return row | ({"via": self.via} if self.via else {}) | ({"steadiness": steadiness} if steadiness else {})
 
     def write(self, folder: Path) -> None:
         """Write predictions, references and scores, from which `sacrebleu` can recompute the scores.

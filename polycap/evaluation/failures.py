@@ -4,23 +4,18 @@ The words come from `[probes]` in the language's folder; failures that need no w
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 from polycap.errors import EvaluationError
+from polycap.evaluation.concepts import FindConcepts, find_concepts
 from polycap.language import Language
 
 __all__ = ["FREQUENT_WORDS", "count_failures"]
 
 FREQUENT_WORDS = 100
 """Number of the references' most frequent words that are searched in the captions."""
-
-ConceptForms = list[list[str]]
-"""Forms of each concept's word."""
-
-FindConcepts = Callable[[str], set[int]]
-"""Function from a normalised text to the indices of its concepts."""
 
 
 def count_failures(
@@ -37,10 +32,10 @@ def count_failures(
     Returns:
         Values that JSON can represent:
 
-        - `words`: by category (counts, colours, men, women, dogs), if the language has words for it: `said`, the
-          concepts in captions; `right`, those of them that any reference has; `precision`, their ratio; `wanted`, the
-          concepts in at least half of a photo's references; `found`, those of them that the caption has; `recall`,
-          their ratio. In counts and colours every word is a concept; each other category is one concept.
+        - `words`: by kind of probe (counts, colours, men, women, children, dogs), if the language has words for it:
+          `said`, the concepts in captions; `right`, those of them that any reference has; `precision`, their ratio;
+          `wanted`, the concepts in at least half of a photo's references; `found`, those of them that the caption has;
+          `recall`, their ratio. In counts and colours every word is a concept; each other kind is one concept.
         - `mistaken`: by confusion (women called men, men called women), the `photos` whose references have only the
           first, and the `times` that the caption has only the second.
         - `most_frequent_caption`: the `caption`, and the `times` it was output.
@@ -57,17 +52,11 @@ def count_failures(
     if not normalized:
         hypotheses = list(map(language.normalize, hypotheses))
         targets = [list(map(language.normalize, texts)) for texts in targets]
-    table: dict[str, tuple[str, ...]] = language.probes.model_dump()
-    finders = {}
-    for category, entries in table.items():
-        concepts = [[language.normalize(form) for form in entry.split()] for entry in entries]
-        if concepts:
-            is_one_concept = category not in ("counts", "colours")
-            finders[category] = _finder([list(chain(*concepts))] if is_one_concept else concepts, language)
+    finders = find_concepts(language)
     caption, times = Counter(hypotheses).most_common(1)[0]
     return {
         "photos": len(hypotheses),
-        "words": {category: _compare(find, hypotheses, targets) for category, find in finders.items()},
+        "words": {kind: _compare(find, hypotheses, targets) for kind, find in finders.items()},
         "mistaken": _confusions(finders, hypotheses, targets),
         "most_frequent_caption": {"caption": caption, "times": times},
         "different_captions": len(set(hypotheses)),
@@ -75,20 +64,8 @@ def count_failures(
     }
 
 
-def _finder(concepts: ConceptForms, language: Language) -> FindConcepts:
-    """Return the function that finds concepts in a text: as whole words, if the script has spaces between words."""
-    edge = " " if language.has_spaces else ""
-    forms = [(f"{edge}{form}{edge}", index) for index, forms in enumerate(concepts) for form in forms if form]
-
-    def find(text: str) -> set[int]:
-        padded = f"{edge}{text}{edge}"
-        return {index for form, index in forms if form in padded}
-
-    return find
-
-
 def _compare(find: FindConcepts, captions: list[str], references: list[list[str]]) -> dict[str, Any]:
-    """Count the concepts of one category in captions and references."""
+    """Count the concepts of one kind in captions and references."""
     predicted = true_positives = expected = recalled = 0
     for caption, texts in zip(captions, references, strict=True):
         in_caption, counts = find(caption), Counter(chain.from_iterable(map(find, texts)))

@@ -33,6 +33,7 @@ class EvaluationOptions:
         split: train, dev or test. (default: dev)
         origin: origin of the references, for one language. (default: as `select_references` chooses)
         raw: keep case and punctuation. (default: False)
+        steadiness: measure steadiness, for which the photos are encoded. (default: False)
         features: folder of features to use instead of the photos. (default: none)
         folder: folder of predictions, references, scores and report. (default: evaluation)
         record: enter the scores in the pack's card. (default: False)
@@ -42,6 +43,7 @@ class EvaluationOptions:
     split: str = "dev"
     origin: str | None = None
     raw: bool = False
+    steadiness: bool = False
     features: Path | None = None
     folder: Path = Path("evaluation")
     record: bool = False
@@ -90,11 +92,15 @@ def evaluate_language(language: Language, dataset: Dataset, options: EvaluationO
     references = select_references(dataset, options.split, options.origin)
     [captioner], _ = options.load(language.code)
     from polycap.evaluation.evaluate import evaluate_captioner
+    from polycap.evaluation.steadiness import measure_steadiness
 
     store = options.store()
     evaluation = evaluate_captioner(
         captioner, references, options.split, store=store, raw=options.raw, folder=options.folder
     )
+    if options.steadiness:
+        shares = measure_steadiness([captioner], evaluation.photos)
+        evaluation = replace(evaluation, steadiness=shares[language.code])
     if options.record:
         evaluation.record(captioner.pack.folder)
     return evaluation
@@ -130,7 +136,13 @@ def evaluate_languages(
     for code, message in broken.items():
         logger.warning("%s: left out: %s", code, message)
     comparison = compare_languages(
-        captioners, chosen, options.split, store=options.store(), raw=options.raw, folder=options.folder
+        captioners,
+        chosen,
+        options.split,
+        store=options.store(),
+        raw=options.raw,
+        steadiness=options.steadiness,
+        folder=options.folder,
     )
     comparison.left_out |= left_out | broken
     for captioner in captioners if options.record else ():

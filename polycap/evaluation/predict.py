@@ -15,7 +15,7 @@ from polycap.features.store import FeatureStore
 from polycap.files.progress import progress_bar
 from polycap.photos.batches import decode_batches
 
-__all__ = ["predict", "reduced_features"]
+__all__ = ["predict", "print_left_out", "reduced_features"]
 
 BATCH_SIZE = 50
 """Photos that are decoded together, from stored features."""
@@ -39,7 +39,7 @@ def predict(
     if store is None:
         return _from_photos(captioners, photos, progress)
     for name in [photo.name for photo in photos if photo.name in store.faults]:
-        _print_left_out(f"{name}: {store.faults[name]}")
+        print_left_out(f"{name}: {store.faults[name]}")
     readable = [photo for photo in photos if photo.name not in store.faults]
     return {captioner.language.code: _from_store(captioner, readable, store) for captioner in captioners}
 
@@ -93,13 +93,13 @@ def _from_photos(
         names.items(), progress_bar(results, show=progress, total=len(names), unit="photo"), strict=True
     ):
         if isinstance(result, PhotoError):
-            _print_left_out(str(result))
+            print_left_out(str(result))
             continue
         for code, caption in result.items():
             captions[code][name] = caption.text
     return captions
 
 
-def _print_left_out(reason: str) -> None:
+def print_left_out(reason: str) -> None:
     """Print the reason that a photo is left out on stderr, above a progress bar."""
     tqdm.write(f"polycap: left out: {reason}", file=sys.stderr)

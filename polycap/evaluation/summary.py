@@ -1,8 +1,11 @@
 """Summary of scores as text, from a row of `Scores.to_json`; rows of earlier versions have fewer keys."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from polycap.metrics import METRICS, ScoreRow, is_human
 
-__all__ = ["summary_lines"]
+__all__ = ["concordance_lines", "summary_lines"]
 
 LABEL_WIDTH = 22
 """Width of the labels, characters."""
@@ -19,10 +22,31 @@ def summary_lines(row: ScoreRow) -> list[str]:
     lines += ["", *_figures(row), ""]
     if "diversity" in row:
         lines += _diversity(row["diversity"], row["lengths"])
+    if steadiness := row.get("steadiness"):
+        shares = ", ".join(f"{change}: {100 * share:.1f}%" for change, share in steadiness.items())
+        lines.append(f"{'same caption':{LABEL_WIDTH}}{shares}")
     lines.append(f"{'signature':{LABEL_WIDTH}}{row['signature']}")
     if "missing" in row:
         lines.append(f"{'missing':{LABEL_WIDTH}}{row['missing']}")
     return lines
+
+
+def concordance_lines(means: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the lines about the concordance of several languages: captions of all pairs, and beside people's."""
+    if not means:
+        return []
+    lines = ["concordance, % of photos on which two languages agree, mean over the pairs of languages"]
+    for row in means:
+        line = f"{row['kind']:{LABEL_WIDTH}}{100 * row['captions']:6.1f}  ({_pairs(row['pairs'])})"
+        if row["people"] is not None:
+            captions, people = 100 * row["human_pairs_captions"], 100 * row["people"]
+            line += f"    {captions:6.1f}  people {people:6.1f}  ({_pairs(row['human_pairs'])})"
+        lines.append(line)
+    return lines
+
+
+def _pairs(count: int) -> str:
+    return "1 pair" if count == 1 else f"{count} pairs"
 
 
 def _describe_references(row: ScoreRow) -> str:

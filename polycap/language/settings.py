@@ -145,13 +145,15 @@ class DecodingSettings(Table):
 
 
 class ProbeSettings(Table):
-    """The `[probes]` table: concept words, see `polycap.evaluation.failures`.
+    """The `[probes]` table: concept words, see `polycap.evaluation.concepts`.
 
-    Each entry of a list has all forms of one word, separated by spaces.
+    Each entry of a list has all forms of one word, separated by spaces. Boys and girls are children, not men or women.
+    Entries of counts and of colours stand in the same order in every language: languages are compared by place.
     """
 
     counts: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)
     colours: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)
     men: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)
     women: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)
+    children: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)
     dogs: ConceptWords = Field(default=(), description=_CONCEPT_WORDS)

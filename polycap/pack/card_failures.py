@@ -28,7 +28,7 @@ def failures_text(scores: Sequence[Mapping[str, Any]]) -> str:
 def _concepts(words: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield the table of concept words, with precision and recall."""
     if not words:
-        yield "Counts, colours, men, women and dogs were not counted: the language's folder has no `[probes]`."
+        yield "Counts, colours, people and dogs were not counted: the language's folder has no `[probes]`."
         yield ""
         return
     yield "| | in captions | of these, in a reference | in most references | of these, in the caption |"

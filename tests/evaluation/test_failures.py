@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from polycap.errors import EvaluationError
+from polycap.evaluation.concepts import find_concepts
 from polycap.evaluation.failures import count_failures
 from polycap.language import Language, available_languages, load_language, read_language
 from polycap.pack.card_failures import failures_text
@@ -25,8 +26,9 @@ PROBES = """
 [probes]
 counts = ["two both", "three"]
 colours = ["red reds", "blue"]
-men = ["man men", "boy"]
+men = ["man men"]
 women = ["woman women"]
+children = ["boy boys", "girl"]
 dogs = ["dog dogs"]
 """
 
@@ -43,7 +45,7 @@ PHOTOS: Sequence[tuple[str, list[str]]] = (
     ("a red dog", ["a Blue dog", "a red dog", "a dog"]),
     ("a dog", ["a cat", "the cat", "a reddish cat"]),  # no dog; "reddish" is not "red"
     ("a woman", ["three women and a man", "three people", "three"]),  # the references have both: no confusion
-    ("a dog", ["men", "a boy", "a man", "the man"]),
+    ("a dog", ["men", "a boy", "a man and a girl", "the man"]),
 )
 CAPTIONS, REFERENCES = [caption for caption, _ in PHOTOS], [texts for _, texts in PHOTOS]
 
@@ -57,6 +59,8 @@ def test_counts(tmp_path: Path) -> None:
     assert words["colours"] == {"said": 1, "right": 1, "precision": 1.0, "wanted": 0, "found": 0, "recall": None}
     assert words["men"] == {"said": 1, "right": 0, "precision": 0.0, "wanted": 1, "found": 0, "recall": 0.0}
     assert words["women"] == {"said": 1, "right": 1, "precision": 1.0, "wanted": 1, "found": 0, "recall": 0.0}
+    # two of four references have a boy or a girl: one concept
+    assert words["children"] == {"said": 0, "right": 0, "precision": None, "wanted": 1, "found": 0, "recall": 0.0}
     assert words["dogs"] == {"said": 3, "right": 1, "precision": 0.3333, "wanted": 1, "found": 1, "recall": 1.0}
     assert found["mistaken"] == {
         "women_called_men": {"photos": 1, "times": 1},
@@ -86,6 +90,14 @@ def test_words_of_a_script_without_spaces(tmp_path: Path) -> None:
     assert (found["words"]["colours"]["said"], found["words"]["colours"]["right"]) == (2, 1)
     assert "小" in found["never_said"]["words"]
     assert "球" not in found["never_said"]["words"]
+
+
+def test_a_form_inside_a_longer_one_of_another_kind(tmp_path: Path) -> None:
+    probes = '[probes]\nmen = ["男"]\nchildren = ["孩 男孩"]\ncounts = ["两男"]\n'
+    found = find_concepts(make_language(tmp_path, probes, "Hans"))
+    texts = ("一个小男孩", "男人和男孩", "两男一女", "孩子")
+    assert [bool(found["men"](text)) for text in texts] == [False, True, True, False]
+    assert [bool(found["children"](text)) for text in texts] == [True, True, False, True]
 
 
 def test_scripts_with_and_without_spaces() -> None:
@@ -133,7 +145,10 @@ def test_the_section_of_the_card(tmp_path: Path) -> None:
         ("dogs = 1", "probes.dogs: received 1; allowed: a list; each entry has all forms of a word"),
         ('dogs = ["dog", 1]', "probes.dogs: received ['dog', 1]; allowed: a list"),
         ('dogs = ["dog", " "]', "probes.dogs: received ['dog', ' ']; allowed: a list"),
-        ('cats = ["cat"]', "probes.cats: received an unknown key; allowed: counts, colours, men, women, dogs"),
+        (
+            'cats = ["cat"]',
+            "probes.cats: received an unknown key; allowed: counts, colours, men, women, children, dogs",
+        ),
     ],
 )
 def test_a_malformed_table(table: str, message: str, tmp_path: Path) -> None:
@@ -152,8 +167,9 @@ def test_the_words_of_the_built_in_folders() -> None:
     for language in probed:
         table: dict[str, tuple[str, ...]] = language.probes.model_dump()
         assert all(table.values()), language.code
-        # a word may be a count and a man; no word is man and woman, or two colours
-        for categories in (["counts"], ["colours"], ["men", "women", "dogs"]):
+        assert (len(table["counts"]), len(table["colours"])) == (5, 11), language.code  # compared by place
+        # a word may be a count and a man; no word is man, woman or child at once, or two colours
+        for categories in (["counts"], ["colours"], ["men", "women", "children", "dogs"]):
             entries = [entry.split() for category in categories for entry in table[category]]
             forms = [form for entry in entries for form in set(entry)]
             assert sorted(forms) == sorted(set(forms)), (language.code, categories)

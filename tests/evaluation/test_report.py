@@ -15,6 +15,7 @@ from polycap.evaluation.evaluate import Evaluation
 from polycap.evaluation.examples import Examples, ShownExample
 from polycap.evaluation.report.write import write_comparison
 from polycap.language import Language
+from polycap.language.settings import ProbeSettings
 from polycap.metrics import METRICS, score_captions
 from reports import Elements
 
@@ -113,6 +114,33 @@ def test_the_json(report: Path, comparison: Comparison) -> None:
     row = json.loads((report / "report.json").read_text(encoding="utf-8"))
     assert row == comparison.to_json()
     assert [language["references_origin"] for language in row["languages"]] == ["human", "mt:engine"]
+
+
+def test_concordance_and_steadiness(comparison: Comparison, tmp_path: Path) -> None:
+    probes = ProbeSettings(colours=("red",), dogs=("dog",))
+    evaluations = {
+        code: replace(one, language=one.language.model_copy(update={"probes": probes}))
+        for code, one in comparison.evaluations.items()
+    }
+    evaluations = {
+        code: replace(one, steadiness={"168 px": 0.25, "JPEG quality 75": 0.5}) for code, one in evaluations.items()
+    }
+    text = write_comparison(tmp_path, replace(comparison, evaluations=evaluations)).read_text(encoding="utf-8")
+    assert len(Elements(text).of("table")) == 6
+    assert "<h2>Steadiness</h2>" in text
+    assert "<h2>Concordance</h2>" in text
+    markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| colours | 1 | 100.0 % | 0 | – | – |" in markdown
+    assert f"| {LEFT}, {RIGHT} | 100.0 % (–) | 100.0 % (–) |" in markdown
+    assert "| 25.0 % | 50.0 % |" in markdown
+    written = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert written["languages"][0]["steadiness"] == {"168 px": 0.25, "JPEG quality 75": 0.5}
+    row = written["concordance"]
+    assert [(pair["kind"], pair["captions"], pair["people"]) for pair in row["pairs"]] == [
+        ("colours", 1.0, None),
+        ("dogs", 1.0, None),
+    ]
+    assert [mean["pairs"] for mean in row["means"]] == [1, 1]
 
 
 def test_a_missing_photo(comparison: Comparison, tmp_path: Path) -> None:

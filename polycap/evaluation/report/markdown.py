@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from polycap.evaluation.compare import Comparison
 from polycap.evaluation.examples import Examples, ShownExample
 from polycap.evaluation.report import notes
-from polycap.evaluation.report.view import LanguageView, group_by_references
+from polycap.evaluation.report.view import ConcordanceView, LanguageView, group_by_references, percent, view_concordance
 from polycap.metrics import METRICS
 
 __all__ = ["comparison_markdown"]
@@ -28,6 +28,16 @@ def comparison_markdown(comparison: Comparison) -> str:
     ]
     parts += ["## Variety", _variety(views), "In brackets: the first reference of each photo."]
     parts += ["## Length in words", *(_lengths(view) for view in views)]
+    if concordance := view_concordance(comparison):
+        parts += [
+            "## Concordance",
+            _means(concordance),
+            _pairs(concordance),
+            f"{notes.CONCORDANCE} In brackets: people.",
+        ]
+    if views[0].steadiness:
+        rows = [["Language", *views[0].steadiness], *([_name(view), *view.steadiness.values()] for view in views)]
+        parts += ["## Steadiness", _table(rows), notes.STEADINESS]
     for view in views:
         parts += [f"## {_name(view)}", _facts(view), *_examples(comparison.examples[view.language.code])]
     if comparison.left_out:
@@ -82,6 +92,23 @@ def _spark_bars(shares: Sequence[float]) -> str:
     """Return a histogram as one character per bar."""
     highest = max(shares)
     return "".join(_BAR_LEVELS[round(share / highest * (len(_BAR_LEVELS) - 1))] for share in shares)
+
+
+def _means(concordance: ConcordanceView) -> str:
+    """Return the table of mean concordance."""
+    rows = [["Kind", "Pairs of languages", "Captions", "Pairs with people's captions", "Captions", "People"]]
+    for mean in concordance.means:
+        beside = [percent(mean.human_pairs_captions), percent(mean.people)]
+        rows.append([mean.kind, str(mean.pairs), percent(mean.captions), str(mean.human_pairs), *beside])
+    return _table(rows)
+
+
+def _pairs(concordance: ConcordanceView) -> str:
+    """Return the table of the concordance of each pair of languages."""
+    rows = [["Languages", *(mean.kind for mean in concordance.means)]]
+    for (one, other), cells in concordance.pairs:
+        rows.append([f"{one.code}, {other.code}", *(f"{cell.text} ({cell.note})" for cell in cells)])
+    return _table(rows)
 
 
 def _facts(view: LanguageView) -> str:

@@ -15,7 +15,7 @@ from polycap.errors import PhotoError
 from polycap.evaluation.compare import Comparison
 from polycap.evaluation.examples import Examples, ShownExample
 from polycap.evaluation.report import notes
-from polycap.evaluation.report.view import group_by_references
+from polycap.evaluation.report.view import group_by_references, percent, view_concordance
 from polycap.language import Language
 from polycap.metrics import METRICS
 from polycap.pages.template import write_template
@@ -76,6 +76,8 @@ def write_comparison_page(path: Path, comparison: Comparison) -> None:
         groups=groups,
         views=views,
         sections=sections,
+        concordance=view_concordance(comparison),
+        percent=percent,
         metrics=METRICS.values(),
         notes=notes,
     )

@@ -6,11 +6,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from polycap.evaluation.compare import Comparison
+from polycap.evaluation.concordance import Concordance, MeanConcordance, mean_concordance
 from polycap.evaluation.evaluate import Evaluation
 from polycap.language import Language
 from polycap.metrics import METRICS, Diversity, is_human
 
-__all__ = ["Cell", "LanguageView", "LengthBar", "TableRow", "group_by_references", "view_of"]
+__all__ = [
+    "Cell",
+    "ConcordanceView",
+    "LanguageView",
+    "LengthBar",
+    "TableRow",
+    "group_by_references",
+    "percent",
+    "view_concordance",
+    "view_of",
+]
 
 KINDS = {True: "written by people", False: "machine translation"}
 
@@ -66,6 +77,7 @@ class LanguageView:
         frequent_share: share of the photos with that caption.
         bars: histogram of lengths.
         mean_words: mean number of words of captions and of references.
+        steadiness: shares of steadiness as percentages, by change; empty if not measured.
         facts: further facts, by name.
     """
 
@@ -81,7 +93,46 @@ class LanguageView:
     frequent_share: str
     bars: list[LengthBar]
     mean_words: tuple[float, float]
+    steadiness: dict[str, str]
     facts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ConcordanceView:
+    """Agreement of languages about concepts.
+
+    Attributes:
+        means: means over the pairs of languages, by kind of probe.
+        pairs: pairs of languages, each with a cell per kind: captions' share, and people's as its note.
+    """
+
+    means: list[MeanConcordance]
+    pairs: list[tuple[tuple[Language, Language], list[Cell]]]
+
+
+def view_concordance(comparison: Comparison) -> ConcordanceView | None:
+    """Return the view of the languages' concordance; None if no two languages have words of the same kind."""
+    if not comparison.concordance:
+        return None
+    means = mean_concordance(comparison.concordance)
+    by_pair: dict[tuple[str, str], dict[str, Concordance]] = {}
+    for row in comparison.concordance:
+        by_pair.setdefault(row.languages, {})[row.kind] = row
+    pairs = []
+    for (one, other), rows in by_pair.items():
+        languages = comparison.evaluations[one].language, comparison.evaluations[other].language
+        pairs.append((languages, [_concordance_cell(rows.get(mean.kind)) for mean in means]))
+    return ConcordanceView(means, pairs)
+
+
+def _concordance_cell(row: Concordance | None) -> Cell:
+    """Return captions' share, and people's as the note."""
+    return Cell(percent(row.captions), percent(row.people)) if row else Cell("–", "–")
+
+
+def percent(share: float | None) -> str:
+    """Format a share of 0 to 1 as a percentage."""
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def view_of(evaluation: Evaluation) -> LanguageView:
@@ -102,6 +153,7 @@ def view_of(evaluation: Evaluation) -> LanguageView:
         frequent_share=f"{100 * scores.diversity.most_frequent_share:.1f} %",
         bars=_bars(evaluation),
         mean_words=(scores.lengths.mean, scores.reference_lengths.mean),
+        steadiness={change: percent(share) for change, share in evaluation.steadiness.items()},
         facts={
             "References": f"{scores.references_origin} ({KINDS[by_people]}), {count} per photo",
             "Intervals": f"95%, {scores.samples:,} samples of the photos, seed {scores.seed}",
