@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,7 +28,7 @@ Choice: TypeAlias = Mapping[str, float | int | bool]
 LENGTH_PENALTIES = (0.7, 1.0)
 """Values of `length_penalty` to try."""
 
-PEOPLES_SHARES = (0.05, 0.2)
+PEOPLES_SHARES = (0.05, 0.1, 0.2)
 """Shares of people's captions that may be shorter than `min_length`; of the first, the shortest twentieth."""
 
 TOLERANCE = 0.5
@@ -61,24 +60,31 @@ class SearchScores:
 def pick_search(rows: Sequence[SearchScores]) -> SearchScores:
     """Return the row with the longest captions, of those within `TOLERANCE` of the best BLEU-4 and the best CIDEr-D.
 
-    Where the best of one metric is far from that of the other, the row that is least below both is taken. Of equal
-    rows, it is the first.
+    Where no row is near both, those near the best BLEU-4 are compared with the best CIDEr-D among themselves. Of rows
+    with captions as long, it is the first.
 
     Args:
         rows: one or more; CIDEr-D is in all or in none.
     """
-    best_bleu = max(row.bleu4 for row in rows)
-    best_consensus = max(row.cider_d or 0.0 for row in rows)
+    by_bleu = _near(rows, [row.bleu4 for row in rows])
+    by_both = [row for row in _near(rows, _consensus(rows)) if row in by_bleu]
+    return max(by_both or _near(by_bleu, _consensus(by_bleu)), key=lambda row: row.words)
 
-    def below(row: SearchScores) -> float:
-        return round(max(best_bleu - row.bleu4, best_consensus - (row.cider_d or 0.0)), 6)
 
-    near = [row for row in rows if below(row) <= TOLERANCE]
-    return max(near, key=lambda row: row.words) if near else min(rows, key=below)
+def _consensus(rows: Sequence[SearchScores]) -> list[float]:
+    return [row.cider_d or 0.0 for row in rows]
+
+
+def _near(rows: Sequence[SearchScores], scores: Sequence[float]) -> list[SearchScores]:
+    """Return the rows whose score is within `TOLERANCE` of the best."""
+    return [row for row, score in zip(rows, scores, strict=True) if round(max(scores) - score, 6) <= TOLERANCE]
 
 
 def choices(own: DecodingSettings, lengths: Sequence[int]) -> list[dict[str, Any]]:
     """Return the settings to try, for those that `language.toml` leaves open; minimum Bayes risk apart.
+
+    They are the first value of each, and each further value with the first of the other: few searches, since a higher
+    penalty and a higher shortest length do much the same.
 
     Args:
         own: the language's `[decoding]`.
@@ -88,7 +94,8 @@ def choices(own: DecodingSettings, lengths: Sequence[int]) -> list[dict[str, Any
     shortest = [min(ordered[int(share * len(ordered))], own.max_length) for share in PEOPLES_SHARES]
     values = {"length_penalty": LENGTH_PENALTIES, "min_length": tuple(dict.fromkeys(shortest))}
     tried = {name: values[name] for name in values if name in own.left_open}
-    return [dict(zip(tried, combination, strict=True)) for combination in product(*tried.values())]
+    first = {name: values[0] for name, values in tried.items()}
+    return [first, *({**first, name: value} for name, values in tried.items() for value in values[1:])]
 
 
 def choose_search(
