@@ -52,7 +52,7 @@ class Captioner:
         language: language of the captions.
         pack: pack of the language.
         encoder: photo encoder.
-        decoding: settings of the search. (default: the language's own)
+        decoding: settings of the search. (default: the language's own, and those that its build chose)
         runtime: runtime that computes the decoder. (default: that of `open_runtime`)
 
     Raises:
@@ -76,7 +76,7 @@ class Captioner:
         self.language, self.pack, self.encoder = language, pack, encoder
         self.runtime = runtime or open_runtime()
         self._reduction = self.runtime.reduction(pack.pca) if pack.pca else None
-        self._search = self.runtime.search(pack, decoding or language.decoding)
+        self._search = self.runtime.search(pack, decoding or pack.card.search_settings(language.decoding))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.language.code}>"

@@ -250,7 +250,7 @@ class _Parts:
             options.runtime, precision=options.precision, reference=options.reference
         )
         self.encoder = self.encoder or self.runtime.encoder(options.encoder_weights)
-        decoding = options.decoding(self.decoding or language.decoding)
+        decoding = options.decoding(self.decoding or pack.card.search_settings(language.decoding))
         return Captioner(language, pack, self.encoder, decoding, self.runtime)
 
 

@@ -22,7 +22,7 @@ def check_pack(language: Language) -> Iterator[LanguageFault]:
     where = str(language.pack_folder)
     try:
         pack = load_pack(language.pack_folder)
-        search = open_runtime().search(pack, language.decoding)
+        search = open_runtime().search(pack, pack.card.search_settings(language.decoding))
     except CaptionRuntimeError as error:
         raise Skip(str(error)) from error
     except PolycapError as error:

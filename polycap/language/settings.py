@@ -143,6 +143,12 @@ class DecodingSettings(Table):
         default=False, description="true or false: whether hypotheses are reranked by minimum Bayes risk"
     )
 
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """Keys that the folder does not set, of those that `polycap build` can choose on the dev split."""
+        keys = ("length_penalty", "min_length", "minimum_bayes_risk")
+        return tuple(key for key in keys if key not in self.model_fields_set)
+
 
 class ProbeSettings(Table):
     """The `[probes]` table: concept words, see `polycap.evaluation.concepts`.

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from polycap.decoder.settings import DecoderSettings
 from polycap.errors import PackError
 from polycap.files import digest, read_json
 from polycap.language.language import PACK_CARD
+from polycap.language.settings import DecodingSettings
 
 __all__ = [
     "CARD_JSON",
@@ -60,6 +61,7 @@ class Card(_Strict):
         data: description of the training data.
         terms: terms of use.
         training: settings and results of the training.
+        decoding: settings of the search that the build chose on the dev split, no others. (default: None, none chosen)
         scores: rows of scores. (default: none)
         created: date of the training.
         versions: versions of libraries, by name.
@@ -75,12 +77,30 @@ class Card(_Strict):
     data: dict[str, Any]
     terms: list[str]
     training: dict[str, Any]
+    decoding: DecodingSettings | None = None
     scores: list[dict[str, Any]] = Field(default_factory=list)
     created: str = Field(pattern="^[0-9-]{1,10}$")
     versions: dict[str, str]
     files: dict[str, FileEntry] = Field(default_factory=dict)
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    def search_settings(self, own: DecodingSettings) -> DecodingSettings:
+        """Return the settings of the search: what `language.toml` sets, else what the build chose, else the defaults.
+
+        Args:
+            own: the language's `[decoding]`.
+        """
+        if self.decoding is None:
+            return own
+        chosen = self.decoding.model_dump(include=self.decoding.model_fields_set & {*own.left_open})
+        if "min_length" in chosen:
+            chosen["min_length"] = min(chosen["min_length"], own.max_length)
+        return own.model_copy(update=chosen)
+
+    @field_serializer("decoding")
+    def _chosen_alone(self, decoding: DecodingSettings | None) -> dict[str, Any] | None:
+        return None if decoding is None else decoding.model_dump(exclude_unset=True)
 
     def require_encoder(self, identity: Sequence[str], folder: Path) -> None:
         """Check that the encoder with this identity is the one that the decoder was trained with.

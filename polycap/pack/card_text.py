@@ -30,6 +30,7 @@ def card_text(card: "Card") -> str:
         _listing(card.training),
         "## Decoder",
         _listing(card.decoder.model_dump()),
+        *_search(card),
         "## Versions",
         _listing(card.versions),
         "## Files",
@@ -40,6 +41,14 @@ def card_text(card: "Card") -> str:
         "subjects in terms of those photos. Do not use it where a wrong caption does harm.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _search(card: "Card") -> list[str]:
+    """Return the section on the search that the build chose; empty if it chose none."""
+    if card.decoding is None:
+        return []
+    chosen = card.decoding.model_dump(exclude_unset=True)
+    return ["## Search", f"Chosen on the dev split; `language.toml` goes before it.\n\n{_listing(chosen)}"]
 
 
 def _listing(values: Mapping[str, object]) -> str:

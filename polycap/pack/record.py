@@ -4,16 +4,18 @@ from pathlib import Path
 from typing import Any
 
 from polycap.files import write_json, write_text
+from polycap.language.settings import DecodingSettings
 from polycap.pack.card import CARD_JSON, CARD_MD, Card, read_card
 from polycap.pack.card_text import card_text
 
-__all__ = ["record_scores", "write_card"]
+__all__ = ["record_scores", "record_search", "write_card"]
 
 
 def write_card(folder: Path, card: Card) -> None:
     """Write `CARD.md` and `card.json`."""
     write_text(folder / CARD_MD, card_text(card))
-    write_json(folder / CARD_JSON, card.model_dump(mode="json", by_alias=True))
+    left_out = {"decoding"} if card.decoding is None else None  # as in cards of packs whose search was not chosen
+    write_json(folder / CARD_JSON, card.model_dump(mode="json", by_alias=True, exclude=left_out))
 
 
 def record_scores(folder: Path, scores: dict[str, Any]) -> None:
@@ -29,3 +31,8 @@ def record_scores(folder: Path, scores: dict[str, Any]) -> None:
 
     others = [row for row in card.scores if subject(row) != subject(scores)]
     write_card(folder, card.model_copy(update={"scores": [*others, scores]}))
+
+
+def record_search(folder: Path, decoding: DecodingSettings | None) -> None:
+    """Record the settings of the search that were chosen for a pack in its card; None for none."""
+    write_card(folder, read_card(folder).model_copy(update={"decoding": decoding}))

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 def copy_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]:
     """Copy a pack to the language's folder, the card last, so that a card never stands beside files of another pack.
 
-    Scores in the card of the previous pack are kept if its weights and captions are the same.
+    Scores in the card of the previous pack are kept if its weights, captions and search are the same.
 
     Returns:
         The files that must not change, and those of the card, in which scores are entered later.
@@ -36,7 +36,7 @@ def copy_pack(source: Path, language: Language) -> tuple[list[Path], list[Path]]
         before = read_card(target)
     except PackError:  # no pack, or a broken one
         before = None
-    if before is not None and (before.files, before.data) == (card.files, card.data):
+    if before and (before.files, before.data, before.decoding) == (card.files, card.data, card.decoding):
         scores = before.scores
     target.mkdir(exist_ok=True)
     (target / CARD_JSON).unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Tests of polycap/pack/card.py."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import pytest
 
 from packs import Parts
 from polycap.errors import PackError
+from polycap.language.settings import DecodingSettings
 from polycap.metrics import score_captions
 from polycap.pack.card import read_card
 from polycap.pack.card_text import card_text
 from polycap.pack.pack import load_pack
-from polycap.pack.record import record_scores
+from polycap.pack.record import record_scores, record_search
+from tiny import change_json
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -59,6 +62,28 @@ def test_scores_are_recorded_and_replaced(pack: Path) -> None:
     assert "nrefs:var" in text
     assert "20.0 |" in text  # the machine-translated references' row
     assert "None recorded" not in text
+
+
+def test_the_search_that_a_build_chose(pack: Path) -> None:
+    """It goes before the defaults, and `language.toml` before it."""
+    before = (pack / "card.json").read_bytes()
+    own = DecodingSettings(length_penalty=0.7, max_length=7)
+    assert read_card(pack).search_settings(own) is own
+    record_search(pack, DecodingSettings(length_penalty=1.0, min_length=8, minimum_bayes_risk=True))
+    card = read_card(pack)
+    assert json.loads((pack / "card.json").read_bytes())["decoding"] == {
+        "length_penalty": 1.0,
+        "min_length": 8,
+        "minimum_bayes_risk": True,
+    }
+    assert "- min_length: 8\n" in (pack / "CARD.md").read_text(encoding="utf-8")
+    expected = {"length_penalty": 0.7, "max_length": 7, "min_length": 7, "minimum_bayes_risk": True}
+    assert card.search_settings(own) == DecodingSettings.model_validate(expected)
+    record_search(pack, None)
+    assert (pack / "card.json").read_bytes() == before  # as in cards before there was a choice
+    change_json(pack / "card.json", decoding={"min_length": -1})
+    with pytest.raises(PackError, match=r"card\.json:decoding\.min_length: "):
+        read_card(pack)
 
 
 def test_the_card_has_intervals_human_agreement_and_diversity(pack: Path) -> None:

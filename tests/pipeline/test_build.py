@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from builds import AFTER, STAGES, Place, python, ran
-from polycap.dataset import read_captions
+from builds import AFTER, STAGES, Place, edit, python, ran
+from polycap import load
+from polycap.dataset import load_dataset, read_captions
 from polycap.errors import BuildError
+from polycap.language import get_language
 from polycap.pack.card import read_card
 from polycap.pack.pack import load_pack
 from polycap.pipeline import BuildOptions, build_language
@@ -71,6 +73,31 @@ def test_what_a_build_leaves(built: Place) -> None:
         "features-plain-mirrored.stage.json",
         ".lock",
     }
+
+
+def test_the_search_is_chosen_where_the_folder_leaves_it_open(built: Place, caplog: pytest.LogCaptureFixture) -> None:
+    toml = built.language() / "language.toml"
+    assert read_card(built.pack()).decoding is None
+    edit(toml, "min_length = 3\nminimum_bayes_risk = false\n", "")
+    plan = built.plan()
+    assert list(plan) == ["evaluate", "install"]
+    assert plan["evaluate"] == "changed: [decoding] chosen"
+    with caplog.at_level("INFO", "polycap.evaluation.choose_search"):
+        assert ran(built.build()) == ["evaluate", "install"]
+    pack = load_pack(built.pack())
+    assert pack.card.decoding is not None
+    chosen = pack.card.decoding.model_dump(exclude_unset=True)
+    assert f"{CODE}: the search is chosen: {chosen}" in caplog.text
+    assert list(chosen) == ["min_length", "minimum_bayes_risk"]
+    people = sorted(
+        len(pack.tokenizer.encode(get_language(CODE).normalize(caption.text)))
+        for photo in load_dataset(built.data).with_captions(read_captions(built.captions)[0]).split("dev")
+        for caption in photo.captions
+    )
+    assert chosen["min_length"] in [people[len(people) // part] for part in (20, 10, 5)]
+    assert "## Search\n\nChosen on the dev split" in (built.pack() / "CARD.md").read_text(encoding="utf-8")
+    assert len(pack.tokenizer.encode(load(CODE)(built.data / "Images" / "p05.jpg").text)) >= chosen["min_length"]
+    assert ran(built.build()) == []
 
 
 def test_captions_of_several_origins_and_weights(built: Place) -> None:

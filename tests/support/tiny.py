@@ -48,6 +48,9 @@ vocab_size = 60
 [decoding]
 beam_width = 3
 max_length = 12
+length_penalty = 0.7
+min_length = 3
+minimum_bayes_risk = false
 """
 
 

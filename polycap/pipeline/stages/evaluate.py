@@ -1,6 +1,7 @@
-"""Scores of the run's captions of the dev split."""
+"""Choice of the search, and scores of the run's captions, on the dev split."""
 
 from pathlib import Path
+from typing import Any
 
 from polycap.dataset import main_origin
 from polycap.evaluation.references import select_references
@@ -15,16 +16,17 @@ __all__ = ["EvaluateStage"]
 
 
 class EvaluateStage(JobStage):
-    """Caption and score the dev split, and enter the scores in the run's card."""
+    """Choose the search, caption and score the dev split, and enter search and scores in the run's card."""
 
     name = "evaluate"
     needs = ("features", "captions", "train")
     split = "dev"
 
     def facts(self) -> dict[str, str]:
-        """Return the settings of search and scores."""
+        """Return the settings of search and scores, and those that `language.toml` leaves to the choice."""
         job = self.job
-        return {**job.text, **judged_by(job), **table("probes", job.language.probes)}
+        left_open = {"[decoding] chosen": ", ".join(job.language.decoding.left_open) or "nothing"}
+        return {**job.text, **judged_by(job), **left_open, **table("probes", job.language.probes)}
 
     @property
     def scores(self) -> Path:
@@ -32,23 +34,22 @@ class EvaluateStage(JobStage):
         return self.folder / f"evaluation-{self.split}"
 
     def run(self, place: Path, inputs: Values) -> StageResult:
-        """Caption and score the split."""
+        """Choose the search, caption and score the split."""
+        from polycap.evaluation.choose_search import choose_search
         from polycap.evaluation.evaluate import evaluate_pack
         from polycap.runtime.keras_runtime import KerasRuntime
 
         job = self.job
         pack = place / inputs["training run"] / "pack"
         judge = main_origin(job.captioned.split(self.split))  # as for the dev score of training
-        evaluate_pack(
-            job.language,
-            pack,
-            select_references(job.captioned, self.split, judge),
-            self.split,
-            encoder=job.encoder,
-            runtime=KerasRuntime(),
-            store=self.open_features(inputs).stores[0],
-            folder=self.scores,
-            progress=job.progress,
-        )
+        subject = (job.language, pack, select_references(job.captioned, self.split, judge), self.split)
+        shared: dict[str, Any] = {
+            "encoder": job.encoder,
+            "runtime": KerasRuntime(),
+            "store": self.open_features(inputs).stores[0],
+            "progress": job.progress,
+        }
+        choose_search(*subject, **shared)
+        evaluate_pack(*subject, folder=self.scores, **shared)
         card = pack / CARD_JSON
         return StageResult({"card": sha256_file(card)}, [*sorted(self.scores.glob("*.*")), card])
