@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from polycap.decoder.shapes import photo_shapes
 from polycap.errors import TrainingError
 from polycap.language import load_language
+from polycap.machine.backend import keras
 from polycap.pack.card import DECODER
 from polycap.pack.pack import load_pack
 from polycap.training.callbacks import save_arrays
@@ -19,7 +20,7 @@ from polycap.training.inputs import TrainingInputs
 from polycap.training.run import train_decoder
 from polycap.training.settings import TrainingSettings
 from polycap.training.side_by_side import train_side_by_side
-from polycap.training.turns import in_turns
+from polycap.training.turns import MeanStep, in_turns
 from tiny import CODE, OTHER_CODE, decoder_settings, make_language, training_settings
 
 pytest_plugins = ["tiny_fixtures"]
@@ -102,6 +103,18 @@ def test_who_has_fewer_batches_waits_evenly() -> None:
     turns = list(in_turns([[("a",)] * 6, [("b",)] * 2, [("c",)] * 6]))  # type: ignore[list-item]
     assert ["".join(batch[0] for _, batch in turn) for turn in turns] == ["ac", "ac", "abc", "ac", "ac", "abc"]
     assert [index for index, _ in turns[2]] == [0, 1, 2]
+
+
+def test_shared_weights_move_by_the_mean_of_the_languages_steps() -> None:
+    """One step after another would move them by the sum, several times as far as one language alone."""
+    weight = keras.Variable(np.array([1.0, 5.0], dtype=np.float32))
+    mean = MeanStep([weight])
+    for step in ([1.0, 0.0], [3.0, -2.0]):
+        np.testing.assert_array_equal(np.asarray(weight), [1.0, 5.0])
+        weight.assign_add(np.array(step, dtype=np.float32))
+        mean.add()
+    mean.apply()
+    np.testing.assert_array_equal(np.asarray(weight), [3.0, 4.0])
 
 
 def test_another_set_of_languages_does_not_go_on_with_a_run(run: Path, both: list[TrainingInputs]) -> None:
