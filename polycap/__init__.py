@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         load_dataset,
         load_with_captions,
     )
+    from polycap.encoder.artefact import EncoderArtefact, open_encoder
     from polycap.encoder.pca import FeaturePCA
     from polycap.encoder.protocol import PhotoEncoder
     from polycap.errors import PhotoError, PolycapError
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
         TranslatedCaptions,
         make_features,
         train_language,
-        train_languages,
         translate_language,
     )
     from polycap.pipeline.tune import tune_encoder
@@ -77,6 +77,7 @@ __all__ = [
     "Dataset",
     "DatasetFault",
     "DecodingSettings",
+    "EncoderArtefact",
     "EncoderSettings",
     "EngineOptions",
     "Evaluation",
@@ -117,8 +118,8 @@ __all__ = [
     "load_dataset",
     "load_with_captions",
     "make_features",
+    "open_encoder",
     "train_language",
-    "train_languages",
     "translate_language",
     "tune_encoder",
     "uninstall_pack",
@@ -137,6 +138,7 @@ _HOMES = {
     "Dataset": "polycap.dataset",
     "DatasetFault": "polycap.dataset",
     "DecodingSettings": "polycap.language.settings",
+    "EncoderArtefact": "polycap.encoder.artefact",
     "EncoderSettings": "polycap.training.encoder_settings",
     "EngineOptions": "polycap.pipeline.steps",
     "Evaluation": "polycap.evaluation.evaluate",
@@ -176,8 +178,8 @@ _HOMES = {
     "load_dataset": "polycap.dataset",
     "load_with_captions": "polycap.dataset",
     "make_features": "polycap.pipeline.steps",
+    "open_encoder": "polycap.encoder.artefact",
     "train_language": "polycap.pipeline.steps",
-    "train_languages": "polycap.pipeline.steps",
     "translate_language": "polycap.pipeline.steps",
     "tune_encoder": "polycap.pipeline.tune",
     "uninstall_pack": "polycap.pack.install",

@@ -70,7 +70,7 @@ class EncoderArtefact:
     @property
     def features(self) -> str:
         """Identity of the encoder's cells, by tensors and preprocessing; feature stores have it."""
-        return encoder_identity(self.card.tensors).full
+        return encoder_identity(self.card.tensors)
 
     @property
     def identity(self) -> str:

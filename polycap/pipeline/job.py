@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from polycap.dataset import CaptionSource, Dataset, load_dataset, read_captions, sources_of, with_sources
+from polycap.encoder.artefact import EncoderArtefact, open_encoder
 from polycap.errors import BuildError, DatasetError
 from polycap.files import sha256_file
 from polycap.files.hashes import HashCache
@@ -155,11 +156,20 @@ class Job:
         return folder
 
     @cached_property
+    def artefact(self) -> EncoderArtefact:
+        """Artefact of the encoder.
+
+        Raises:
+            EncoderError: there is none, or it is broken.
+        """
+        return open_encoder(self.arguments.encoder)
+
+    @cached_property
     def encoder(self) -> "PhotoEncoder":
         """Encoder, loaded once for all stages, in the runtime of `POLYCAP_RUNTIME` and `POLYCAP_PRECISION`."""
         from polycap.runtime.choose import open_runtime
 
-        return open_runtime().encoder(self.arguments.encoder_weights)
+        return open_runtime().encoder(self.artefact)
 
     @property
     def text(self) -> dict[str, str]:

@@ -38,16 +38,10 @@ def _earlier_training(inputs: TrainingInputs, config: dict[str, Any]) -> dict[st
 
 
 def _terms(inputs: TrainingInputs) -> list[str]:
-    """Return the terms of the data, of the packs that the run began with, and of the encoder, each once."""
-    packs = [inputs.initial_pack, inputs.photo_layers]
-    earlier = [term for pack in packs if pack for term in read_card(pack).terms]
-    return list(dict.fromkeys([*(inputs.dataset.terms or [OTHER_TERMS]), *inputs.terms, *earlier, ENCODER_TERMS]))
-
-
-def _photo_layers(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the origin of the photo layers, if they are not the decoder's own."""
-    keys = ("photo layers", "side by side")
-    return {key: config[key] for key in keys if config.get(key)}
+    """Return the terms of the data, of the pack that the run began with, and of the encoder, each once."""
+    earlier = read_card(inputs.initial_pack).terms if inputs.initial_pack else []
+    own = inputs.dataset.terms or [OTHER_TERMS]
+    return list(dict.fromkeys([*own, *inputs.terms, *earlier, *inputs.encoder.card.terms]))
 
 
 def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, results: dict[str, Any]) -> Card:
@@ -64,8 +58,7 @@ def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, 
     return Card(
         language=inputs.language.code,
         decoder=decoder.settings,
-        encoder=config["encoder"],
-        pca=config["pca"],
+        encoder=inputs.encoder.identity,
         tokenizer=config["tokenizer"],
         data={
             "name": dataset.name,
@@ -81,7 +74,7 @@ def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, 
         training={
             **config["settings"],
             "begins with": config["start"] or "nothing",
-            **_photo_layers(config),
+            **({"side by side": config["side by side"]} if config.get("side by side") else {}),
             **_earlier_training(inputs, config),
             "chosen by": f"dev BLEU-4 of free-running captions, references: {main_origin(inputs.photos('dev'))}",
             **results,

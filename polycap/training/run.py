@@ -20,6 +20,7 @@ from typing import Any
 from polycap.decoder.base import Decoder
 from polycap.decoder.kinds import build_decoder
 from polycap.decoder.settings import DecoderSettings, DecoderSizes
+from polycap.decoder.shapes import photo_shapes
 from polycap.errors import TrainingError
 from polycap.files import make_folder, sha256_file
 from polycap.machine.backend import allow_bfloat16, keras
@@ -58,8 +59,9 @@ def train_decoder(
         The folder of the pack.
 
     Raises:
-        TrainingError: a split is empty, the folder has a run of other inputs or settings, or the loss is not finite.
-        FeatureStoreError: a photo has no features, or the stores are of different encoders or PCAs.
+        TrainingError: a split is empty, the folder has a run of other inputs or settings, the decoder does not fit the
+            photo layers, or the loss is not finite.
+        FeatureStoreError: a photo has no features, or a store is of another encoder.
     """
     settings = settings or TrainingSettings()
     inputs.check()
@@ -73,12 +75,14 @@ def train_decoder(
     start_or_check(folder, config)
     decoder = build_decoder(decoder_settings(inputs, settings, tokenizer))
     learner = Learner(inputs, settings, decoder, tokenizer, folder, progress=progress)
-    if inputs.initial_pack is None or not transfer_weights(decoder, inputs.initial_pack, tokenizer.identity):
+    if inputs.initial_pack is None or not transfer_weights(
+        decoder, inputs.initial_pack, tokenizer.identity, inputs.encoder
+    ):
         if not settings.epochs:
             raise TrainingError(f"epochs=0: {inputs.initial_pack} has another tokenizer; train with epochs above 0")
         learner.set_token_frequencies()
-    if inputs.photo_layers is not None:
-        fix_photo_layers(decoder, inputs.photo_layers)
+    if photo_shapes(decoder.settings):
+        fix_photo_layers(decoder, inputs.encoder)
     return write_pack(inputs, folder, config, decoder, learner.train(), machine)
 
 
@@ -103,7 +107,7 @@ def write_pack(
     cost = {**time_spent([folder / LOG, folder / SELF_CRITICAL / LOG]), **machine}
     card = make_card(inputs, config, decoder, trained.facts | cost)
     weights, tokenizer = read_arrays(trained.weights), Tokenizer.load(folder / TOKENIZER)
-    save_pack(folder / "pack", card, weights, tokenizer, inputs.pca)
+    save_pack(folder / "pack", card, weights, tokenizer)
     return folder / "pack"
 
 
@@ -130,19 +134,19 @@ def make_config(
         side_by_side: codes of all languages that are trained in turns, in that order. (default: this one alone)
 
     Raises:
-        PackError: a pack that the run begins with is missing or broken.
-        TrainingError: such a pack was trained on other features.
+        PackError: the pack that the run begins with is missing or broken.
+        TrainingError: it is of another encoder.
     """
     packages = ("polycap", "keras", "numpy", "sentencepiece", "sacrebleu", keras.backend.backend())
-    pca = inputs.pca.identity if inputs.pca else None
-    packs = {"start": inputs.initial_pack, "photo layers": inputs.photo_layers}
+    encoder, start = inputs.encoder, inputs.initial_pack
     hooks = inputs.language.folder / "hooks.py"
     return {
         "language": inputs.language.code,
         "settings": settings.model_dump(),
         "dataset": inputs.dataset.fingerprint(),
-        "encoder": inputs.stores[0].encoder,
-        "pca": pca,
+        "encoder": encoder.features,
+        "pca": encoder.card.pca,
+        "photo layers": encoder.card.photo_layers,
         "views": ["mirrored" if store.mirrored else "plain" for store in inputs.stores],
         "tokenizer": tokenizer.identity,
         "tokenizer settings": None if inputs.tokenizer else inputs.language.tokenizer.model_dump(mode="json"),
@@ -150,7 +154,7 @@ def make_config(
         "hooks": sha256_file(hooks) if hooks.is_file() else None,
         "words": inputs.language.evaluation.sacrebleu_tokenizer,
         "decoding": inputs.language.decoding.model_dump(),
-        **{key: pack and initial_pack_hash(pack, inputs.stores[0].encoder, pca) for key, pack in packs.items()},
+        "start": start and initial_pack_hash(start, encoder),
         "side by side": list(side_by_side) or None,
         "versions": {name: _version(name) for name in packages},
     }

@@ -116,10 +116,10 @@ def _check(inputs: Sequence[TrainingInputs], recipes: Mapping[str, TrainingSetti
         )
     for each in inputs:
         each.check()
-        if each.initial_pack is not None or each.photo_layers is not None:
+        if each.initial_pack is not None:
             raise TrainingError(
                 f"{each.language.code}: begins with a pack; side by side all languages begin with nothing: leave out "
-                "`initial_pack` and `photo_layers`, or train it alone"
+                "`initial_pack`, or train it alone"
             )
     features = {(each.stores[0].encoder, each.stores[0].pca, each.stores[0].shape) for each in inputs}
     if len(features) > 1:
