@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from polycap.encoder.artefact import encoder_folder
 from polycap.encoder.weights import local_weights
 from polycap.errors import CaptionRuntimeError, PolycapError, TranslationError
 from polycap.files import cache_folder, cache_place, expand_home, find_cached, packs_folder, write_text
@@ -213,6 +214,7 @@ def test_a_tilde_in_a_path_variable_is_the_home_folder(tmp_path: Path, monkeypat
         "POLYCAP_CACHE",
         "POLYCAP_PACKS",
         "POLYCAP_XCEPTION_WEIGHTS",
+        "POLYCAP_ENCODER",
         "POLYCAP_LANGUAGES",
         "ARGOS_PACKAGES_DIR",
     ):
@@ -220,7 +222,7 @@ def test_a_tilde_in_a_path_variable_is_the_home_folder(tmp_path: Path, monkeypat
     (tmp_path / "there" / "qaa").mkdir(parents=True)
     (tmp_path / "there" / "qaa" / "language.toml").write_text("schema = 1")
     there = tmp_path / "there"
-    assert cache_folder() == packs_folder() == packages_folder() == local_weights() == there
+    assert cache_folder() == packs_folder() == packages_folder() == local_weights() == encoder_folder() == there
     assert there / "qaa" in [entry.folder for entry in Registry.discover().entries]
     monkeypatch.delenv("ARGOS_PACKAGES_DIR")
     monkeypatch.setenv("XDG_DATA_HOME", "~/data")

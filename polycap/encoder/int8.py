@@ -85,8 +85,12 @@ def from_int8(stored: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float3
     """Return the weights of `to_int8`, `float32` by name.
 
     Raises:
-        ValueError: an int8 tensor has no scales that fit it.
+        ValueError: an int8 tensor has no scales that fit it, or scales have no int8 tensor.
     """
+    for name in stored:
+        scaled = stored.get(name.removesuffix(_SCALES))
+        if name.endswith(_SCALES) and (scaled is None or scaled.dtype != np.int8):
+            raise ValueError(f"tensor {name!r:.60} is scales of no int8 tensor")
     return {name: _restore(name, stored) for name in stored if not name.endswith(_SCALES)}
 
 

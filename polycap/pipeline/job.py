@@ -15,7 +15,7 @@ from polycap.files import sha256_file
 from polycap.files.hashes import HashCache
 from polycap.language import Language, get_language
 from polycap.language.settings import NO_ENGINES
-from polycap.pack.card import CARD_JSON
+from polycap.pack.card import CARD_JSON, read_card
 from polycap.pipeline.arguments import BuildArguments
 from polycap.training.settings import TrainingSettings, parse_settings
 from polycap.translation.choose import choose_engine
@@ -144,6 +144,7 @@ class Job:
         Raises:
             LanguageError: no such language.
             BuildError: it is this language, or it has no pack.
+            PackError: the pack is of another encoder.
         """
         name = self.arguments.start
         if not name:
@@ -153,6 +154,7 @@ class Job:
             raise BuildError(f"`start` {name}: is the pack that this build replaces; name another language")
         if not (folder / CARD_JSON).is_file():
             raise BuildError(f"`start` {name}: {folder} has no pack: build that first, or give `start` ''")
+        read_card(folder).require_encoder(self.artefact, folder)
         return folder
 
     @cached_property

@@ -64,9 +64,9 @@ def quantize_encoder(photos: Sequence[Path], encoder: Path | None = None) -> Qua
     require_openvino()
     _load_nncf()
     _require_enough(len(photos))
-    graphs = EncoderGraphs(open_encoder(encoder))
     pixels, faults = _read(photos)
     _require_enough(len(pixels), faults)
+    graphs = EncoderGraphs(open_encoder(encoder))
     traced = graphs.traced()
     with new_graph(graphs.int8_folder) as staging:
         quantize_graph(traced, pixels, staging / GRAPH_FILE)

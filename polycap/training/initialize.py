@@ -63,7 +63,7 @@ def fix_photo_layers(decoder: Decoder, encoder: EncoderArtefact) -> None:
     if {name: layer.shape for name, layer in layers.items()} != shapes:
         cells, units = layers["place"].shape
         raise TrainingError(
-            f"`units` {decoder.settings.units}: the photo layers of encoder {encoder.identity} ({encoder.folder}) have "
+            f"units={decoder.settings.units}: the photo layers of encoder {encoder.identity} ({encoder.folder}) have "
             f"{units} units, for {cells} cells of {encoder.pca.components} channels; set units={units}, or kind=merge, "
             "which has none"
         )

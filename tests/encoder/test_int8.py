@@ -67,6 +67,11 @@ def test_int8_without_scales_that_fit(scales: dict[str, np.ndarray]) -> None:
         load_int8(save({"k": np.ones((4, 6), np.int8), **scales}))
 
 
+def test_scales_of_nothing() -> None:
+    with pytest.raises(ValueError, match=r"tensor 'k.scales' is scales of no int8 tensor"):
+        load_int8(save({"k": np.ones((4, 6), np.float16), "k.scales": np.ones((1, 6), np.float16)}))
+
+
 def test_the_axes_of_a_decoders_weights() -> None:
     names = ["embedding/embeddings", "query/kernel", "query/bias", "place", "output_bias"]
     assert output_axes(names) == {"embedding/embeddings": 0, "query/kernel": -1, "place": -1}

@@ -21,7 +21,7 @@ from benchmarks.tutorial_caption import WordByWord
 from benchmarks.tutorial_train import TutorialTraining, create_sequences, data_generator
 from polycap.decoder.base import Decoder
 from polycap.decoder.search import Search
-from polycap.features.prepare import open_features
+from polycap.features.prepare import open_plain_view
 from polycap.language.settings import DecodingSettings
 from polycap.pack.pack import load_pack
 from polycap.text.tokenizer import BOS, EOS, PAD, Tokenizer
@@ -94,7 +94,7 @@ def test_the_captioning_loop_takes_the_likeliest_words(kind: str, tiny_tokenizer
 
 def test_the_captioning_loop_finds_the_words_of_greedy_search(world: World) -> None:
     """Of a decoder that has learned to end, made surer of itself: a search of width 1 weighs other ends, too."""
-    pack, features = load_pack(world.pack), open_features(world.features).stores[0].features[:6]
+    pack, features = load_pack(world.pack), open_plain_view(world.features).features[:6]
     for weight in (pack.decoder.vocabulary.kernel, pack.decoder.vocabulary.bias):
         weight.assign(weight.value * 30)  # the likeliest word stays the same
     settings = DecodingSettings(beam_width=1, max_length=12, min_length=0, no_repeat_ngram=0, no_repeat_token=False)

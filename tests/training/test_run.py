@@ -19,9 +19,11 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 
+from encoders import FEATURES, make_encoder, make_pca, make_photo_layers
 from polycap.dataset import ReferenceCaption
 from polycap.decoder.search import Search
 from polycap.decoder.weights import named_weights
+from polycap.encoder.int8 import from_int8, output_axes, to_int8
 from polycap.errors import EvaluationError, FeatureStoreError, TrainingError
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.metrics import corpus_bleu
@@ -125,9 +127,12 @@ def test_the_pack_has_the_interpolated_weights(run: Path, tiny_inputs: TrainingI
         there = forced[name] + SETTINGS.self_critical_share * (free[name] - forced[name])
         np.testing.assert_allclose(weights, there, rtol=1e-5, atol=1e-7)
     better = "dev BLEU-4" in card.training  # else the self-critical epochs were in vain
+    chosen_weights = interpolated if better else forced
+    rounded = from_int8(to_int8(chosen_weights, output_axes(chosen_weights)))
     for name, variable in named_weights(pack.decoder).items():
-        chosen = (interpolated if better else forced)[name].astype(np.float16).astype(np.float32)
-        np.testing.assert_array_equal(np.asarray(variable), chosen)
+        np.testing.assert_array_equal(np.asarray(variable), rounded[name])
+    for name, layer in tiny_inputs.encoder.photo_layers.items():
+        np.testing.assert_array_equal(chosen_weights[name], layer)  # they are not trained
     assert card.training.get("dev BLEU-4", 100) >= card.training["best epoch's dev BLEU-4"]
     assert card.training["best epoch"] == best[0]["epoch"]
     assert card.training["best epoch's dev BLEU-4"] == round(best[0]["dev_bleu4"], 2)
@@ -140,7 +145,7 @@ def test_the_pack_has_the_interpolated_weights(run: Path, tiny_inputs: TrainingI
     assert card.training["cores"] >= 1
     assert card.training["processor"] not in ("", "unknown")
     assert card.training["backend"].startswith("tensorflow, ")
-    assert (card.language, card.encoder, card.scores) == ("qaa", "tiny", [])
+    assert (card.language, card.encoder, card.scores) == ("qaa", tiny_inputs.encoder.identity, [])
     assert (card.data["train photos"], card.data["train captions"]) == (8, 40)
     assert card.data["fingerprint"] == tiny_inputs.dataset.fingerprint()
     for folder, log, chosen in zip(folders, logs, best, strict=True):
@@ -155,6 +160,7 @@ import os, signal, sys
 from pathlib import Path
 import tiny
 from polycap.dataset import load_dataset
+from polycap.encoder.artefact import open_encoder
 from polycap.features.store import FeatureStore
 from polycap.language import load_language
 from polycap.training.callbacks import Average
@@ -173,7 +179,7 @@ def die_in_an_epoch(self, batch, logs=None):
 
 Average.on_train_batch_end = die_in_an_epoch
 stores = [FeatureStore(plain), FeatureStore(mirrored)]
-inputs = TrainingInputs(load_language(language), load_dataset(data), stores, None)
+inputs = TrainingInputs(load_language(language), load_dataset(data), stores, open_encoder())
 train_decoder(inputs, run, TrainingSettings.model_validate_json(sys.argv[6]), progress=False)
 """
 
@@ -263,9 +269,8 @@ def test_a_run_is_not_resumed_with_other_inputs(run: Path, tiny_inputs: Training
     photos = tuple(replace(photo, captions=photo.captions[:4]) for photo in tiny_inputs.dataset.photos)
     refused(replace(tiny_inputs, dataset=replace(tiny_inputs.dataset, photos=photos)), SETTINGS, "dataset")
     refused(replace(tiny_inputs, stores=tiny_inputs.stores[:1]), SETTINGS, "views")
-    names = [photo.name for photo in tiny_inputs.dataset.photos]
-    other = make_store(tmp_path, names, encoder="another")
-    refused(replace(tiny_inputs, stores=[other]), SETTINGS, "encoder")
+    other = make_encoder(tmp_path, photo_layers=make_photo_layers(seed=1))
+    refused(replace(tiny_inputs, encoder=other), SETTINGS, "photo layers")
     language = tiny_inputs.language
     pieces = language.tokenizer.model_copy(update={"vocab_size": 20})
     refused(
@@ -329,8 +334,16 @@ def test_stores_that_do_not_belong_together(tiny_inputs: TrainingInputs, tmp_pat
     others = [make_store(tmp_path / "a", names, encoder="another"), make_store(tmp_path / "b", names, pca="one")]
     for other in others:
         inputs = replace(tiny_inputs, stores=[tiny_inputs.stores[0], other])
-        with pytest.raises(FeatureStoreError, match="is needed; extract them again"):
+        with pytest.raises(FeatureStoreError, match="is needed; make them anew with `polycap features`"):
             train_decoder(inputs, tmp_path / "run", SETTINGS, progress=False)
+
+
+def test_photo_layers_that_do_not_fit(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    message = (
+        rf"`units` 8: the photo layers of encoder {tiny_inputs.encoder.identity} \(.*\) have 16 units, for 4 cells"
+    )
+    with pytest.raises(TrainingError, match=message):
+        train_decoder(tiny_inputs, tmp_path, training_settings(units=8), progress=False)
 
 
 def test_a_photo_without_features(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
@@ -352,7 +365,7 @@ def test_unreadable_photos_and_empty_captions(tiny_inputs: TrainingInputs, tmp_p
             photo = replace(photo, captions=(ReferenceCaption(0, "…"),))
         photos.append(photo)
     names = [photo.name for photo in photos]
-    writer = StoreWriter(tmp_path / "store", names, (CELLS, CHANNELS), encoder="tiny")
+    writer = StoreWriter(tmp_path / "store", names, (CELLS, CHANNELS), encoder=FEATURES, pca=make_pca().identity)
     faults = {names.index(photo.name): "is no photo" for photo in (bad, bad_dev)}
     writer.write({row: np.full((CELLS, CHANNELS), row) for row in range(len(names)) if row not in faults}, faults)
     inputs = replace(
