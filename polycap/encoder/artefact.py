@@ -5,7 +5,7 @@
     encoder.safetensors   xception.000 …: pointwise kernels int8 per output channel with float16 scales, else float16
                           pca.…: float16
                           photo_layers.…: kernels and places int8 with float16 scales, biases float16
-                          photos.mean, photos.covariance: float32
+                          photos.mean, photos.covariance: float16
     card.json             what it learned from, terms, scores, hashes of the parts, and the hash of the file
 
 The shipped artefact is in `polycap/encoder/shipped/`. PCA, photo layers and distribution are made after the tensors, in
@@ -250,7 +250,7 @@ def _store_photos(distribution: tuple[NDArray[np.float32], NDArray[np.float32]] 
         return {}
     mean, covariance = distribution
     triangle = covariance[np.tril_indices(len(covariance))]  # symmetric: one triangle is enough
-    return {"mean": mean.astype(np.float32), "covariance": triangle.astype(np.float32)}
+    return {"mean": mean.astype(np.float16), "covariance": triangle.astype(np.float16)}
 
 
 def _layers_hash(weights: Weights) -> str:

@@ -59,8 +59,8 @@ def test_what_is_saved_is_loaded(parts: Parts, tmp_path: Path) -> None:
     assert loaded.photo_layers.keys() == parts.photo_layers.keys()
     for name, weight in parts.photo_layers.items():
         np.testing.assert_allclose(loaded.photo_layers[name], weight, atol=0.02)
-    np.testing.assert_array_equal(loaded.mean, parts.distribution[0])
-    np.testing.assert_allclose(loaded.covariance, parts.distribution[1], rtol=1e-6)
+    np.testing.assert_allclose(loaded.mean, parts.distribution[0], rtol=1e-3)
+    np.testing.assert_allclose(loaded.covariance, parts.distribution[1], rtol=1e-3)
     layers = dict(loaded.photo_layers)
     again = parts.save(tmp_path / "again", tensors=loaded.tensors, photo_layers=layers)  # rounded values stay
     assert again.card == saved.card
