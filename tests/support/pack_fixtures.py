@@ -24,8 +24,10 @@ def large_encoder(tmp_path_factory: pytest.TempPathFactory) -> EncoderArtefact:
 
 
 @pytest.fixture(autouse=True)
-def _encoder_in_use(large_encoder: EncoderArtefact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POLYCAP_ENCODER", str(large_encoder.folder))
+def _encoder_in_use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the packs below, in tests that use them."""
+    if "large_encoder" in request.fixturenames:
+        monkeypatch.setenv("POLYCAP_ENCODER", str(request.getfixturevalue("large_encoder").folder))
 
 
 @pytest.fixture(scope="module")
