@@ -15,7 +15,6 @@ class PhotoEncoder(Protocol):
 
     Attributes:
         identity: hash of the tensors and the preprocessing, the same in every runtime; `EncoderArtefact.features`.
-        artefact: artefact that the encoder is of; None of a middle flow.
         precision: f32, bf16 or int8.
         size: side of the input in pixels.
         cells: number of cells of the output.
@@ -23,11 +22,14 @@ class PhotoEncoder(Protocol):
     """
 
     identity: str
-    artefact: EncoderArtefact | None
     precision: str
     size: int
     cells: int
     blocks: tuple[int, ...]
+
+    @property
+    def artefact(self) -> EncoderArtefact | None:
+        """Artefact that the encoder is of; None of a middle flow."""
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
         """Encode photos: `(batch, 299, 299, 3) uint8` → `(batch, 100, 2840) float16`."""

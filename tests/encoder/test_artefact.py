@@ -29,7 +29,12 @@ class Parts:
     distribution: tuple[NDArray[np.float32], NDArray[np.float32]]
 
     def save(self, folder: Path, **changed: Any) -> EncoderArtefact:
-        parts = {"pca": self.pca, "photo_layers": self.photo_layers, "distribution": self.distribution, **changed}
+        parts: dict[str, Any] = {
+            "pca": self.pca,
+            "photo_layers": self.photo_layers,
+            "distribution": self.distribution,
+            **changed,
+        }
         return save_artefact(folder, CARD, parts.pop("tensors", self.tensors), **parts)
 
 

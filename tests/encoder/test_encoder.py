@@ -111,8 +111,8 @@ def test_encoder_loads_from_an_artefact(
 
     monkeypatch.setattr(encoder_module, "_freeze", lambda tensors, _: tensors)
     artefact = open_encoder(encoder_folder)
-    loaded = encoder_module.Encoder.load(artefact)
+    loaded: Any = encoder_module.Encoder.load(artefact)
     assert loaded.identity == artefact.features == encoder.identity
     assert loaded.artefact is artefact
-    for ours, expected in zip(loaded._network, tensors, strict=True):  # type: ignore[arg-type]
+    for ours, expected in zip(loaded._network, tensors, strict=True):
         np.testing.assert_array_equal(ours, expected)

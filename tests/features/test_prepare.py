@@ -33,8 +33,8 @@ class Counting(QuickEncoder):
 class Never(QuickEncoder):
     """An encoder that must not be called."""
 
-    def grid(self, _: NDArray[np.uint8]) -> Any:
-        raise AssertionError("the encoder should not have been asked")
+    def grid(self, photos: NDArray[np.uint8]) -> Any:
+        raise AssertionError(f"the encoder should not have been asked for {len(photos)} photos")
 
 
 class Prepared(NamedTuple):

@@ -65,7 +65,8 @@ class QuickEncoder:
     precision, size, cells = "f32", SIZE, 100
 
     def __init__(self, artefact: EncoderArtefact) -> None:
-        self.artefact, self.identity, self.blocks = artefact, artefact.features, (artefact.pca.channels,)
+        self.artefact, self.identity = artefact, artefact.features
+        self.blocks: tuple[int, ...] = (artefact.pca.channels,)
         self._colours = np.random.default_rng(0).normal(size=(3, artefact.pca.channels)).astype(np.float32)
 
     def grid(self, photos: Any) -> Any:
