@@ -193,7 +193,7 @@ def decoder_of_other_sizes(pack: Path) -> None:
 
 def tensor_missing(pack: Path) -> None:
     tensors = load_file(pack / "decoder.safetensors")
-    tensors.popitem()
+    del tensors["output_bias"]
     save_file(tensors, pack / "other")
     rewrite(pack, "decoder.safetensors", (pack / "other").read_bytes())
 

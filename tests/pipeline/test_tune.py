@@ -8,7 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 from exit_flows import CELLS, WIDTHS, tiny_exit_flow
-from polycap.encoder.identity import EncoderIdentity
 from polycap.errors import DatasetError
 from polycap.pipeline import tune
 from tiny import CODE, make_language, run_polycap
@@ -21,7 +20,7 @@ SETTINGS = ["--set=epochs=2", "--set=words=8", "--set=photos_per_batch=4"]
 class TinyMiddleFlow:
     """Middle flow of few channels: a photo's pixels, made smaller. It counts its calls."""
 
-    identity = EncoderIdentity("tiny", "tiny")
+    identity = "tiny"
     precision, size, cells, blocks = "f32", 38, CELLS, (WIDTHS[728],)
     calls = 0
 

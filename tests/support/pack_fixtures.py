@@ -24,7 +24,7 @@ def large_encoder(tmp_path_factory: pytest.TempPathFactory) -> EncoderArtefact:
 
 
 @pytest.fixture(autouse=True)
-def _encoder_in_use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _encoder_in_use(_offline: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """That of the packs below, in tests that use them."""
     if "large_encoder" in request.fixturenames:
         monkeypatch.setenv("POLYCAP_ENCODER", str(request.getfixturevalue("large_encoder").folder))

@@ -19,7 +19,9 @@ from PIL import Image, ImageDraw
 # Before TensorFlow looks: whole float32, so that what should be equal is equal.
 os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "STRICT"
 
-from encoders import CELLS, CHANNELS, FEATURES, make_encoder, make_pca
+from encoders import CELLS as CELLS
+from encoders import CHANNELS as CHANNELS
+from encoders import FEATURES, make_encoder, make_pca
 from polycap.decoder.base import Decoder
 from polycap.decoder.kinds import DECODERS, build_decoder
 from polycap.decoder.settings import DecoderSettings
