@@ -45,7 +45,7 @@ class TrainArguments:
 
 @with_options
 def train(options: TrainArguments) -> None:
-    """Train a language's decoder over the encoder in use; write its pack. A run that was stopped is resumed."""
+    """Train a language's decoder and write its pack. A run that was stopped is resumed."""
     from polycap.language import get_language
     from polycap.pipeline.steps import parse_settings, train_language
 

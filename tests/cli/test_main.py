@@ -79,13 +79,13 @@ MISTAKES: dict[str, tuple[Callable[[Place], list[Any]], str]] = {
     "caption: empty folder": (lambda p: caption(p.empty), "empty: no photo in this folder"),
     "caption: other encoder": (
         lambda p: caption(p.photo, "--pack", p.pack(encoder="another")),
-        "was trained for encoder another, but the encoder at hand is",
+        "is of encoder another, but the encoder in use is",
     ),
     "caption: truncated pack": (
         lambda p: caption(p.photo, "--pack", p.truncated_pack()),
         "decoder.safetensors: is 1,000 bytes long; its card says",
     ),
-    "caption: later pack": (lambda p: caption(p.photo, "--pack", p.pack(schema=2)), "update polycap"),
+    "caption: later pack": (lambda p: caption(p.photo, "--pack", p.pack(schema=3)), "update polycap"),
     "caption: no pack there": (lambda p: caption(p.photo, "--pack", p.empty), "empty: no trained pack here"),
     "caption: one pack for two": (
         lambda p: caption(p.photo, "--pack", p.world.pack, code=f"{CODE},{OTHER_CODE}"),

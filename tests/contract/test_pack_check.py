@@ -35,7 +35,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> EncoderArtefact:
 
 
 @pytest.fixture(autouse=True)
-def _encoder_in_use(encoder: EncoderArtefact, monkeypatch: pytest.MonkeyPatch) -> None:
+def _encoder_in_use(_offline: None, encoder: EncoderArtefact, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYCAP_ENCODER", str(encoder.folder))
 
 

@@ -47,7 +47,7 @@ def test_a_second_time_nothing_happens(pack_file: Path) -> None:
     again = install_pack(pack_file)
     assert again == type(first)(**{**vars(first), "changed": False})
     assert {path: path.stat().st_mtime_ns for path in packs_folder().rglob("*")} == stamps
-    (first.folder / "pack" / "pca.safetensors").unlink()  # broken since: made whole, and nobody need be asked
+    (first.folder / "pack" / "tokenizer.model").unlink()  # broken since: made whole, and nobody need be asked
     assert install_pack(pack_file).changed
     assert load_pack(first.folder / "pack")
 

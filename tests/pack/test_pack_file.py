@@ -94,8 +94,7 @@ def set_sizes(**values: Any) -> Callable[[Files], Files]:
 
 
 def spoil(tensors: dict[str, Any]) -> None:
-    name = min(tensors)
-    tensors[name] = np.full_like(tensors[name], np.nan)
+    tensors["output_bias"] = np.full_like(tensors["output_bias"], np.nan)
 
 
 def with_decoder(change: Callable[[dict[str, Any]], None]) -> Callable[[Files], Files]:

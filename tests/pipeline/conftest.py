@@ -39,7 +39,7 @@ def quick_encoder(artefact: EncoderArtefact) -> QuickEncoder:
 
 
 @pytest.fixture(autouse=True)
-def _encoder(quick_encoder: QuickEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def _encoder(_offline: None, quick_encoder: QuickEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYCAP_ENCODER", str(quick_encoder.artefact.folder))
     monkeypatch.setattr("polycap.encoder.encoder.Encoder.load", lambda _: quick_encoder)
 

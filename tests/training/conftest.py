@@ -7,7 +7,7 @@ from tiny import make_store
 
 
 @pytest.fixture(autouse=True)
-def _encoder_in_use(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _encoder_in_use(_offline: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """That of the tiny inputs, so that packs of their runs can be loaded."""
     if "tiny_inputs" in request.fixturenames:
         monkeypatch.setenv("POLYCAP_ENCODER", str(request.getfixturevalue("tiny_encoder").folder))
