@@ -96,7 +96,7 @@ def test_what_was_killed_leaves_the_old_pack(
     folder = install_pack(pack_file).folder
     before = tree(folder)
 
-    def killed(_: Path) -> None:
+    def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
