@@ -228,7 +228,7 @@ def test_killed_while_encoding(place: Place, quick_encoder: Any, monkeypatch: py
     monkeypatch.setattr("polycap.features.extract.decode_batches.__defaults__", (5, 1))  # photos a batch
     with pytest.raises(Killed):
         place.first()
-    assert place.plan()["features"] == "unfinished: 10 of 12 photos full-plain"
+    assert place.plan()["features"] == "unfinished: 10 of 12 photos plain"
     most = -1
     assert ran(place.build()) == STAGES
     assert batches == [5, 5, 2, 5, 5, 2]  # ten of the plain view, the rest of it, the mirrored one
