@@ -151,8 +151,9 @@ def test_int8_before_it_is_made(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.mark.usefixtures("world")
 def test_keras_has_no_int8(photo_folder: Path) -> None:
-    done = run_polycap("caption", photo_folder, "--runtime", "keras", "--precision", "int8")
+    done = run_polycap("caption", photo_folder, "--language", CODE, "--runtime", "keras", "--precision", "int8")
     assert done.status == 1
     assert "runtime keras: computes in f32 or bf16; for int8, choose --runtime openvino" in done.err
 
