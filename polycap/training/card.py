@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from polycap.dataset import Photo, count_origins, main_origin
-from polycap.decoder.base import Decoder
+from polycap.decoder.settings import DecoderSettings
 from polycap.pack.card import Card, read_card
 from polycap.training.inputs import TrainingInputs
 
-__all__ = ["make_card"]
+__all__ = ["ENCODER_TERMS", "OTHER_TERMS", "describe_origins", "make_card"]
 
 ENCODER_TERMS = (
     "The encoder's weights are Keras' ImageNet Xception; ImageNet is for non-commercial research and education."
@@ -17,7 +17,7 @@ ENCODER_TERMS = (
 OTHER_TERMS = "The photos and captions that it was trained on may carry terms of their own: ask whoever made the pack."
 
 
-def _origins(photos: Sequence[Photo]) -> str:
+def describe_origins(photos: Sequence[Photo]) -> str:
     """Describe the number of captions of each origin, and their weights if not 1."""
     weights: dict[str, set[float]] = {}
     for photo in photos:
@@ -44,20 +44,22 @@ def _terms(inputs: TrainingInputs) -> list[str]:
     return list(dict.fromkeys([*own, *inputs.terms, *earlier, *inputs.encoder.card.terms]))
 
 
-def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, results: dict[str, Any]) -> Card:
+def make_card(
+    inputs: TrainingInputs, config: dict[str, Any], decoder: DecoderSettings, results: dict[str, Any]
+) -> Card:
     """Return the card of a trained pack, without scores and files.
 
     Args:
         inputs: inputs of the run.
         config: contents of the run's `config.json`.
-        decoder: the trained decoder.
+        decoder: settings of the decoder.
         results: selection of the weights, time and machine, for the card's `training`.
     """
     dataset = inputs.dataset
     train = inputs.photos("train")
     return Card(
         language=inputs.language.code,
-        decoder=decoder.settings,
+        decoder=decoder,
         encoder=inputs.encoder.identity,
         tokenizer=config["tokenizer"],
         data={
@@ -66,7 +68,7 @@ def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, 
             "caption origin": dataset.caption_origin,
             "train photos": len(train),
             "train captions": sum(len(photo.captions) for photo in train),
-            "train captions by origin": _origins(train),
+            "train captions by origin": describe_origins(train),
             "fingerprint": config["dataset"],
             "views": ", ".join(config["views"]),
         },

@@ -17,7 +17,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from polycap.decoder.base import Decoder
 from polycap.decoder.kinds import build_decoder
 from polycap.decoder.settings import DecoderSettings, DecoderSizes
 from polycap.decoder.shapes import photo_shapes
@@ -83,32 +82,34 @@ def train_decoder(
         learner.set_token_frequencies()
     if photo_shapes(decoder.settings):
         fix_photo_layers(decoder, inputs.encoder)
-    return write_pack(inputs, folder, config, decoder, learner.train(), machine)
+    return write_pack(inputs, folder, config, decoder.settings, learner.train(), machine, folder / "pack")
 
 
 def write_pack(
     inputs: TrainingInputs,
     folder: Path,
     config: dict[str, Any],
-    decoder: Decoder,
+    settings: DecoderSettings,
     trained: TrainedWeights,
     machine: dict[str, Any],
+    out: Path,
 ) -> Path:
-    """Write the pack of a finished run and return its folder.
+    """Write the pack of a finished run to `out` and return its folder.
 
     Args:
         inputs: inputs of the run.
         folder: folder of the run.
         config: contents of the run's `config.json`, see `make_config`.
-        decoder: decoder of the run; only its settings are used.
+        settings: settings of the decoder.
         trained: weights of the pack, and facts for its card.
         machine: description of the machine, for the card.
+        out: folder of the pack.
     """
     cost = {**time_spent([folder / LOG, folder / SELF_CRITICAL / LOG]), **machine}
-    card = make_card(inputs, config, decoder, trained.facts | cost)
+    card = make_card(inputs, config, settings, trained.facts | cost)
     weights, tokenizer = read_arrays(trained.weights), Tokenizer.load(folder / TOKENIZER)
-    save_pack(folder / "pack", card, weights, tokenizer)
-    return folder / "pack"
+    save_pack(out, card, weights, tokenizer)
+    return out
 
 
 def make_tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:

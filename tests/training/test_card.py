@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from encoders import TERMS
 from polycap.dataset.terms import FLICKR8K_TERMS
@@ -26,8 +24,7 @@ CONFIG = {
 
 
 def card_of(inputs: TrainingInputs) -> Card:
-    decoder: Any = SimpleNamespace(settings=decoder_settings("merge"))
-    return make_card(inputs, CONFIG, decoder, {})
+    return make_card(inputs, CONFIG, decoder_settings("merge"), {})
 
 
 def with_terms(inputs: TrainingInputs, *terms: str) -> TrainingInputs:
