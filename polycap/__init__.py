@@ -54,9 +54,8 @@ if TYPE_CHECKING:
         train_language,
         translate_language,
     )
-    from polycap.pipeline.tune import tune_encoder
+    from polycap.pipeline.tune import TunedEncoder, TuningOptions, tune_encoder
     from polycap.runtime.protocol import Runtime
-    from polycap.training.encoder import TunedEncoder
     from polycap.training.encoder_settings import EncoderSettings
     from polycap.training.settings import TrainingSettings
     from polycap.translation.engine import Translation, Translator
@@ -107,6 +106,7 @@ __all__ = [
     "TranslationReport",
     "Translator",
     "TunedEncoder",
+    "TuningOptions",
     "__version__",
     "available_languages",
     "build_language",
@@ -167,7 +167,8 @@ _HOMES = {
     "Translation": "polycap.translation.engine",
     "TranslationReport": "polycap.translation.translate",
     "Translator": "polycap.translation.engine",
-    "TunedEncoder": "polycap.training.encoder",
+    "TunedEncoder": "polycap.pipeline.tune",
+    "TuningOptions": "polycap.pipeline.tune",
     "available_languages": "polycap.language",
     "build_language": "polycap.pipeline.build",
     "evaluate_captioner": "polycap.evaluation.evaluate",

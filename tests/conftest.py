@@ -28,6 +28,8 @@ LONGEST = (
     "runtime/test_openvino_runtime.py",
     "scripts/test_benchmarks.py",
     "training/test_self_critical.py",
+    "pipeline/test_tune.py",
+    "training/test_side_by_side.py",
     "features/test_prepare.py",
     "test_add_a_language.py",
     "training/test_backends.py",

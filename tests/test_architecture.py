@@ -92,6 +92,7 @@ PUBLIC = [
     "TranslationReport",
     "Translator",
     "TunedEncoder",
+    "TuningOptions",
     "__version__",
     "available_languages",
     "build_language",
