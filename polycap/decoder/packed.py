@@ -90,6 +90,17 @@ class PackedShape:
         types = {token for photo in captions for ids in photo for token in ids}
         return cls(tuple(counts.tolist()), max(map(sum, tokens)), len(types))
 
+    def rounded(self, unit: int, more: int = 0) -> "PackedShape":
+        """Return the shape with each size rounded up to a multiple of `unit`, and `more` added.
+
+        TensorFlow traces a graph for the first batch, and another one whenever a size differs for the first time, five
+        seconds each. If no size of the second batch is that of the first one, there are two graphs in all.
+        """
+        counts, most, types = (
+            -(-np.array(sizes) // unit) * unit + more for sizes in (self.counts, self.most, self.types)
+        )
+        return PackedShape(tuple(counts.tolist()), int(most), int(types))
+
     def __or__(self, other: "PackedShape") -> "PackedShape":
         """Return the smallest shape that holds every batch that either shape holds."""
         counts = tuple(map(max, zip_longest(self.counts, other.counts, fillvalue=0)))

@@ -124,14 +124,11 @@ class Batches:
 
     def __getitem__(self, index: int) -> Batch:
         """Return a batch of the epoch."""
-        photos = self._order[index]
-        views = [self._views[photo] for photo in photos]
-        features = np.stack(
-            [self._stores[view].features[self._rows[view][photo]] for view, photo in zip(views, photos, strict=True)]
-        )
-        captions = [self._sampled[photo] for photo in photos]
-        shape = self._shapes[self._classes[index]]
-        packing, targets, _ = pack_captions(captions, shape | self._max_steps)
+        features = self.features(index)
+        captions = [self._sampled[photo] for photo in self._order[index]]
+        # even sizes, but odd ones for the first batch
+        shape = (self._shapes[self._classes[index]] | self._max_steps).rounded(2, 0 if index else 1)
+        packing, targets, _ = pack_captions(captions, shape)
         vocabulary, correction = self._batch_vocabulary(
             index, np.union1d(targets, [PAD, BOS]), shape.types + 1 + SAMPLED_TOKENS
         )
@@ -139,6 +136,11 @@ class Batches:
         index_of[vocabulary] = np.arange(len(vocabulary))
         packing = packing._replace(steps=tuple(index_of[step] for step in packing.steps))
         return (features, packing, vocabulary, correction), index_of[targets]
+
+    def features(self, index: int) -> NDArray[np.float16]:
+        """Read the features of a batch of the epoch, `(photos, cells, channels) float16`."""
+        views = [(self._views[photo], photo) for photo in self._order[index]]
+        return np.stack([self._stores[view].features[self._rows[view][photo]] for view, photo in views])
 
     def photos(self, index: int) -> list[int]:
         """Return the photos of a batch of the epoch, as indices into `examples`."""

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.decoder.base import Decoder
-from polycap.decoder.sampling import Sampler
 from polycap.decoder.weights import assign_weights, named_weights
+from polycap.metrics import words_of
 from polycap.text.tokenizer import Tokenizer
 from polycap.training.batches import Batches
 from polycap.training.callbacks import BEST, save_arrays
@@ -26,7 +26,6 @@ from polycap.training.inputs import TrainingInputs
 from polycap.training.loss import TokenLoss
 from polycap.training.optimizers import self_critical_optimizer, teacher_forcing_optimizer
 from polycap.training.phase import Phase, run_phase
-from polycap.training.rewards import rewards_by_name
 from polycap.training.self_critical import PolicyLoss, SampledBatches
 from polycap.training.settings import TrainingSettings
 
@@ -122,8 +121,9 @@ class Learner:
             batches,
             references,
             self._tokenizer,
-            Sampler(self._decoder),
-            rewards_by_name(settings.self_critical_reward, word_tokenizer, references),
+            self._decoder,
+            settings.self_critical_reward,
+            words_of=words_of(word_tokenizer),
             captions=settings.self_critical_samples,
             length=settings.max_tokens,
             seed=settings.seed,

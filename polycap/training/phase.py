@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +18,16 @@ from polycap.machine.extras import install_line
 from polycap.training.callbacks import BEST, Average, Checkpoint, DevEvaluation, EpochLog, ProgressCallback
 from polycap.training.interrupt import deferred_interrupt
 
-__all__ = ["BEST", "EpochBatches", "Phase", "compile_decoder", "require_finite", "run_phase", "tensorboard"]
+__all__ = [
+    "BEST",
+    "EpochBatches",
+    "Phase",
+    "compile_decoder",
+    "require_finite",
+    "run_phase",
+    "tensorboard",
+    "trace_graphs",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +108,8 @@ def run_phase(phase: Phase, decoder: Decoder, score: Callable[[], float], *, pro
         *tensorboard(phase.folder),
     ]
     callback_list = keras.callbacks.CallbackList(callbacks, model=decoder)
+    if finished < phase.epochs:
+        trace_graphs(decoder, phase.batches)
     _run_epochs(decoder, phase.batches, range(finished, phase.epochs), callback_list)
     return checkpoint.best
 
@@ -108,6 +120,27 @@ def compile_decoder(decoder: Decoder, phase: Phase) -> None:
     jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
     decoder.compile(optimizer=phase.optimizer, loss=phase.loss, jit_compile=jit_compile)
     decoder.optimizer.build(decoder.trainable_variables)
+
+
+def trace_graphs(decoder: Decoder, batches: EpochBatches) -> None:
+    """Trace TensorFlow's graphs by two steps of training, which are undone.
+
+    The first batch of a process has a graph of its sizes alone; the second one, all of whose sizes differ, has a graph
+    for any size, which all others share. Their sums differ in the last digit. After this, a resumed epoch is computed
+    by the same graph as in an uninterrupted run.
+
+    Args:
+        decoder: decoder that was compiled.
+        batches: batches of the first epoch, as they were prepared.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    variables = [*decoder.variables, *decoder.optimizer.variables]
+    values = [keras.ops.copy(variable.value) for variable in variables]
+    for batch in islice(batches, 2):
+        decoder.train_on_batch(*batch)
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def _run_epochs(decoder: Decoder, batches: EpochBatches, epochs: range, callbacks: Any) -> None:

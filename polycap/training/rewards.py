@@ -1,24 +1,41 @@
-"""Rewards of sampled captions: CIDEr-D, or the contribution to corpus BLEU."""
+"""Rewards of sampled captions: CIDEr-D, or the contribution to corpus BLEU.
 
-from collections import Counter
+Texts are words, with `END` after the last one of those that have ended: the end is part of n-grams. Without it, a
+caption that breaks off ("a man in a") has a reward as high as a whole one, and training makes such captions likelier.
+
+Reference: Luo et al. (2018), "Discriminability Objective for Training Descriptive Captions", arXiv:1803.04376 (in
+their code, the end counts as a word of CIDEr-D).
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
+from itertools import chain
 from math import exp, log, sqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sacrebleu.metrics.bleu import BLEU
 
-from polycap.metrics import bleu_metric, words_of
+__all__ = ["END", "BleuReward", "CiderReward", "Reward", "Words", "bleu_counts", "rewards_by_name"]
 
-__all__ = ["BleuReward", "CiderReward", "Reward", "rewards_by_name"]
+END = "</s>"
+"""Word after the last one of a text that has ended."""
 
-Reward = Callable[[Sequence[str], Sequence[Sequence[str]]], NDArray[np.float64]]
-"""Function from captions and the references of each one's photo to rewards, `(captions,) float64`."""
+Words = tuple[str, ...]
+"""Words of a text, with `END` if it has ended."""
+
+Reward = Callable[[Sequence[Sequence[Words]], Sequence[Sequence[Words]]], NDArray[np.float64]]
+"""Function from the captions and the references of each photo to rewards, `(photos, captions) float64`."""
+
+Ngram = tuple[str, ...]
+"""Words of an n-gram."""
 
 MAX_ORDER = 4
 """Length of the longest n-grams, words."""
+
+ORDERS = range(1, MAX_ORDER + 1)
+"""Lengths of n-grams, words."""
 
 MIN_AVERAGE = 0.01
 """Lower bound of the averages, so that n-grams that hardly ever match do not outweigh all others."""
@@ -33,61 +50,69 @@ class BleuReward:
     order, a caption adds Σ_n ¼ (h_n / h̄_n - t_n / t̄_n), and (r̄ c / c̄ - r) / c̄ if the corpus is too short. The averages
     h̄ … are moving averages over sampled captions.
 
+    The counts are those of sacreBLEU, whose `sentence_score` took several times as long; a test compares them.
+
     Reference: Tromble et al. (2008), "Lattice Minimum Bayes-Risk Decoding for Statistical Machine Translation".
     """
 
-    def __init__(self, tokenizer: str, memory: float = 0.95) -> None:
+    def __init__(self, memory: float = 0.95) -> None:
         """Create the reward.
 
         Args:
-            tokenizer: sacreBLEU's name of the tokenizer.
             memory: decay of the averages per call, 0 to 1. (default: 0.95)
         """
-        self._metric: BLEU = bleu_metric(tokenizer, MAX_ORDER, effective_order=True)  # otherwise sacreBLEU warns
         self._memory = memory
         self._average: NDArray[np.float64] | None = None
 
-    def __call__(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-        """Compute rewards `(captions,) float64`, in units of log BLEU times the size of the corpus; mean about 0."""
-        pairs = zip(captions, references, strict=True)
-        counts = np.array([self._counts(caption, texts) for caption, texts in pairs], dtype=np.float64)
-        mean = counts.mean(axis=0)
+    def __call__(
+        self, captions: Sequence[Sequence[Words]], references: Sequence[Sequence[Words]]
+    ) -> NDArray[np.float64]:
+        """Compute rewards in units of log BLEU times the size of the corpus; mean about 0."""
+        counts = np.array([bleu_counts(*photo) for photo in zip(captions, references, strict=True)], dtype=np.float64)
+        mean = counts.mean(axis=(0, 1))  # counts: (photos, captions, 2·MAX_ORDER + 2)
         previous = mean if self._average is None else self._average
         self._average = self._memory * previous + (1.0 - self._memory) * mean
         average = np.maximum(self._average, MIN_AVERAGE)
         matches, ngrams, length, reference_length = np.split(
-            counts / average, [MAX_ORDER, 2 * MAX_ORDER, 2 * MAX_ORDER + 1], axis=1
+            counts / average, [MAX_ORDER, 2 * MAX_ORDER, 2 * MAX_ORDER + 1], axis=2
         )
-        rewards: NDArray[np.float64] = np.sum(matches - ngrams, axis=1) / MAX_ORDER
+        rewards: NDArray[np.float64] = np.sum(matches - ngrams, axis=2) / MAX_ORDER
         length_ratio = average[-1] / average[-2]  # r / c
         if length_ratio > 1.0:
-            rewards += length_ratio * (length - reference_length)[:, 0]
+            rewards += length_ratio * (length - reference_length)[:, :, 0]
         return rewards
 
-    def _counts(self, caption: str, references: Sequence[str]) -> list[float]:
-        """Return h_n, t_n, c and r of a caption."""
-        score = self._metric.sentence_score(caption, list(references))
-        return [*score.counts, *score.totals, score.sys_len, score.ref_len]
+
+def bleu_counts(captions: Sequence[Words], references: Sequence[Words]) -> list[list[int]]:
+    """Return h_n, t_n, c and r of each caption of a photo, see `BleuReward`."""
+    most: Counter[Ngram] = Counter()
+    for words in references:
+        most |= _count(words)
+    lengths = sorted(map(len, references))  # of two that are equally close, the shorter one counts
+    rows = []
+    for words in captions:
+        matches, length = [0] * MAX_ORDER, len(words)
+        for ngram, count in _count(words).items():
+            matches[len(ngram) - 1] += min(count, most.get(ngram, 0))
+        totals = [max(0, length - order) for order in range(MAX_ORDER)]
+        rows.append([*matches, *totals, length, min(lengths, key=lambda other: abs(other - length))])
+    return rows
 
 
 SIGMA = 6.0
 """Standard deviation of CIDEr-D's length penalty, words."""
 
-Ngram = tuple[str, ...]
-"""Words of an n-gram."""
 
-
-@dataclass(frozen=True)
-class _Vector:
+class _Vector(NamedTuple):
     """CIDEr's vector of a text.
 
     Attributes:
-        weights: for each n, the tf-idf of the n-grams.
+        weights: tf-idf of the n-grams.
         norms: for each n, the Euclidean norm of the weights.
-        words: length of the text as pycocoevalcap counts it, the number of bigrams.
+        words: number of words.
     """
 
-    weights: tuple[dict[Ngram, float], ...]
+    weights: dict[Ngram, float]
     norms: tuple[float, ...]
     words: int
 
@@ -102,70 +127,71 @@ class CiderReward:
     Reference: Vedantam et al. (2015), "CIDEr: Consensus-based Image Description Evaluation", arXiv:1411.5726.
     """
 
-    def __init__(self, tokenizer: str, corpus: Sequence[Sequence[str]]) -> None:
-        """Count the n-grams of a corpus.
+    def __init__(self, corpus: Sequence[Sequence[Words]]) -> None:
+        """Count the n-grams of a corpus, the references of all train photos."""
+        documents = Counter(chain.from_iterable(set(chain.from_iterable(map(_ngrams, texts))) for texts in corpus))
+        self._rarity = {ngram: log(len(corpus)) - log(count) for ngram, count in documents.items()}
+        self._highest = log(len(corpus))
 
-        Args:
-            tokenizer: sacreBLEU's name of the tokenizer.
-            corpus: references of all train photos.
-        """
-        self._words = words_of(tokenizer)
-        self._document_frequency: Counter[Ngram] = Counter()
-        for references in corpus:
-            self._document_frequency.update({ngram for text in references for ngram in self._count(text)})
-        self._log_size = log(len(corpus))
-        self._vector = lru_cache(maxsize=None)(self._new_vector)  # references recur in each epoch
+    def __call__(
+        self, captions: Sequence[Sequence[Words]], references: Sequence[Sequence[Words]]
+    ) -> NDArray[np.float64]:
+        """Compute rewards, 0 to 10; papers report 10 times that."""
+        return np.array([self._scores(*photo) for photo in zip(captions, references, strict=True)], dtype=np.float64)
 
-    def __call__(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-        """Compute rewards `(captions,) float64`, 0 to 10; papers report 10 times that."""
-        return np.array(
-            [
-                self._score(self._new_vector(caption), map(self._vector, texts), len(texts))
-                for caption, texts in zip(captions, references, strict=True)
-            ]
-        )
-
-    def _count(self, text: str) -> Counter[Ngram]:
-        """Count the n-grams of a text."""
-        words = self._words(text)
-        return Counter(
-            tuple(words[start : start + order])
-            for order in range(1, MAX_ORDER + 1)
-            for start in range(len(words) - order + 1)
-        )
-
-    def _new_vector(self, text: str) -> _Vector:
+    def _vector(self, words: Words) -> _Vector:
         """Compute the vector of a text."""
-        weights: tuple[dict[Ngram, float], ...] = tuple({} for _ in range(MAX_ORDER))
-        for ngram, count in self._count(text).items():
-            weights[len(ngram) - 1][ngram] = count * (self._log_size - log(max(1, self._document_frequency[ngram])))
-        norms = tuple(sqrt(sum(weight * weight for weight in part.values())) for part in weights)
-        # pycocoevalcap uses the number of bigrams as length; only differences of lengths matter
-        return _Vector(weights, norms, max(0, len(self._words(text)) - 1))
+        weights = {ngram: count * self._rarity.get(ngram, self._highest) for ngram, count in _count(words).items()}
+        squares = [0.0] * MAX_ORDER
+        for ngram, weight in weights.items():
+            squares[len(ngram) - 1] += weight * weight
+        return _Vector(weights, tuple(map(sqrt, squares)), len(words))
 
-    def _score(self, caption: _Vector, references: Iterable[_Vector], count: int) -> float:
-        """Compute CIDEr-D of a caption with `count` references."""
+    def _scores(self, captions: Sequence[Words], references: Sequence[Words]) -> list[float]:
+        """Compute CIDEr-D of each caption of a photo."""
+        vectors = [self._vector(words) for words in references]
+        weights_of: dict[Ngram, list[tuple[int, float]]] = defaultdict(list)
+        for index, vector in enumerate(vectors):
+            for ngram, weight in vector.weights.items():
+                weights_of[ngram].append((index, weight))
+        return [self._score(self._vector(words), vectors, weights_of) for words in captions]
+
+    def _score(
+        self, caption: _Vector, references: Sequence[_Vector], weights_of: dict[Ngram, list[tuple[int, float]]]
+    ) -> float:
+        """Compute CIDEr-D of a caption. `weights_of` has the weights of an n-gram in the references, by index."""
+        products = [[0.0] * MAX_ORDER for _ in references]
+        for ngram, weight in caption.weights.items():
+            for index, other in weights_of.get(ngram, ()):
+                products[index][len(ngram) - 1] += min(weight, other) * other
         total = 0.0
-        for reference in references:
+        for reference, of_orders in zip(references, products, strict=True):
             penalty = exp(-((caption.words - reference.words) ** 2) / (2 * SIGMA**2))
-            for weights, others, norm, other_norm in zip(
-                caption.weights, reference.weights, caption.norms, reference.norms, strict=True
-            ):
-                if norm and other_norm:
-                    shared = [ngram for ngram in weights if ngram in others]
-                    product = sum(min(weights[ngram], others[ngram]) * others[ngram] for ngram in shared)
-                    total += penalty * product / (norm * other_norm)
-        return 10.0 * total / (MAX_ORDER * count)
+            norms = zip(of_orders, caption.norms, reference.norms, strict=True)
+            total += penalty * sum(product / (norm * other) for product, norm, other in norms if norm and other)
+        return 10.0 * total / (MAX_ORDER * len(references))
 
 
-def rewards_by_name(name: str, tokenizer: str, corpus: Sequence[Sequence[str]]) -> Callable[[], list[Reward]]:
+def _ngrams(words: Words) -> Iterable[Ngram]:
+    """Return the n-grams of a text, up to `MAX_ORDER` words."""
+    return chain.from_iterable(zip(*(words[start:] for start in range(order)), strict=False) for order in ORDERS)
+
+
+@lru_cache(maxsize=1024)
+def _count(words: Words) -> Counter[Ngram]:
+    """Count the n-grams of a text; kept, since both rewards count those of a batch."""
+    return Counter(_ngrams(words))
+
+
+def rewards_by_name(name: str, corpus: Sequence[Sequence[Words]]) -> Callable[[], list[Reward]]:
     """Return the function that creates the rewards of an epoch.
 
     Args:
         name: "cider", "bleu" or "both".
-        tokenizer, corpus: as for `CiderReward`.
+        corpus: references of all train photos.
     """
-    cider = CiderReward(tokenizer, corpus)
-    makers: dict[str, list[Callable[[], Reward]]] = {"cider": [lambda: cider], "bleu": [partial(BleuReward, tokenizer)]}
-    makers["both"] = makers["cider"] + makers["bleu"]
+    makers: dict[str, list[Callable[[], Reward]]] = {"bleu": [BleuReward], "cider": [], "both": [BleuReward]}
+    if name != "bleu":
+        cider = CiderReward(corpus)
+        makers[name].insert(0, lambda: cider)
     return lambda: [make() for make in makers[name]]

@@ -10,25 +10,32 @@ Training", arXiv:2003.09971.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polycap.decoder.base import Decoder
+from polycap.decoder.kinds import build_decoder
 from polycap.decoder.packed import PackedShape, pack_captions
 from polycap.decoder.sampling import Sampler
+from polycap.decoder.weights import named_weights
 from polycap.machine.backend import keras
-from polycap.text.tokenizer import BOS, PAD, Tokenizer
+from polycap.text.tokenizer import BOS, EOS, PAD, Tokenizer
 from polycap.training.batches import Batch, Batches
 from polycap.training.loss import cross_entropy, flatten_rows
-from polycap.training.rewards import Reward
+from polycap.training.rewards import END, Words, rewards_by_name
 
 __all__ = ["PolicyLoss", "SampledBatches"]
 
 ops = keras.ops
 
-LENGTH_STEP = 4
-"""Unit to which lengths are rounded up, tokens, so that a backend that compiles per shape compiles few."""
+SampledBatch = tuple[*Batch, NDArray[np.float32]]
+"""A batch of `Batches`, and weights of its tokens."""
+
+SIZE_STEP = 16
+"""Unit to which the sizes of packed batches are rounded up: a backend keeps code per size of a matrix."""
 
 EPSILON = 1e-6
 """Term added to the standard deviation of advantages, which is 0 if all captions are the same."""
@@ -49,7 +56,9 @@ class SampledBatches:
     """Batches of captions that are sampled from the decoder during iteration, with the advantage of each token.
 
     A batch is one of `Batches`, with the whole vocabulary as batch vocabulary, and `weights (tokens,) float32`, the
-    advantages. The samples depend only on the decoder's weights, the seed, the epoch and the batch.
+    advantages. While the decoder learns from a batch, the next one is sampled and rewarded in the background, from a
+    copy of the weights before that step. So the samples depend only on the weights at the beginning of the epoch, the
+    seed, the epoch and the batch, and the threads share no weights.
     """
 
     def __init__(
@@ -57,9 +66,10 @@ class SampledBatches:
         batches: Batches,
         references: Sequence[Sequence[str]],
         tokenizer: Tokenizer,
-        sampler: Sampler,
-        new_rewards: Callable[[], Sequence[Reward]],
+        decoder: Decoder,
+        rewards: str,
         *,
+        words_of: Callable[[str], list[str]],
         captions: int,
         length: int,
         seed: int,
@@ -70,15 +80,21 @@ class SampledBatches:
             batches: batches of photos; their own captions are not read.
             references: normalised references of each photo of `batches`.
             tokenizer: tokenizer of the decoder.
-            sampler: sampler of the decoder that is trained.
-            new_rewards: function that creates the rewards, called for each epoch, since a checkpoint does not contain
-                their state. Several rewards have equal weight, each in units of its own standard deviation.
+            decoder: decoder that is trained.
+            rewards: name of the rewards, see `rewards_by_name`. They begin anew with each epoch, since a checkpoint
+                does not contain their state. Several rewards have equal weight, each in units of its own standard
+                deviation.
+            words_of: function that splits a normalised text into the words that rewards count.
             captions: number of captions that are sampled per photo, at least 2.
             length: maximum number of tokens, `</s>` included.
             seed: seed of the samples, with epoch and batch.
         """
-        self._batches, self._references, self._tokenizer = batches, references, tokenizer
-        self._sampler, self._new_rewards = sampler, new_rewards
+        self._batches, self._tokenizer, self._words_of = batches, tokenizer, words_of
+        self._references = [[(*words_of(text), END) for text in texts] for texts in references]
+        self._new_rewards = rewards_by_name(rewards, self._references)
+        copy = build_decoder(decoder.settings)
+        self._sampler = Sampler(copy)
+        self._copies = list(zip(named_weights(copy).values(), named_weights(decoder).values(), strict=True))
         self._captions, self._length, self._seed = captions, length, seed
         self.start(0)
 
@@ -94,26 +110,54 @@ class SampledBatches:
         """Return the number of tokens sampled in this epoch so far."""
         return self._tokens
 
-    def __iter__(self) -> Iterator[tuple[*Batch, NDArray[np.float32]]]:
-        """Sample the epoch's captions, batch by batch."""
+    def __iter__(self) -> Iterator[SampledBatch]:
+        """Sample the epoch's captions, batch by batch, one ahead."""
+        with ThreadPoolExecutor(1) as pool:
+            batch: SampledBatch | None = None
+            for index in range(len(self)):
+                for weight, learned in self._copies:
+                    weight.assign(ops.copy(learned.value))
+                ahead = pool.submit(self._sample, index)
+                if batch is not None:
+                    yield batch
+                batch = ahead.result()
+            if batch is not None:
+                yield batch
+
+    def _sample(self, index: int) -> SampledBatch:
+        """Sample and reward the captions of a batch."""
+        features = self._batches.features(index)
+        generator = np.random.default_rng((self._seed, self._epoch, index))
+        uniform = generator.random((len(features), self._captions, self._length), dtype=np.float32)
+        tokens = self._sampler.draw(features, uniform)
+        lengths = (tokens != PAD).sum(axis=2)
+        self._tokens += int(lengths.sum())
+        advantages = self._advantages(tokens, self._batches.photos(index)).ravel()
+        captions = [
+            [[BOS, *ids[:length]] for ids, length in zip(*photo, strict=True)]
+            for photo in zip(tokens.tolist(), lengths.tolist(), strict=True)
+        ]
+        # all shapes have the same number of steps, some of them empty, and so share a graph
+        shape = PackedShape.of(captions) | PackedShape((0,) * self._length)
+        packing, targets, order = pack_captions(captions, shape.rounded(SIZE_STEP, 0 if index else SIZE_STEP // 2))
+        of_rows = np.zeros(len(packing.photo_of), dtype=np.float32)
+        of_rows[: len(order)] = advantages[order]
+        weights = np.concatenate([of_rows[: len(step)] for step in packing.steps]) * (targets != PAD)
+        weights *= len(targets) / lengths.sum()  # the loss is their mean, which padding is not to lower
         vocabulary = np.arange(self._tokenizer.vocab_size, dtype=np.int32)
-        for index, ((features, *_), _) in enumerate(self._batches):
-            generator = np.random.default_rng((self._seed, self._epoch, index))
-            shape = (len(features), self._captions, self._length)
-            tokens = _trim(self._sampler.draw(features, generator.random(shape, dtype=np.float32)))
-            self._tokens += int((tokens != PAD).sum())
-            captions = np.pad(tokens, ((0, 0), (0, 0), (1, 0)), constant_values=BOS).tolist()
-            packing, targets, order = pack_captions(captions, _equal_lengths(*tokens.shape))
-            advantages = self._advantages(tokens, self._batches.photos(index)).ravel()[order]
-            weights = np.tile(advantages, tokens.shape[2]) * (targets != PAD)
-            yield (features, packing, vocabulary, np.zeros(len(vocabulary), dtype=np.float32)), targets, weights
+        return (features, packing, vocabulary, np.zeros(len(vocabulary), dtype=np.float32)), targets, weights
 
     def _advantages(self, tokens: NDArray[np.int32], photos: Sequence[int]) -> NDArray[np.float32]:
         """Compute the advantage of each caption by all rewards, `(photos, captions) float32`."""
-        captions = [self._tokenizer.decode(ids) for ids in tokens.reshape(-1, tokens.shape[2])]
-        references = [self._references[photo] for photo in photos for _ in range(self._captions)]
-        advantages = sum(_advantage(reward(captions, references).reshape(tokens.shape[:2])) for reward in self._rewards)
+        captions = [[self._words(ids) for ids in photo] for photo in tokens]
+        references = [self._references[photo] for photo in photos]
+        advantages = sum(_advantage(reward(captions, references)) for reward in self._rewards)
         return np.asarray(_standardise(advantages), dtype=np.float32)
+
+    def _words(self, ids: NDArray[np.int32]) -> Words:
+        """Return the words of a sampled caption."""
+        words = self._words_of(self._tokenizer.decode(ids))
+        return (*words, END) if EOS in ids else tuple(words)
 
 
 def _advantage(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,14 +169,3 @@ def _advantage(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
 def _standardise(advantages: Any) -> NDArray[np.float64]:
     """Divide advantages by their standard deviation."""
     return np.asarray(advantages / (advantages.std() + EPSILON))
-
-
-def _equal_lengths(photos: int, captions: int, length: int) -> PackedShape:
-    """Return the packed shape of captions of one length."""
-    return PackedShape((photos * captions,) * length, captions * length)
-
-
-def _trim(tokens: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Remove columns that are padding in all captions; the length stays a multiple of `LENGTH_STEP`."""
-    longest = int((tokens != PAD).sum(axis=2).max())
-    return tokens[:, :, : -(-longest // LENGTH_STEP) * LENGTH_STEP]

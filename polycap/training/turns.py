@@ -25,7 +25,7 @@ from polycap.machine.backend import keras
 from polycap.training.callbacks import BEST, Average, Checkpoint, EpochLog, ProgressCallback, save_arrays, write_log
 from polycap.training.interrupt import deferred_interrupt
 from polycap.training.log import LOG
-from polycap.training.phase import EpochBatches, Phase, compile_decoder, require_finite, tensorboard
+from polycap.training.phase import EpochBatches, Phase, compile_decoder, require_finite, tensorboard, trace_graphs
 
 __all__ = ["MeanStep", "Member", "in_turns", "run_in_turns"]
 
@@ -75,6 +75,9 @@ def run_in_turns(members: Sequence[Member], folder: Path, *, progress: bool | No
     if done:
         logger.info("%s: resuming after epoch %d", folder, done)
     epochs = members[0].phase.epochs
+    if done < epochs:
+        for member in members:
+            trace_graphs(member.decoder, member.phase.batches)
     callbacks = [_callbacks(member) for member in members]
     batches = sum(len(member.phase.batches) for member in members)
     bar = ProgressCallback("epoch", epochs, batches, lambda: 0, enabled=progress)

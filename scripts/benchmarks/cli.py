@@ -17,15 +17,16 @@ from polycap.errors import PolycapError
 __all__ = ["main"]
 
 ALL = "all"
-OTHERS = ("threads", "flat", "runtimes", "killed", "hostile")
+OTHERS = ("language", "threads", "flat", "runtimes", "killed", "hostile")
 DESCRIPTION = """Measure polycap on this machine.
 
 features, caption, train, translate and startup compare polycap with what a tutorial's code does, in the same run:
 medians of turns that alternate, and how many times as fast polycap is. `all` runs these five.
-`threads` makes the same calls from one thread and from several, and counts those that raise, that give other captions,
-and that never end. `flat` draws time and memory over the number of photos. `runtimes` compares the captions of OpenVINO
-and Keras, `killed` checks that a translation that is killed resumes, `hostile` measures memory and time of decoding
-large photos and malicious files.
+`language` builds a language, from its caption file to the installed pack, with features that are there, and prints the
+seconds of each stage; nothing but a temporary folder is written to. `threads` makes the same calls from one thread and
+from several, and counts those that raise, that give other captions, and that never end. `flat` draws time and memory
+over the number of photos. `runtimes` compares the captions of OpenVINO and Keras, `killed` checks that a translation
+that is killed resumes, `hostile` measures memory and time of decoding large photos and malicious files.
 
 With --against those five and threads compare polycap of this checkout with polycap of another one: each side is that
 checkout's own, in an environment and a process of its own, and turns alternate. The ratio of medians has a 95 %
@@ -100,14 +101,19 @@ def _options() -> list[tuple[str, Any, str]]:
     return [
         ("--data", Path, "a dataset's folder: photos, captions"),
         ("--photos-from", Path, "photos to encode and caption (default: the dataset's; for threads, sample photos)"),
-        ("--features", Path, f"for train: the output of `polycap features` (default: {standard.features})"),
+        (
+            "--features",
+            Path,
+            "for train and language: the output of `polycap features`; for language also the folder `features` of a "
+            f"work folder (default: {standard.features})",
+        ),
         ("--photos", int, f"photos of a turn, repeated if fewer; 0: all once (default: {standard.photos}; {turn})"),
         (
             "--baseline-photos",
             int,
             f"the baseline's share of them, evenly from all; rates are compared (default: {own})",
         ),
-        ("--language", str, f"code of the decoder that captions, or that is trained (default: {standard.language})"),
+        ("--language", str, f"code of what captions, is trained or is built (default: {standard.language})"),
         ("--second-language", str, f"for threads: code of the other captioner (default: {standard.second_language})"),
         ("--threads", _at_least_one, f"for threads: threads that call (default: {standard.threads})"),
         (
@@ -123,6 +129,8 @@ def _options() -> list[tuple[str, Any, str]]:
         ("--package", Path, "for translate and killed: an .argosmodel file"),
         ("--captions", int, f"for translate: captions, from all over the dataset (default: {standard.captions})"),
         ("--baseline-captions", int, f"the baseline's share of them (default: {standard.baseline_captions})"),
+        ("--captions-from", str, "for language: FILE[,origin=…] of its captions (default: the language's own)"),
+        ("--seed", int, f"for language: seed of the training (default: {standard.seed})"),
         ("--repeats", _at_least_one, f"turns of each side (default: {standard.repeats}; with --against {REPEATS})"),
         ("--kills", int, f"for killed: kills (default: {standard.kills})"),
         ("--seconds", float, f"for killed: seconds until a kill, at most (default: {standard.seconds:g})"),

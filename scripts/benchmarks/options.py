@@ -32,3 +32,5 @@ class Options:
     seconds: float = 11.0
     sizes: tuple[int, ...] = (100, 1000, 8000)
     out: Path = Path("bench")
+    captions_from: str | None = None
+    seed: int = 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 
-from polycap.decoder.rerank import rerank
+from polycap.decoder.rerank import bleu, count_ngrams, rerank
 from polycap.decoder.results import LOG_ZERO, SearchResult
 from polycap.language.settings import DecodingSettings
 from polycap.text.tokenizer import PAD
@@ -56,6 +56,15 @@ def test_the_order_is_that_of_the_expected_bleu() -> None:
     }
     after = spoken(rerank(found(captions, scores), SETTINGS))
     assert after == sorted(captions, key=lambda caption: -expected[tuple(caption)])
+
+
+@pytest.mark.parametrize("caption", [[], [1], [1, 2, 1, 2, 1, 2], [3, 4, 5, 6, 7, 8], [9, 9]])
+@pytest.mark.parametrize("other", [[], [1, 2, 1], [3, 4, 5, 6, 7, 8, 9, 9], [1, 2, 3, 4, 5]])
+def test_bleu_is_that_of_sacrebleu(caption: list[int], other: list[int]) -> None:
+    metric = BLEU(tokenize="none", force=True, effective_order=True, smooth_method="add-k", smooth_value=1)
+    texts = [" ".join(map(str, ids)) for ids in (caption, other)]
+    expected = metric.sentence_score(texts[0], [texts[1]]).score
+    assert bleu(count_ngrams(caption), count_ngrams(other)) == pytest.approx(expected)
 
 
 def test_scores_and_log_probabilities_go_with_their_captions() -> None:

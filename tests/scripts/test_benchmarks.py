@@ -5,16 +5,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import caption, cli, every, flat, sides, table
+from benchmarks import caption, cli, every, flat, language, sides, table
 from benchmarks.options import BenchError, Options
 from benchmarks.startup import Command
 from benchmarks.tutorial_caption import WordByWord
@@ -22,8 +24,10 @@ from benchmarks.tutorial_train import TutorialTraining, create_sequences, data_g
 from polycap.decoder.base import Decoder
 from polycap.decoder.search import Search
 from polycap.features.prepare import open_plain_view
+from polycap.language import Language, get_language
 from polycap.language.settings import DecodingSettings
 from polycap.pack.pack import load_pack
+from polycap.pipeline.stages.features import FeaturesStage
 from polycap.text.tokenizer import BOS, EOS, PAD, Tokenizer
 from tiny import CODE, KINDS, World, make_decoder, make_features
 
@@ -217,6 +221,37 @@ def test_training_of_both_kinds(world: World) -> None:
         assert f"{kind} decoder" in row["ours_is"]
         assert row["ours_size"].startswith("8 photos, ")
         assert row["baseline_size"].startswith("2 photos, ")
+
+
+def test_seconds_of_a_build_by_stage(
+    tiny_data: Path, tiny_language: Language, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The language's folder is copied, and the features are shown under the build's key; nothing else is written."""
+    monkeypatch.setenv("POLYCAP_LANGUAGES", str(tiny_language.folder.parent))
+    monkeypatch.setattr(FeaturesStage, "facts", lambda _: {"photos": "x"})
+    features, code = tmp_path / "features", tiny_language.code
+    (features / "plain").mkdir(parents=True)
+
+    def build(code: str, options: Any, *, work: Path, on_step: Callable[[Any], None], **_: Any) -> Any:
+        [shown] = (work / "features").iterdir()
+        assert (shown / "plain").resolve() == features / "plain"
+        assert (options.settings, options.captions) == (("seed=3",), ("x.txt",))
+        for name in ("features", "install"):
+            on_step(SimpleNamespace(stage=SimpleNamespace(name=name)))
+        pack = get_language(code).own_pack_folder
+        assert pack == tmp_path / "languages" / code / "pack"
+        pack.mkdir()
+        (pack / "tensors").write_bytes(bytes(20_000))
+        return SimpleNamespace(scores={"bleu4": 1.234}, pack=pack)
+
+    monkeypatch.setattr("polycap.pipeline.build_language", build)
+    options = Options(data=tiny_data, features=features, language=code, captions_from="x.txt", seed=3)
+    row = language.measure(options, tmp_path)
+    seconds = [row.pop(name) for name in ("start_s", "features_s", "install_s")]
+    assert row.pop("total_s") == pytest.approx(sum(seconds), abs=0.2)
+    assert row == {"bench": "language", "code": code, "seed": 3, "dev_bleu4": 1.23, "pack_mb": 0.02}
+    with pytest.raises(BenchError, match="no features here"):
+        language.rows(replace(options, features=tmp_path / "none"))
 
 
 def test_all_names_what_it_lacks(tmp_path: Path) -> None:

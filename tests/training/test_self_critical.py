@@ -17,7 +17,7 @@ from polycap.machine.backend import keras
 from polycap.pack.pack import load_pack
 from polycap.text.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 from polycap.training.inputs import TrainingInputs
-from polycap.training.rewards import CiderReward
+from polycap.training.rewards import CiderReward, Words
 from polycap.training.run import train_decoder
 from polycap.training.self_critical import PolicyLoss
 from tiny import KINDS, make_decoder, make_features, training_settings
@@ -124,18 +124,19 @@ def test_a_run_raises_the_reward(tiny_inputs: TrainingInputs, tmp_path: Path) ->
     features = tiny_inputs.stores[0].read(photo.name for photo in photos)
     references = [[tiny_inputs.language.normalize(c.text) for c in photo.captions] for photo in photos]
 
-    worth = CiderReward("13a", references)
+    words: list[list[Words]] = [[tuple(text.split()) for text in texts] for texts in references]
+    worth = CiderReward(words)
 
-    def drawn(weights: Mapping[str, Any]) -> list[str]:
+    def drawn(weights: Mapping[str, Any]) -> list[list[Words]]:
         for name, variable in named_weights(pack.decoder).items():
             variable.assign(weights[name])
         tokens = Sampler(pack.decoder).draw(features, chance(len(photos), 30, 12))
-        return [pack.tokenizer.decode(ids) for ids in tokens.reshape(-1, 12)]
+        return [[tuple(pack.tokenizer.decode(ids).split()) for ids in photo] for photo in tokens]
 
     with np.load(folder / "best.npz") as before, np.load(folder / "self-critical" / "checkpoint.npz") as after:
         last = {name: after[f"average/{place}"] for place, name in enumerate(named_weights(pack.decoder))}
         captions = drawn(before), drawn(last)
-    before_and_after = [worth(texts, [of for of in references for _ in range(30)]).mean() for texts in captions]
+    before_and_after = [worth(texts, words).mean() for texts in captions]
     assert before_and_after[1] > before_and_after[0]
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from polycap.files import digest
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
-from polycap.pipeline.tuning.job import PLAIN, VIEWS, TuningStage, count_photos
+from polycap.pipeline.tuning.job import PLAIN, TuningStage, count_photos
 
 __all__ = ["ActivationsStage"]
 
 
 class ActivationsStage(TuningStage):
-    """Compute the middle flow of the train and dev photos, as they are and mirrored.
+    """Compute the middle flow of the train and dev photos, in all views.
 
     The record names no files: once the exit flow is tuned, the activations may be deleted.
     """
@@ -20,11 +20,15 @@ class ActivationsStage(TuningStage):
 
     def facts(self) -> dict[str, str]:
         """Return hashes of the photos and of Xception's tensors."""
-        return {"photos": self.job.photos(VIEWS[PLAIN]), "Xception": self.job.tensors_hash}
+        return {
+            "photos": self.job.photos(PLAIN.splits),
+            "crops": str(self.job.crops),
+            "Xception": self.job.tensors_hash,
+        }
 
     def unfinished(self, place: Path) -> str:
         """Return the number of photos of each view."""
-        return count_photos([place / view for view in VIEWS])
+        return count_photos([place / view.name for view in self.job.views])
 
     def run(self, place: Path, inputs: Values) -> StageResult:  # noqa: ARG002
         """Compute the activations of the photos that are not there yet."""

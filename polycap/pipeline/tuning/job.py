@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from polycap.dataset import Dataset
+from polycap.dataset import Dataset, Photo
 from polycap.encoder.artefact import EncoderArtefact, open_encoder, save_artefact
 from polycap.encoder.encoder_card import EncoderCard
 from polycap.encoder.pca import FeaturePCA
+from polycap.encoder.protocol import PhotoEncoder
 from polycap.encoder.weight_files import Tensors, tensors_hash
 from polycap.encoder.weights import find_weights
 from polycap.errors import FeatureStoreError
@@ -28,19 +29,38 @@ from polycap.training.settings import TrainingSettings
 __all__ = [
     "MIRRORED",
     "PLAIN",
-    "VIEWS",
     "LanguageCaptions",
     "TuningJob",
     "TuningStage",
+    "View",
     "count_photos",
     "is_complete",
     "named",
     "read_epochs",
 ]
 
-PLAIN, MIRRORED = "plain", "mirrored"
-VIEWS = {PLAIN: ("train", "dev"), MIRRORED: ("train",)}
-"""Splits of the photos whose activations are computed, by view; dev photos are only looked at as they are."""
+
+@dataclass(frozen=True)
+class View:
+    """View of the photos to learn from.
+
+    Attributes:
+        name: name of its stores' folders.
+        mirrored: whether the photos are flipped horizontally.
+        crop: number of the random crop of each photo; 0 for whole photos.
+    """
+
+    name: str
+    mirrored: bool = False
+    crop: int = 0
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Splits of the photos that are needed in this view; dev photos are only looked at as they are."""
+        return ("train",) if self.mirrored or self.crop else ("train", "dev")
+
+
+PLAIN, MIRRORED = View("plain"), View("mirrored", mirrored=True)
 
 
 @dataclass(frozen=True)
@@ -80,6 +100,7 @@ class TuningJob:
         weights: file of Xception's weights to begin with; None for the first source of `find_weights`.
         words: settings of the exit flow's tuning.
         components: channels of the last cells after the PCA.
+        crops: number of random crops of each train photo.
         terms: terms of the captions.
         progress: whether to draw bars on stderr; None if it is a terminal.
     """
@@ -91,8 +112,15 @@ class TuningJob:
     weights: Path | None = None
     words: EncoderSettings = field(default_factory=EncoderSettings)
     components: int = 512
+    crops: int = 2
     terms: tuple[str, ...] = ()
     progress: bool | None = None
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Views of the train photos: as they are, mirrored, and random crops, every other one of them mirrored."""
+        crops = (View(f"crop{number}", number % 2 == 0, number) for number in range(1, self.crops + 1))
+        return (PLAIN, MIRRORED, *crops)
 
     @cached_property
     def hashes(self) -> HashCache:
@@ -123,20 +151,27 @@ class TuningJob:
         """
         middle_flow = self.runtime.middle_flow(self.weights)
         stores: list[FeatureStore] = []
-        for view, splits in VIEWS.items():
-            photos = [(photo.name, photo.path) for split in splits for photo in self.dataset.split(split)]
-            stores.append(
-                extract_features(
-                    photos,
-                    middle_flow,
-                    self.folder / "activations" / view,
-                    mirrored=view == MIRRORED,
-                    hashes=self.hashes,
-                    progress=self.progress,
-                )
-            )
-            self.hashes.save()
+        for view in self.views:
+            photos = [photo for split in view.splits for photo in self.dataset.split(split)]
+            stores.append(self.extract(photos, view, self.folder / "activations" / view.name, middle_flow))
         return stores
+
+    def extract(
+        self, photos: Sequence[Photo], view: View, folder: Path, encoder: PhotoEncoder, pca: FeaturePCA | None = None
+    ) -> FeatureStore:
+        """Encode photos in a view into the store in `folder`, or the rest of them; see `extract_features`."""
+        store = extract_features(
+            [(photo.name, photo.path) for photo in photos],
+            encoder,
+            folder,
+            mirrored=view.mirrored,
+            crop=view.crop,
+            pca=pca,
+            hashes=self.hashes,
+            progress=self.progress,
+        )
+        self.hashes.save()
+        return store
 
     def check(self) -> None:
         """Check the inputs that only late stages read.

@@ -58,7 +58,7 @@ class PacksStage(TuningStage):
         encoder = self._finish(inputs, features, decoders)
         recipes = {each.code: each.recipe for each in job.languages}
         packs = write_packs(training_inputs(job, encoder, features), decoders, place / PACKS, recipes)
-        store = FeatureStore(features / PLAIN)
+        store = FeatureStore(features / PLAIN.name)
         loaded = job.runtime.encoder(encoder)
         rows = [self._score(each, packs[each.code], loaded, store) for each in job.languages]
         card = job.encoder_folder / ENCODER_CARD
@@ -70,7 +70,7 @@ class PacksStage(TuningStage):
 
     def _finish(self, inputs: Values, features: Path, decoders: Path) -> EncoderArtefact:
         """Write the artefact with PCA, photo layers and distribution."""
-        job, store = self.job, FeatureStore(features / PLAIN)
+        job, store = self.job, FeatureStore(features / PLAIN.name)
         return save_artefact(
             job.encoder_folder,
             self._card(inputs),
