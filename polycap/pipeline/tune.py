@@ -67,7 +67,7 @@ class TuningOptions:
         decoders: settings of the decoders, by language code. (default: `TrainingSettings()`, with the decoder of the
             language's folder)
         components: channels of the last cells after the PCA, 1 to 2048; 512 keep about 85% of the variance. The middle
-            flow and the colours have 3/8 and 1/8 as many. (default: 512)
+            flow and the colours have 3/8 and 3/32 as many. (default: 512)
         crops: number of random crops of each train photo to learn from, beside the photo and its mirror image; each
             takes 3.2 GB of disk for 6,000 photos. (default: 2)
         terms: terms of the captions, for the cards. (default: none)

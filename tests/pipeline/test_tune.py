@@ -15,6 +15,7 @@ from polycap.dataset import Dataset
 from polycap.decoder.shapes import photo_shapes
 from polycap.encoder.artefact import EncoderArtefact, open_encoder
 from polycap.errors import DatasetError
+from polycap.features.store import FeatureStore
 from polycap.pack.pack import load_pack
 from polycap.pipeline import tune
 from polycap.pipeline.plan import check_stages
@@ -116,10 +117,12 @@ def test_the_command(tuned: tuple[Path, Finished, int]) -> None:
     out, made, calls = tuned
     assert made.status == 0, made
     assert states(made) == [[stage, "run"] for stage in STAGES]
-    assert calls == 2  # ten photos, and the eight of the train split mirrored
+    assert calls == 4  # ten photos, and the eight of the train split mirrored and twice cropped
     lines = made.out.splitlines()[len(STAGES) :]
     assert [line.split(":")[0] for line in lines[:4]] == ["epoch 1", "epoch 2", CODE, OTHER_CODE]
     [features] = (out / "features").iterdir()
+    views = {path.parent.name: FeatureStore(path.parent).view for path in features.glob("*/store.json")}
+    assert views == {"plain": "plain", "mirrored": "mirrored", "crop1": "crop 1", "crop2": "mirrored crop 2"}
     assert list(map(Path, lines[4:])) == [out / "packs" / CODE, out / "packs" / OTHER_CODE, features, out / "encoder"]
 
 

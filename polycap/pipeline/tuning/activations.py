@@ -20,11 +20,8 @@ class ActivationsStage(TuningStage):
 
     def facts(self) -> dict[str, str]:
         """Return hashes of the photos and of Xception's tensors."""
-        return {
-            "photos": self.job.photos(PLAIN.splits),
-            "crops": str(self.job.crops),
-            "Xception": self.job.tensors_hash,
-        }
+        crops, tensors = str(self.job.crops), self.job.tensors_hash
+        return {"photos": self.job.photos(PLAIN.splits), "crops": crops, "Xception": tensors}
 
     def unfinished(self, place: Path) -> str:
         """Return the number of photos of each view."""

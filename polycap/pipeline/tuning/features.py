@@ -23,7 +23,7 @@ from polycap.pipeline.tuning.job import PLAIN, TuningStage, View, count_photos, 
 __all__ = ["FeaturesStage"]
 
 FULL = "full-plain"
-SHARES = (1.0, 0.375, 0.125)
+SHARES = (1.0, 0.375, 0.09375)
 """Components of each block of the encoder's channels, relative to the first block's."""
 
 
