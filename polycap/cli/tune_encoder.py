@@ -40,7 +40,7 @@ class TuneEncoderArguments:
     components: Annotated[int, typer.Option(min=1, max=2048, help="Channels of the last cells after the PCA.")] = 512
     crops: Annotated[
         int, typer.Option(min=0, help="Random crops of each train photo to learn from, beside it and its mirror image.")
-    ] = 2
+    ] = 0
     terms: Annotated[
         list[str] | None, typer.Option(help="Terms of the captions, for the cards.", show_default="none")
     ] = None

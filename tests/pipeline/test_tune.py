@@ -97,7 +97,7 @@ def runtime(tmp_path: Path) -> Iterator[TinyRuntime]:
 def tune_tiny(data: Path, out: Path, *more: str) -> Finished:
     captions = data / "captions.txt"
     sources = [f"--captions={CODE}={captions}", f"--captions={OTHER_CODE}={captions},origin=mt:x,weight=0.5"]
-    options = ["--data", data, "--out", out, "--components", COMPONENTS, *sources, *SETTINGS, *more]
+    options = ["--data", data, "--out", out, "--components", COMPONENTS, "--crops", 2, *sources, *SETTINGS, *more]
     return run_polycap("tune-encoder", *options)
 
 
@@ -203,7 +203,7 @@ def test_another_share_is_made_of_the_same_run(
     settings = [f"words.{each}" for each in (*WORDS, "share=0.5")] + [f"decoders.{each}" for each in DECODERS]
     words, decoders = tune.parse_tuning(settings, list(sources))
     languages = tune.read_languages(tiny_dataset, sources, decoders)
-    job = TuningJob(tiny_dataset, languages, tuned[0], runtime, words=words)  # type: ignore[arg-type]
+    job = TuningJob(tiny_dataset, languages, tuned[0], runtime, words=words, crops=2)  # type: ignore[arg-type]
     activations, again, *_ = check_stages(kind(job) for kind in tune.STAGES)
     assert (activations.action, again.action) == ("skip", "run")
     assert again.reason == "changed: words.share (1.0 → 0.5)"

@@ -112,7 +112,7 @@ class TuningJob:
     weights: Path | None = None
     words: EncoderSettings = field(default_factory=EncoderSettings)
     components: int = 512
-    crops: int = 2
+    crops: int = 0
     terms: tuple[str, ...] = ()
     progress: bool | None = None
 
