@@ -52,7 +52,10 @@ class TuneEncoderArguments:
 
 @with_options
 def tune_encoder(options: TuneEncoderArguments) -> None:
-    """Make an encoder that learned from captions, for all languages. A run that was stopped is resumed."""
+    """Make an encoder that learned from captions.
+
+    All languages share it. A run that was stopped is resumed.
+    """
     from polycap.dataset import load_dataset
     from polycap.pipeline import tune
     from polycap.runtime.choose import open_runtime
