@@ -305,7 +305,8 @@ def test_a_photo_that_was_replaced_is_encoded_again(
     again = prepare(replace(dataset, photos=photos), counting, folder, keep_full=False)
     assert counting.photos == 2
     for now, before in zip(again.stores, features.result.stores, strict=True):
-        assert (now.read([first.name]) == before.read([second.name])).all()
+        # nearly: alone or in a batch, the last digits of a photo's features may differ
+        np.testing.assert_allclose(now.read([first.name]), before.read([second.name]), atol=0.01)
         others = [photo.name for photo in dataset.photos[1:]]
         assert (now.read(others) == before.read(others)).all()
 
