@@ -88,7 +88,6 @@ def reduce_store(
         precision=store.precision,
         pca=pca.identity,
         mirrored=store.mirrored,
-        crop=store.crop,
         contents=[store.contents.get(row) for row in range(len(store.names))],
     )
     total = len(store.names)

@@ -143,7 +143,7 @@ def make_config(
         "dataset": inputs.dataset.fingerprint(),
         "encoder": inputs.stores[0].encoder,
         "pca": pca,
-        "views": [store.view for store in inputs.stores],
+        "views": ["mirrored" if store.mirrored else "plain" for store in inputs.stores],
         "tokenizer": tokenizer.identity,
         "tokenizer settings": None if inputs.tokenizer else inputs.language.tokenizer.model_dump(mode="json"),
         "text": inputs.language.text.model_dump(),
