@@ -250,7 +250,7 @@ def _identities(features: Path) -> list[Any]:
     from polycap.features.store import FeatureStore
 
     stores = [FeatureStore(path.parent) for path in sorted(features.glob("*/store.json"))]
-    return [[store.encoder, store.pca, store.view] for store in stores]
+    return [[store.encoder, store.pca, store.mirrored] for store in stores]
 
 
 @contextmanager

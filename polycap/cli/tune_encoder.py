@@ -38,9 +38,6 @@ class TuneEncoderArguments:
         ),
     ] = None
     components: Annotated[int, typer.Option(min=1, max=2048, help="Channels of the last cells after the PCA.")] = 512
-    crops: Annotated[
-        int, typer.Option(min=0, help="Random crops of each train photo to learn from, beside it and its mirror image.")
-    ] = 0
     terms: Annotated[
         list[str] | None, typer.Option(help="Terms of the captions, for the cards.", show_default="none")
     ] = None
@@ -68,7 +65,6 @@ def tune_encoder(options: TuneEncoderArguments) -> None:
         words=words,
         decoders=decoders,
         components=options.components,
-        crops=options.crops,
         terms=options.terms or (),
         encoder_weights=options.encoder_weights,
         runtime=open_runtime(options.runtime, precision=options.precision),

@@ -67,7 +67,7 @@ def count_ngrams(token_ids: list[int]) -> list[dict[tuple[int, ...], int]]:
 def bleu(caption: list[dict[tuple[int, ...], int]], other: list[dict[tuple[int, ...], int]]) -> float:
     """Compute BLEU of a caption by the n-grams of both, 0 to 100; add-one smoothing as in Lin & Och (2004).
 
-    It is that of sacreBLEU, whose `sentence_score` took several times as long,; a test compares them.
+    It is that of sacreBLEU, whose `sentence_score` took several times as long; a test compares them.
     """
     length, other_length = sum(caption[0].values()), sum(other[0].values())
     logarithm = min(0.0, 1.0 - other_length / length) if length else 0.0

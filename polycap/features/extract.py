@@ -1,7 +1,6 @@
 """Extract features: encode photo files into a feature store. Threads decode photos while the encoder computes."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from polycap.files import sha256_file
 from polycap.files.hashes import HashCache
 from polycap.files.progress import progress_bar
 from polycap.photos.batches import decode_batches
-from polycap.photos.crops import random_crop
 
 __all__ = ["extract_features"]
 
@@ -27,7 +25,6 @@ def extract_features(
     folder: Path,
     *,
     mirrored: bool = False,
-    crop: int = 0,
     pca: FeaturePCA | None = None,
     hashes: HashCache | None = None,
     progress: bool | None = None,
@@ -39,8 +36,6 @@ def extract_features(
         encoder: photo encoder; the store has its identity.
         folder: folder of the store, which is created or resumed.
         mirrored: whether to flip the photos horizontally, as a second view for training. (default: False)
-        crop: number of a random crop of each photo, from 1, as a further view for training; it depends on the photo's
-            name and this number alone. (default: 0, the whole photo)
         pca: PCA to reduce the cells with. (default: none)
         hashes: hashes of the photo files; photos whose files have changed are encoded again. (default: no such check)
         progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
@@ -60,7 +55,6 @@ def extract_features(
         precision=encoder.precision,
         pca=pca.identity if pca else None,
         mirrored=mirrored,
-        crop=crop,
         contents=[hashes.get(path) for _, path in photos] if hashes else (),
     )
     missing = [(row, photos[row][1]) for row in writer.missing]
@@ -73,8 +67,7 @@ def extract_features(
             bad = {row: str(pixels) for row, pixels in batch if isinstance(pixels, PhotoError)}
             faults = {row: reason for row, reason in bad.items() if _can_be_read(photos[row][1])}
             unreadable += [reason for row, reason in bad.items() if row not in faults]
-            views = [_view(pixels, photos[row][0], mirrored, crop) for row, pixels in good.items()]
-            cells = _encode(encoder, views, pca) if good else []
+            cells = _encode(encoder, list(good.values()), mirrored, pca) if good else []
             writer.write(dict(zip(good, cells, strict=True)), faults)
             bar.update(len(batch))
     if unreadable:  # no faults of the photos: their drive may be mounted again
@@ -85,17 +78,12 @@ def extract_features(
     return FeatureStore(folder)
 
 
-def _view(pixels: NDArray[np.uint8], name: str, mirrored: bool, crop: int) -> NDArray[np.uint8]:
-    """Return a view of a photo."""
-    if crop:
-        seed = int.from_bytes(sha256(f"{crop} {name}".encode()).digest()[:8], "big")
-        pixels = random_crop(pixels, np.random.default_rng(seed))
-    return pixels[:, ::-1] if mirrored else pixels
-
-
-def _encode(encoder: PhotoEncoder, photos: Sequence[NDArray[np.uint8]], pca: FeaturePCA | None) -> list[NDArray[Any]]:
+def _encode(
+    encoder: PhotoEncoder, photos: Sequence[NDArray[np.uint8]], mirrored: bool, pca: FeaturePCA | None
+) -> list[NDArray[Any]]:
     """Encode photos; return `(cells, channels)` of each."""
-    grids = encoder.grid(np.stack(photos))
+    pixels = np.stack(photos)
+    grids = encoder.grid(pixels[:, :, ::-1] if mirrored else pixels)
     # one photo at a time, as `reduce_store` does, for equal bits
     return [pca(grid) if pca else grid for grid in grids]
 

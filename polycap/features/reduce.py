@@ -85,7 +85,6 @@ def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress
         precision=store.precision,
         pca=pca.identity,
         mirrored=store.mirrored,
-        crop=store.crop,
         contents=[store.contents.get(row) for row in range(len(store.names))],
     )
     total = len(store.names)

@@ -2,7 +2,7 @@
 
 A store is a folder::
 
-    store.json       names in row order, shape, identities of encoder and PCA, precision, view
+    store.json       names in row order, shape, identities of encoder and PCA, precision, mirrored or not
     features.f16     (photos, cells, channels) float16, row-major
     progress.jsonl   a line per finished photo: {"row": 3, "sha256": "…"} or {"row": 4, "error": "…"}; append-only,
                      the last line of a row is valid
@@ -43,7 +43,6 @@ class FeatureStore:
         precision: precision of the encoder, such as bf16; None in stores of early versions.
         pca: identity of the PCA that reduced the features; None for unreduced ones.
         mirrored: whether the photos were flipped horizontally.
-        crop: number of the random crop of each photo; 0 for whole photos.
         faults: messages of photos that can't be read, by name.
         contents: SHA-256 of the photo files, by row; None in stores of early versions.
     """
@@ -69,17 +68,10 @@ class FeatureStore:
         self.precision: str | None = manifest.get("precision")
         self.pca: str | None = manifest["pca"]
         self.mirrored: bool = manifest["mirrored"]
-        self.crop: int = manifest.get("crop", 0)
         self.features = _map(folder, manifest, "r")
         progress = _read_progress(folder, self.names)
         self.faults, self.contents = progress.faults, progress.finished
         self._rows = {self.names[row]: row for row in progress.finished}
-
-    @property
-    def view(self) -> str:
-        """Name of the view: plain, mirrored, crop 1, mirrored crop 2, …"""
-        words = ["mirrored"] if self.mirrored else []
-        return " ".join([*words, *([f"crop {self.crop}"] if self.crop else [])]) or "plain"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -146,7 +138,6 @@ class StoreWriter:
         precision: str | None = None,
         pca: str | None = None,
         mirrored: bool = False,
-        crop: int = 0,
         contents: Sequence[str | None] = (),
     ) -> None:
         """Create the store, or open an unfinished one.
@@ -159,7 +150,6 @@ class StoreWriter:
             precision: precision of the encoder. (default: unknown)
             pca: identity of the PCA. (default: none)
             mirrored: whether the photos are flipped horizontally. (default: False)
-            crop: number of the random crop of each photo. (default: 0, whole photos)
             contents: SHA-256 of the photo files, in row order. (default: changed files are not noticed)
 
         Raises:
@@ -174,13 +164,12 @@ class StoreWriter:
             "precision": precision,
             "pca": pca,
             "mirrored": mirrored,
-            "crop": crop,
             "shape": list(shape),
             "names": list(names),
         }
         make_folder(folder)
         if (folder / STORE_JSON).is_file():
-            _check_same(folder, {"crop": 0, **read_json(folder / STORE_JSON, FeatureStoreError)}, manifest)
+            _check_same(folder, read_json(folder / STORE_JSON, FeatureStoreError), manifest)
         else:
             (folder / PROGRESS).unlink(missing_ok=True)
             _reserve(folder / FEATURES, len(names) * shape[0] * shape[1] * 2)

@@ -68,8 +68,6 @@ class TuningOptions:
             language's folder)
         components: channels of the last cells after the PCA, 1 to 2048; 512 keep about 85% of the variance. The middle
             flow and the colours have 3/8 and 3/32 as many. (default: 512)
-        crops: number of random crops of each train photo to learn from, beside the photo and its mirror image; each
-            takes 3.2 GB of disk for 6,000 photos. (default: 0)
         terms: terms of the captions, for the cards. (default: none)
         encoder_weights: file of Xception's weights to begin with. (default: the first source of `find_weights`)
         runtime: runtime that computes activations and features. (default: `open_runtime()`)
@@ -78,7 +76,6 @@ class TuningOptions:
     words: EncoderSettings = field(default_factory=EncoderSettings)
     decoders: Mapping[str, TrainingSettings] = field(default_factory=dict)
     components: int = 512
-    crops: int = 0
     terms: Sequence[str] = ()
     encoder_weights: str | PathLike[str] | None = None
     runtime: Runtime | None = None
@@ -145,7 +142,6 @@ def tune_encoder(
         Path(options.encoder_weights) if options.encoder_weights else None,
         options.words,
         options.components,
-        options.crops,
         tuple(options.terms),
         progress,
     )

@@ -132,7 +132,7 @@ def _config(inputs: EncoderInputs, words: CaptionWords, settings: EncoderSetting
         "weights": tensors_hash(inputs.tensors),
         "activations": first.encoder,
         "precision": first.precision,
-        "views": [store.view for store in inputs.stores],
+        "views": ["mirrored" if store.mirrored else "plain" for store in inputs.stores],
         "photos": digest([list(inputs.train), list(inputs.dev)]),
         "words": digest(words.words),
         "shares": words.identity,

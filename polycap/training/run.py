@@ -148,7 +148,7 @@ def make_config(
         "encoder": encoder.features,
         "pca": encoder.card.pca,
         "photo layers": encoder.card.photo_layers,
-        "views": [store.view for store in inputs.stores],
+        "views": ["mirrored" if store.mirrored else "plain" for store in inputs.stores],
         "tokenizer": tokenizer.identity,
         "tokenizer settings": None if inputs.tokenizer else inputs.language.tokenizer.model_dump(mode="json"),
         "text": inputs.language.text.model_dump(),

@@ -80,19 +80,6 @@ def test_mirrored_photos(photos: Named, whole: Whole, tmp_path: Path) -> None:
     assert (mirrored.features[GOOD] == whole.store.features[GOOD][:, [1, 0, 3, 2]]).all()
 
 
-def test_random_crops_are_the_same_again_and_others_of_another_number(photos: Named, tmp_path: Path) -> None:
-    def crop(number: int, name: str) -> FeatureStore:
-        encoder = cast("Encoder", TinyEncoder(tmp_path / "log"))
-        return extract_features(photos[:3], encoder, tmp_path / name, crop=number, mirrored=True, progress=False)
-
-    first, again, other = crop(1, "first"), crop(1, "again"), crop(2, "other")
-    assert (first.crop, other.view) == (1, "mirrored crop 2")
-    np.testing.assert_array_equal(first.features, again.features)
-    assert (first.features != other.features).any(axis=(1, 2)).all()
-    with pytest.raises(FeatureStoreError, match="holds features of crop 2, not 1"):
-        crop(1, "other")
-
-
 def test_a_batch_of_faults_alone(photos: Named, tmp_path: Path) -> None:
     store = extract([photos[7], photos[40]], tmp_path / "store", tmp_path / "log")
     assert sorted(store.faults) == [name_of(7), name_of(40)]

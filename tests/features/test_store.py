@@ -116,7 +116,6 @@ MADE: dict[str, Any] = {
         ({"precision": "bf16"}, "precision f32, not bf16"),
         ({"pca": None}, "pca abc, not None"),
         ({"mirrored": True}, "mirrored False, not True"),
-        ({"crop": 1}, "crop 0, not 1"),
         ({"shape": (4, 7)}, r"shape \[4, 6\], not \[4, 7\]"),
     ],
 )

@@ -97,7 +97,7 @@ def runtime(tmp_path: Path) -> Iterator[TinyRuntime]:
 def tune_tiny(data: Path, out: Path, *more: str) -> Finished:
     captions = data / "captions.txt"
     sources = [f"--captions={CODE}={captions}", f"--captions={OTHER_CODE}={captions},origin=mt:x,weight=0.5"]
-    options = ["--data", data, "--out", out, "--components", COMPONENTS, "--crops", 2, *sources, *SETTINGS, *more]
+    options = ["--data", data, "--out", out, "--components", COMPONENTS, *sources, *SETTINGS, *more]
     return run_polycap("tune-encoder", *options)
 
 
@@ -117,12 +117,12 @@ def test_the_command(tuned: tuple[Path, Finished, int]) -> None:
     out, made, calls = tuned
     assert made.status == 0, made
     assert states(made) == [[stage, "run"] for stage in STAGES]
-    assert calls == 4  # ten photos, and the eight of the train split mirrored and twice cropped
+    assert calls == 2  # ten photos, and the eight of the train split mirrored
     lines = made.out.splitlines()[len(STAGES) :]
     assert [line.split(":")[0] for line in lines[:4]] == ["epoch 1", "epoch 2", CODE, OTHER_CODE]
     [features] = (out / "features").iterdir()
-    views = {path.parent.name: FeatureStore(path.parent).view for path in features.glob("*/store.json")}
-    assert views == {"plain": "plain", "mirrored": "mirrored", "crop1": "crop 1", "crop2": "mirrored crop 2"}
+    views = {path.parent.name: FeatureStore(path.parent).mirrored for path in features.glob("*/store.json")}
+    assert views == {"plain": False, "mirrored": True}
     assert list(map(Path, lines[4:])) == [out / "packs" / CODE, out / "packs" / OTHER_CODE, features, out / "encoder"]
 
 
@@ -203,7 +203,7 @@ def test_another_share_is_made_of_the_same_run(
     settings = [f"words.{each}" for each in (*WORDS, "share=0.5")] + [f"decoders.{each}" for each in DECODERS]
     words, decoders = tune.parse_tuning(settings, list(sources))
     languages = tune.read_languages(tiny_dataset, sources, decoders)
-    job = TuningJob(tiny_dataset, languages, tuned[0], runtime, words=words, crops=2)  # type: ignore[arg-type]
+    job = TuningJob(tiny_dataset, languages, tuned[0], runtime, words=words)  # type: ignore[arg-type]
     activations, again, *_ = check_stages(kind(job) for kind in tune.STAGES)
     assert (activations.action, again.action) == ("skip", "run")
     assert again.reason == "changed: words.share (1.0 → 0.5)"

@@ -5,7 +5,7 @@ from pathlib import Path
 from polycap.files import digest
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
-from polycap.pipeline.tuning.job import PLAIN, TuningStage, count_photos
+from polycap.pipeline.tuning.job import PLAIN, VIEWS, TuningStage, count_photos
 
 __all__ = ["ActivationsStage"]
 
@@ -20,12 +20,11 @@ class ActivationsStage(TuningStage):
 
     def facts(self) -> dict[str, str]:
         """Return hashes of the photos and of Xception's tensors."""
-        crops, tensors = str(self.job.crops), self.job.tensors_hash
-        return {"photos": self.job.photos(PLAIN.splits), "crops": crops, "Xception": tensors}
+        return {"photos": self.job.photos(PLAIN.splits), "Xception": self.job.tensors_hash}
 
     def unfinished(self, place: Path) -> str:
         """Return the number of photos of each view."""
-        return count_photos([place / view.name for view in self.job.views])
+        return count_photos([place / view.name for view in VIEWS])
 
     def run(self, place: Path, inputs: Values) -> StageResult:  # noqa: ARG002
         """Compute the activations of the photos that are not there yet."""

@@ -12,7 +12,7 @@ from polycap.files import atomic_path, digest
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.tuning.features import FeaturesStage
-from polycap.pipeline.tuning.job import TuningJob, TuningStage
+from polycap.pipeline.tuning.job import VIEWS, TuningJob, TuningStage
 from polycap.training.log import LOG
 
 if TYPE_CHECKING:
@@ -72,5 +72,5 @@ def training_inputs(job: TuningJob, encoder: EncoderArtefact, features: Path) ->
     """
     from polycap.training.inputs import TrainingInputs
 
-    stores = [FeatureStore(features / view.name) for view in job.views]
+    stores = [FeatureStore(features / view.name) for view in VIEWS]
     return [TrainingInputs(each.language, each.dataset, stores, encoder, terms=job.terms) for each in job.languages]

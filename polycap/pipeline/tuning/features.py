@@ -4,7 +4,6 @@
 
     FEATURES/KEY/pca.safetensors     PCA, fitted on train photos
     FEATURES/KEY/plain/, mirrored/   reduced stores of all photos
-    FEATURES/KEY/crop1/, …           reduced stores of random crops of the train photos
     FEATURES/KEY/full-plain/         unreduced store of the plain view, until the PCA is fitted and applied
 """
 
@@ -18,7 +17,7 @@ from polycap.features.store import FeatureStore
 from polycap.files import digest
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
-from polycap.pipeline.tuning.job import PLAIN, TuningStage, View, count_photos, is_complete
+from polycap.pipeline.tuning.job import PLAIN, VIEWS, TuningStage, View, count_photos, is_complete
 
 __all__ = ["FeaturesStage"]
 
@@ -40,20 +39,19 @@ class FeaturesStage(TuningStage):
             "all photos": self.job.photos(),
             "train split": digest(self.job.names("train")),
             "components": str(self.job.components),
-            "crops": str(self.job.crops),
         }
 
     def unfinished(self, place: Path) -> str:
         """Return the number of encoded photos of each view."""
-        return count_photos([place / name for name in (FULL, *(view.name for view in self.job.views))])
+        return count_photos([place / name for name in (FULL, *(view.name for view in VIEWS))])
 
     def run(self, place: Path, inputs: Values) -> StageResult:  # noqa: ARG002
         """Encode, fit, reduce; or resume."""
         encoder = self.job.runtime.encoder(self.job.encoder())
         pca = self._plain(place, encoder)
-        for view in self.job.views:  # the plain view, too: photos that could not be read are tried again
+        for view in VIEWS:  # the plain view, too: photos that could not be read are tried again
             self._extract(view, place / view.name, encoder, pca)
-        files = [path for view in self.job.views for path in sorted((place / view.name).iterdir())]
+        files = [path for view in VIEWS for path in sorted((place / view.name).iterdir())]
         return StageResult({"features": place.name, "PCA": pca.identity}, [place / PCA_FILE, *files])
 
     def _plain(self, place: Path, encoder: PhotoEncoder) -> FeaturePCA:
@@ -68,8 +66,7 @@ class FeaturesStage(TuningStage):
         return FeaturePCA.load(path)
 
     def _extract(self, view: View, folder: Path, encoder: PhotoEncoder, pca: FeaturePCA | None = None) -> FeatureStore:
-        dataset = self.job.dataset
-        return self.job.extract(dataset.split("train") if view.crop else dataset.photos, view, folder, encoder, pca)
+        return self.job.extract(self.job.dataset.photos, view, folder, encoder, pca)
 
     def _fit(self, store: FeatureStore, encoder: PhotoEncoder) -> FeaturePCA:
         names = [name for name in self.job.names("train") if name in store]

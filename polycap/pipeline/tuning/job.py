@@ -27,8 +27,8 @@ from polycap.training.log import LOG
 from polycap.training.settings import TrainingSettings
 
 __all__ = [
-    "MIRRORED",
     "PLAIN",
+    "VIEWS",
     "LanguageCaptions",
     "TuningJob",
     "TuningStage",
@@ -47,20 +47,20 @@ class View:
     Attributes:
         name: name of its stores' folders.
         mirrored: whether the photos are flipped horizontally.
-        crop: number of the random crop of each photo; 0 for whole photos.
     """
 
     name: str
     mirrored: bool = False
-    crop: int = 0
 
     @property
     def splits(self) -> tuple[str, ...]:
         """Splits of the photos that are needed in this view; dev photos are only looked at as they are."""
-        return ("train",) if self.mirrored or self.crop else ("train", "dev")
+        return ("train",) if self.mirrored else ("train", "dev")
 
 
-PLAIN, MIRRORED = View("plain"), View("mirrored", mirrored=True)
+PLAIN = View("plain")
+VIEWS = (PLAIN, View("mirrored", mirrored=True))
+"""Views of the train photos."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,6 @@ class TuningJob:
         weights: file of Xception's weights to begin with; None for the first source of `find_weights`.
         words: settings of the exit flow's tuning.
         components: channels of the last cells after the PCA.
-        crops: number of random crops of each train photo.
         terms: terms of the captions.
         progress: whether to draw bars on stderr; None if it is a terminal.
     """
@@ -112,15 +111,8 @@ class TuningJob:
     weights: Path | None = None
     words: EncoderSettings = field(default_factory=EncoderSettings)
     components: int = 512
-    crops: int = 0
     terms: tuple[str, ...] = ()
     progress: bool | None = None
-
-    @property
-    def views(self) -> tuple[View, ...]:
-        """Views of the train photos: as they are, mirrored, and random crops, every other one of them mirrored."""
-        crops = (View(f"crop{number}", number % 2 == 0, number) for number in range(1, self.crops + 1))
-        return (PLAIN, MIRRORED, *crops)
 
     @cached_property
     def hashes(self) -> HashCache:
@@ -151,7 +143,7 @@ class TuningJob:
         """
         middle_flow = self.runtime.middle_flow(self.weights)
         stores: list[FeatureStore] = []
-        for view in self.views:
+        for view in VIEWS:
             photos = [photo for split in view.splits for photo in self.dataset.split(split)]
             stores.append(self.extract(photos, view, self.folder / "activations" / view.name, middle_flow))
         return stores
@@ -165,7 +157,6 @@ class TuningJob:
             encoder,
             folder,
             mirrored=view.mirrored,
-            crop=view.crop,
             pca=pca,
             hashes=self.hashes,
             progress=self.progress,
