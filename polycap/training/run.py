@@ -45,7 +45,7 @@ def train_decoder(
     """Train a decoder, or resume the run in a folder, and write its pack.
 
     After each epoch the averaged weights are evaluated by BLEU-4 of free-running captions of the dev split; the best
-    are saved. After the self-critical epochs, their best weights and those of teacher forcing are interpolated, see
+    are saved. After the self-critical epochs, the best of these, of theirs and of weights between them are kept, see
     `polycap.training.learner`.
 
     Args:

@@ -35,7 +35,7 @@ class TrainingSettings(DecoderSizes):
         self_critical_reward: reward of sampled captions: cider, bleu or both. (default: both)
         self_critical_rate: peak learning rate of self-critical training. (default: 1e-4)
         self_critical_share: interpolation factor between the weights of teacher forcing and those of self-critical
-            training, 0 to 1. (default: 0.5)
+            training, 0 to 1; those of self-critical training are kept where they score higher. (default: 0.5)
         self_critical_samples: captions sampled per photo. (default: 5)
         self_critical_ema_decay: decay per step of the averaged weights in self-critical training. (default: 0.99)
         seed: seed of initial weights, dropout and sampling. (default: 0)

@@ -32,6 +32,7 @@ from polycap.pack.pack import load_pack
 from polycap.text.tokenizer import Tokenizer
 from polycap.training.batches import Batches
 from polycap.training.inputs import TrainingInputs
+from polycap.training.learner import Learner
 from polycap.training.phase import _run_epochs
 from polycap.training.run import train_decoder
 from polycap.training.settings import TrainingSettings
@@ -116,7 +117,25 @@ def test_the_log(run: Path) -> None:
         assert row["tokens_per_second"] > 0
 
 
-def test_the_pack_has_the_interpolated_weights(run: Path, tiny_inputs: TrainingInputs) -> None:
+@pytest.mark.parametrize(
+    ("forced", "halfway", "all_the_way", "kept"),
+    [(20.0, 19.0, 18.0, None), (20.0, 22.0, 21.0, 0.5), (20.0, 21.0, 22.0, 1.0), (20.0, 21.0, 21.0, 0.5)],
+)
+def test_the_share_of_the_self_critical_weights_with_the_best_score_is_kept(
+    forced: float, halfway: float, all_the_way: float, kept: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = Learner.__new__(Learner)
+    learner._settings, learner._folder = TrainingSettings(), Path("run")
+    monkeypatch.setattr(learner, "_self_critical", lambda: {"epoch": 2.0, "dev_bleu4": all_the_way})
+    monkeypatch.setattr(learner, "_interpolate", lambda: halfway)
+    found = learner.finish({"epoch": 7.0, "dev_bleu4": forced})
+    paths = {None: "best.npz", 0.5: "interpolated.npz", 1.0: "self-critical/best.npz"}
+    assert found.weights == Path("run") / paths[kept]
+    assert found.facts.get("self-critical share") == kept
+    assert found.facts.get("dev BLEU-4", forced) == max(forced, halfway, all_the_way)
+
+
+def test_the_pack_has_the_best_of_three_weights(run: Path, tiny_inputs: TrainingInputs) -> None:
     pack = load_pack(run / "pack")
     folders = (run, run / "self-critical")
     forced, free = (read_arrays(folder / "best.npz") for folder in folders)
@@ -128,13 +147,14 @@ def test_the_pack_has_the_interpolated_weights(run: Path, tiny_inputs: TrainingI
         there = forced[name] + SETTINGS.self_critical_share * (free[name] - forced[name])
         np.testing.assert_allclose(weights, there, rtol=1e-5, atol=1e-7)
     better = "dev BLEU-4" in card.training  # else the self-critical epochs were in vain
-    chosen_weights = interpolated if better else forced
+    by_share = {None: forced, SETTINGS.self_critical_share: interpolated, 1.0: free}
+    chosen_weights = by_share[card.training.get("self-critical share")]
     rounded = from_int8(to_int8(chosen_weights, output_axes(chosen_weights)))
     for name, variable in named_weights(pack.decoder).items():
         np.testing.assert_array_equal(np.asarray(variable), rounded[name])
     for name, layer in tiny_inputs.encoder.photo_layers.items():
         np.testing.assert_array_equal(chosen_weights[name], layer)  # they are not trained
-    assert card.training.get("dev BLEU-4", 100) >= card.training["best epoch's dev BLEU-4"]
+    assert card.training.get("dev BLEU-4", 100) >= max(round(epoch["dev_bleu4"], 2) for epoch in best)
     assert card.training["best epoch"] == best[0]["epoch"]
     assert card.training["best epoch's dev BLEU-4"] == round(best[0]["dev_bleu4"], 2)
     if better:
