@@ -57,6 +57,9 @@ logger = logging.getLogger(__name__)
 STAGES = (ActivationsStage, WordsStage, EncoderStage, FeaturesStage, DecodersStage, PacksStage)
 """Stages, in order."""
 
+DECODERS = ("epochs=9", "self_critical_epochs=3")
+"""Longer training than that of a language alone, since the photo layers learn, too, from nothing."""
+
 
 @dataclass(frozen=True)
 class TuningOptions:
@@ -64,8 +67,7 @@ class TuningOptions:
 
     Attributes:
         words: settings of the exit flow's tuning. (default: `EncoderSettings()`)
-        decoders: settings of the decoders, by language code. (default: `TrainingSettings()`, with the decoder of the
-            language's folder)
+        decoders: settings of the decoders, by language code. (default: those of `parse_tuning`)
         components: channels of the last cells after the PCA, 1 to 2048; 512 keep about 85% of the variance. The middle
             flow and the colours have 3/8 and 3/32 as many. (default: 512)
         terms: terms of the captions, for the cards. (default: none)
@@ -177,7 +179,8 @@ def parse_tuning(
         codes: languages, whose folders set defaults of their decoders.
 
     Returns:
-        Settings of the exit flow's tuning, and those of each language's decoder.
+        Settings of the exit flow's tuning, and those of each language's decoder: over those of its folder, and more
+        epochs than `TrainingSettings` has.
 
     Raises:
         TrainingError: no such setting, or a value that it does not allow.
@@ -190,7 +193,7 @@ def parse_tuning(
             raise TrainingError(f"{assignment!r}: expected words.NAME=VALUE or decoders.NAME=VALUE")
         parts[part].append(setting)
     words = parse_assignments(EncoderSettings, parts["words"])
-    return words, {code: parse_settings(parts["decoders"], get_language(code)) for code in codes}
+    return words, {code: parse_settings([*DECODERS, *parts["decoders"]], get_language(code)) for code in codes}
 
 
 def read_languages(
@@ -215,7 +218,7 @@ def read_languages(
                 )
         if faults:
             logger.warning("captions of %s: %d faults, first: %s", code, len(faults), faults[0])
-        chosen.append(LanguageCaptions(language, captioned, recipes.get(code) or parse_settings((), language)))
+        chosen.append(LanguageCaptions(language, captioned, recipes.get(code) or parse_settings(DECODERS, language)))
     return chosen
 
 

@@ -21,6 +21,7 @@ from polycap.pipeline import tune
 from polycap.pipeline.plan import check_stages
 from polycap.pipeline.tuning.job import TuningJob
 from polycap.training.callbacks import save_arrays
+from polycap.training.settings import TrainingSettings
 from tiny import CODE, OTHER_CODE, Finished, decoder_settings, make_language, run_polycap
 
 pytest_plugins = ["tiny_fixtures"]
@@ -209,6 +210,13 @@ def test_another_share_is_made_of_the_same_run(
     assert again.reason == "changed: words.share (1.0 → 0.5)"
     assert again.place
     assert (again.place / "checkpoint.npz").is_file()
+
+
+@pytest.mark.usefixtures("runtime")
+def test_decoders_side_by_side_learn_longer_than_one_alone() -> None:
+    _, recipes = tune.parse_tuning(["decoders.self_critical_epochs=2"], [CODE])
+    assert (recipes[CODE].epochs, recipes[CODE].self_critical_epochs) == (9, 2)
+    assert TrainingSettings().epochs < 9
 
 
 @pytest.mark.usefixtures("runtime")
