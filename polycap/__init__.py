@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         load_dataset,
         load_with_captions,
     )
+    from polycap.encoder.artefact import EncoderArtefact, open_encoder
     from polycap.encoder.pca import FeaturePCA
     from polycap.encoder.protocol import PhotoEncoder
     from polycap.errors import PhotoError, PolycapError
@@ -51,12 +52,10 @@ if TYPE_CHECKING:
         TranslatedCaptions,
         make_features,
         train_language,
-        train_languages,
         translate_language,
     )
-    from polycap.pipeline.tune import tune_encoder
+    from polycap.pipeline.tune import TunedEncoder, TuningOptions, tune_encoder
     from polycap.runtime.protocol import Runtime
-    from polycap.training.encoder import TunedEncoder
     from polycap.training.encoder_settings import EncoderSettings
     from polycap.training.settings import TrainingSettings
     from polycap.translation.engine import Translation, Translator
@@ -77,6 +76,7 @@ __all__ = [
     "Dataset",
     "DatasetFault",
     "DecodingSettings",
+    "EncoderArtefact",
     "EncoderSettings",
     "EngineOptions",
     "Evaluation",
@@ -106,6 +106,7 @@ __all__ = [
     "TranslationReport",
     "Translator",
     "TunedEncoder",
+    "TuningOptions",
     "__version__",
     "available_languages",
     "build_language",
@@ -117,8 +118,8 @@ __all__ = [
     "load_dataset",
     "load_with_captions",
     "make_features",
+    "open_encoder",
     "train_language",
-    "train_languages",
     "translate_language",
     "tune_encoder",
     "uninstall_pack",
@@ -137,6 +138,7 @@ _HOMES = {
     "Dataset": "polycap.dataset",
     "DatasetFault": "polycap.dataset",
     "DecodingSettings": "polycap.language.settings",
+    "EncoderArtefact": "polycap.encoder.artefact",
     "EncoderSettings": "polycap.training.encoder_settings",
     "EngineOptions": "polycap.pipeline.steps",
     "Evaluation": "polycap.evaluation.evaluate",
@@ -165,7 +167,8 @@ _HOMES = {
     "Translation": "polycap.translation.engine",
     "TranslationReport": "polycap.translation.translate",
     "Translator": "polycap.translation.engine",
-    "TunedEncoder": "polycap.training.encoder",
+    "TunedEncoder": "polycap.pipeline.tune",
+    "TuningOptions": "polycap.pipeline.tune",
     "available_languages": "polycap.language",
     "build_language": "polycap.pipeline.build",
     "evaluate_captioner": "polycap.evaluation.evaluate",
@@ -176,8 +179,8 @@ _HOMES = {
     "load_dataset": "polycap.dataset",
     "load_with_captions": "polycap.dataset",
     "make_features": "polycap.pipeline.steps",
+    "open_encoder": "polycap.encoder.artefact",
     "train_language": "polycap.pipeline.steps",
-    "train_languages": "polycap.pipeline.steps",
     "translate_language": "polycap.pipeline.steps",
     "tune_encoder": "polycap.pipeline.tune",
     "uninstall_pack": "polycap.pack.install",

@@ -18,8 +18,8 @@
     └── BuildError               a language whose build lacks something
 
 A message says what is wrong, where, what was received, what is allowed, and the fix. It names an argument in
-backquotes, such as `encoder_weights`. The command line puts its option there, `--encoder-weights`, prints the message
-on one line and exits with 1. It never shows a traceback for a user's mistake.
+backquotes, such as `n_best`. The command line puts its option there, `--n-best`, prints the message on one line and
+exits with 1. It never shows a traceback for a user's mistake.
 """
 
 __all__ = [

@@ -16,6 +16,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # by `python -P`, not even this folder is looked into
+
 from looked_at_captions import choose_photos, read_set, shuffle_captions, to_key
 from polycap.errors import PolycapError
 from polycap.files import read_json, write_json, write_text

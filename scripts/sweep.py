@@ -247,9 +247,10 @@ def _pack(out: Path, recipe: Recipe, code: str, seed: int, dataset: Any) -> Path
 
 def _identities(features: Path) -> list[Any]:
     """Return the views of a folder of features, by the encoder and the PCA that made them."""
-    from polycap.features.prepare import open_features
+    from polycap.features.store import FeatureStore
 
-    return [[store.encoder, store.pca, store.mirrored] for store in open_features(features).stores]
+    stores = [FeatureStore(path.parent) for path in sorted(features.glob("*/store.json"))]
+    return [[store.encoder, store.pca, store.mirrored] for store in stores]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -27,6 +28,8 @@ LONGEST = (
     "runtime/test_openvino_runtime.py",
     "scripts/test_benchmarks.py",
     "training/test_self_critical.py",
+    "pipeline/test_tune.py",
+    "training/test_side_by_side.py",
     "features/test_prepare.py",
     "test_add_a_language.py",
     "training/test_backends.py",
@@ -166,10 +169,11 @@ def dataset(dataset_folder: Path) -> "Dataset":
 @pytest.fixture(scope="session")
 def xception() -> Any:
     """Keras' model itself, with random weights."""
+    from polycap.encoder.artefact import round_tensors
     from polycap.encoder.network import build_xception
 
     model = build_xception()
-    model.set_weights(random_tensors(model))
+    model.set_weights(round_tensors(random_tensors(model)))  # as an artefact has them
     return model
 
 
@@ -181,7 +185,7 @@ def tensors(xception: Any) -> list[NDArray[np.float32]]:
 
 @pytest.fixture(scope="session")
 def encoder_weights(tensors: list[NDArray[np.float32]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A file of them, for `POLYCAP_XCEPTION_WEIGHTS` or `--encoder-weights`; read-only."""
+    """A file of them, as `polycap tune-encoder` takes it; read-only."""
     from polycap.encoder.weight_files import save_weights
 
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
@@ -191,8 +195,48 @@ def encoder_weights(tensors: list[NDArray[np.float32]], tmp_path_factory: pytest
 
 
 @pytest.fixture(scope="session")
-def encoder(tensors: list[NDArray[np.float32]]) -> "Encoder":
-    """The encoder with these weights: 234 real tensors, only not trained ones."""
+def folder_of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what is made once, by whichever of pytest-xdist's processes needs it first."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(folder_of_all_workers: Path, request: pytest.FixtureRequest) -> Path:
+    """An artefact of the random Xception, with a PCA of eight photos and photo layers of 512 units; read-only."""
+    folder = folder_of_all_workers / "encoder"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "card.json").exists():
+            _make_artefact(folder, request.getfixturevalue("tensors"))
+    return folder
+
+
+_encoders: list[Any] = []
+"""The encoder that made the artefact, if this process did; it takes seconds."""
+
+
+def _make_artefact(folder: Path, tensors: list[NDArray[np.float32]]) -> None:
+    from encoders import make_encoder
+    from polycap.encoder.encoder import Encoder
+    from polycap.features.reduce import fit_pca
+    from polycap.features.store import FeatureStore, StoreWriter
+
+    encoder = Encoder(tensors)
+    photos = np.stack([np.asarray(draw_photo(number).resize((299, 299))) for number in range(8)])
+    names, shape = [f"{number}" for number in range(8)], (encoder.cells, sum(encoder.blocks))
+    store = folder.parent / "cells-of-encoder"
+    StoreWriter(store, names, shape, encoder=encoder.identity).write(dict(enumerate(encoder.grid(photos))), {})
+    pca = fit_pca(FeatureStore(store), names, (8, 3, 1), blocks=encoder.blocks)
+    encoder.artefact = make_encoder(folder, tensors=tensors, pca=pca, cells=encoder.cells, units=512)
+    _encoders.append(encoder)
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_folder: Path) -> "Encoder":
+    """The encoder of this artefact: 234 real tensors, only not trained ones."""
+    from polycap.encoder.artefact import open_encoder
     from polycap.encoder.encoder import Encoder
 
-    return Encoder(tensors)
+    return _encoders[0] if _encoders else Encoder.load(open_encoder(encoder_folder))

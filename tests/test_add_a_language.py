@@ -51,7 +51,7 @@ def write_samples(folder: Path) -> None:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, encoder_weights: Path) -> dict[str, str]:
+def shell(tmp_path: Path, encoder_folder: Path) -> dict[str, str]:
     """An environment in which `polycap` is this checkout's, its encoder random, and nothing of ours is set."""
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -64,7 +64,7 @@ def shell(tmp_path: Path, encoder_weights: Path) -> dict[str, str]:
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX", ""),
-        "POLYCAP_XCEPTION_WEIGHTS": str(encoder_weights),
+        "POLYCAP_ENCODER": str(encoder_folder),
         "POLYCAP_CACHE": str(tmp_path / "cache"),
         "ARGOS_PACKAGE_INDEX": "http://127.0.0.1:9/",
         "TF_CPP_MIN_LOG_LEVEL": "3",

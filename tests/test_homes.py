@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from polycap.encoder.artefact import encoder_folder
 from polycap.encoder.weights import local_weights
 from polycap.errors import CaptionRuntimeError, PolycapError, TranslationError
 from polycap.files import cache_folder, cache_place, expand_home, find_cached, packs_folder, write_text
@@ -97,7 +98,7 @@ def test_where_there_is_no_temporary_folder_either(tmp_path: Path, monkeypatch: 
     with pytest.raises(PolycapError, match=r"name another folder in POLYCAP_CACHE; nor is there a temporary folder"):
         cache_place()
     with pytest.raises(CaptionRuntimeError, match="no place for its graphs"):  # Keras needs none
-        find_graph(Graph("search", {}, {}))
+        find_graph(Graph("search", "tiny", {}, {}))
 
 
 LIFE = """
@@ -142,7 +143,7 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_graphs_go_to_a_temporary_folder_once_a_process(
     temporary: Path, traced: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    models = {find_graph(Graph("search", {"beam": beam}, {})) for beam in (1, 2, 1, 2)}
+    models = {find_graph(Graph("search", "tiny", {"beam": beam}, {})) for beam in (1, 2, 1, 2)}
     assert len(models) == len(traced) == 2
     assert all(temporary in model.parents and model.is_file() for model in models)
     assert len([message for message in caplog.messages if "cache of this process" in message]) == 1
@@ -155,20 +156,20 @@ def refuse(*_: object, **__: object) -> None:
 def test_a_filled_cache_that_is_read_only_serves(
     traced: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model = find_graph(Graph("search", {}, {}))
+    model = find_graph(Graph("search", "tiny", {}, {}))
     caplog.clear()
     monkeypatch.setattr("polycap.files.folders._write_fault", lambda _: "Read-only file system")
     monkeypatch.setattr(os, "utime", refuse)
-    assert find_graph(Graph("search", {}, {})) == model
+    assert find_graph(Graph("search", "tiny", {}, {})) == model
     assert len(traced) == 1
     assert caplog.messages == []
 
 
 def test_a_graph_that_another_process_cleans_up_meanwhile(traced: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    find_graph(Graph("search", {"beam": 1}, {}))
+    find_graph(Graph("search", "tiny", {"beam": 1}, {}))
     with monkeypatch.context() as patch:
         patch.setattr(Path, "iterdir", refuse)
-        assert find_graph(Graph("search", {"beam": 2}, {})).name == GRAPH_FILE
+        assert find_graph(Graph("search", "tiny", {"beam": 2}, {})).name == GRAPH_FILE
     assert len(traced) == 2
 
 
@@ -213,6 +214,7 @@ def test_a_tilde_in_a_path_variable_is_the_home_folder(tmp_path: Path, monkeypat
         "POLYCAP_CACHE",
         "POLYCAP_PACKS",
         "POLYCAP_XCEPTION_WEIGHTS",
+        "POLYCAP_ENCODER",
         "POLYCAP_LANGUAGES",
         "ARGOS_PACKAGES_DIR",
     ):
@@ -220,7 +222,7 @@ def test_a_tilde_in_a_path_variable_is_the_home_folder(tmp_path: Path, monkeypat
     (tmp_path / "there" / "qaa").mkdir(parents=True)
     (tmp_path / "there" / "qaa" / "language.toml").write_text("schema = 1")
     there = tmp_path / "there"
-    assert cache_folder() == packs_folder() == packages_folder() == local_weights() == there
+    assert cache_folder() == packs_folder() == packages_folder() == local_weights() == encoder_folder() == there
     assert there / "qaa" in [entry.folder for entry in Registry.discover().entries]
     monkeypatch.delenv("ARGOS_PACKAGES_DIR")
     monkeypatch.setenv("XDG_DATA_HOME", "~/data")

@@ -105,7 +105,7 @@ def place(finished_world: World, tmp_path_factory: pytest.TempPathFactory) -> St
         PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
         PYTHONPATH=f"{spies}{os.pathsep}{ROOT}",
         POLYCAP_LANGUAGES=str(finished_world.places),
-        POLYCAP_XCEPTION_WEIGHTS=str(finished_world.weights),
+        POLYCAP_ENCODER=str(finished_world.encoder),
         ONEDNN_DEFAULT_FPMATH_MODE="STRICT",
     )
     return stranger
@@ -117,7 +117,7 @@ def stranger(place: Stranger, finished_world: World) -> Stranger:
     data = finished_world.data
     recipe = [f"--set={name}={value}" for name, value in (RECIPE.model_dump() | {"epochs": 1}).items()]
     caption = place.run("caption", "photo.jpg", "--language", CODE)
-    place.run("features", three_photos(place), "--out", "made", "--pca", finished_world.pack, "--no-mirrored")
+    place.run("features", three_photos(place), "--out", "made", "--no-mirrored")
     place.run("train", CODE, "--data", data, "--features", finished_world.features, "--out", "run", *recipe)
     place.run("translate", OTHER_CODE, "--data", data, "--engine=apertium", "--source=eng", "--target=spa")
     with serving(place) as url, (place.folder / "photo.jpg").open("rb") as photo:

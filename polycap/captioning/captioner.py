@@ -44,7 +44,7 @@ class Captioner:
 
     Attributes:
         language: language of the captions.
-        pack: decoder, tokenizer, PCA and card.
+        pack: decoder, tokenizer, card, and the artefact with PCA and photo layers.
         encoder: photo encoder; several captioners may share it.
         runtime: runtime that computes the decoder.
 
@@ -75,7 +75,7 @@ class Captioner:
         pack.require_grid(encoder.cells, sum(encoder.blocks))
         self.language, self.pack, self.encoder = language, pack, encoder
         self.runtime = runtime or open_runtime()
-        self._reduction = self.runtime.reduction(pack.pca) if pack.pca else None
+        self._reduction = self.runtime.reduction(pack.pca)
         self._search = self.runtime.search(pack, decoding or pack.card.search_settings(language.decoding))
 
     def __repr__(self) -> str:
@@ -140,14 +140,14 @@ class Captioner:
         return self.decode_reduced(self.reduce(grid), n_best)
 
     def reduce(self, grid: NDArray[np.float16]) -> NDArray[np.float32]:
-        """Reduce the encoder's output by the pack's PCA: `(photos, cells, channels)` to fewer channels, float32."""
-        return self._reduction(grid) if self._reduction else self.pack.reduce(grid)
+        """Reduce the encoder's output by its PCA: `(photos, cells, channels)` to fewer channels, float32."""
+        return self._reduction(grid)
 
     def decode_reduced(self, features: NDArray[Any], n_best: int = 1) -> list[tuple[Candidate, ...]]:
         """Search for the candidates of each photo, from reduced features.
 
         Args:
-            features: features reduced by the pack's PCA, `(photos, cells, channels) float16 or float32`.
+            features: features reduced by the PCA, `(photos, cells, channels) float16 or float32`.
             n_best: maximum number of candidates per photo. (default: 1)
         """
         result = self._search.find(features)
@@ -177,7 +177,7 @@ class Captioner:
         """Compute the attention maps of texts from reduced features.
 
         Args:
-            features: features reduced by the pack's PCA, `(photos, cells, channels) float32`, one photo per text.
+            features: features reduced by the PCA, `(photos, cells, channels) float32`, one photo per text.
             texts: normalised texts; they need not come from the decoder.
 
         Raises:

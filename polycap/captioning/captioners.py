@@ -75,7 +75,7 @@ class Captioners:
 
     def _is_usable(self, language: Language) -> bool:
         try:
-            read_card(language.pack_folder).require_encoder(self.encoder.identity, language.pack_folder)
+            read_card(language.pack_folder).require_encoder(self._first.pack.encoder, language.pack_folder)
         except PolycapError as error:
             logger.warning("%s: left out: %s", language.code, error)
             return False

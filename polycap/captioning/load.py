@@ -34,8 +34,7 @@ def load(  # type: ignore[overload-overlap]
     language: Loadable,
     *,
     pack: str | PathLike[str] | None = None,
-    encoder_weights: str | PathLike[str] | None = None,
-    encoder: "PhotoEncoder | None" = None,
+    encoder: "PhotoEncoder | str | PathLike[str] | None" = None,
     decoding: DecodingSettings | None = None,
     beam: int | None = None,
     via: str | None = None,
@@ -49,8 +48,7 @@ def load(
     language: Sequence[Loadable],
     *,
     pack: str | PathLike[str] | None = None,
-    encoder_weights: str | PathLike[str] | None = None,
-    encoder: "PhotoEncoder | None" = None,
+    encoder: "PhotoEncoder | str | PathLike[str] | None" = None,
     decoding: DecodingSettings | None = None,
     beam: int | None = None,
     via: str | None = None,
@@ -63,8 +61,7 @@ def load(
     language: Loadable | Sequence[Loadable],
     *,
     pack: str | PathLike[str] | None = None,
-    encoder_weights: str | PathLike[str] | None = None,
-    encoder: "PhotoEncoder | None" = None,
+    encoder: "PhotoEncoder | str | PathLike[str] | None" = None,
     decoding: DecodingSettings | None = None,
     beam: int | None = None,
     via: str | None = None,
@@ -77,8 +74,8 @@ def load(
         language: a code such as "de", a `Language`, the path of a language's folder, of a pack's folder or of a pack
             file (`.polycap`); or a list of them. A text is a path if it holds a slash or ends in `.polycap`.
         pack: folder of a pack other than the language's own, such as a run's. (default: the language's own)
-        encoder_weights: file of the encoder's weights. (default: the first source of `find_weights`)
-        encoder: loaded encoder, instead of `encoder_weights`. (default: none)
+        encoder: folder of the encoder's artefact, or a loaded encoder, such as that of another captioner. (default:
+            `POLYCAP_ENCODER`, else the shipped one)
         decoding: settings of the search. (default: the language's own)
         beam: width of the beam search; 1 is greedy search. (default: that of `decoding`)
         via: code of the language to translate captions from, for languages without a pack. (default: none)
@@ -91,7 +88,7 @@ def load(
     Raises:
         LanguageError: there is no such language, or its folder is broken.
         PackError: a language has no trained pack, or the pack is broken or of another encoder.
-        EncoderError: the encoder's weights are missing or broken.
+        EncoderError: the encoder is missing or broken.
         CaptionRuntimeError: there is no such runtime, or it is not installed or can't run.
     """
     from polycap.captioning.find import find_language
@@ -110,13 +107,13 @@ def load(
         chosen,
         CaptionerOptions(
             beam=beam,
-            encoder_weights=Path(encoder_weights) if encoder_weights else None,
+            encoder=Path(encoder) if isinstance(encoder, str | PathLike) else None,
             runtime=runtime if isinstance(runtime, str) else None,
             precision=precision,
         ),
         registry.get(via) if via else None,
         decoding=decoding,
-        encoder=encoder,
+        encoder=None if isinstance(encoder, str | PathLike) else encoder,
         runtime=None if isinstance(runtime, str) else runtime,
     )
     for message in left_out.values():
@@ -177,7 +174,7 @@ def open_captioners(
         options: options of the captioners, of which `pack` and `via` are ignored.
         source: language to translate captions from, for languages without a pack. (default: none)
         decoding: settings of the search. (default: each language's own)
-        encoder: loaded encoder. (default: one by `options`)
+        encoder: loaded encoder. (default: that of `options`)
         runtime: open runtime. (default: one by `options`)
 
     Returns:
@@ -224,9 +221,11 @@ class _Parts:
 
     def pack(self, language: Language, folder: Path | None) -> "Pack":
         """Load the pack in `folder`, or the language's own."""
+        from polycap.encoder.artefact import open_encoder
         from polycap.pack.pack import load_pack
 
-        return load_pack(folder or language.pack_folder)
+        loaded = self.encoder and self.encoder.artefact
+        return load_pack(folder or language.pack_folder, loaded or open_encoder(self.options.encoder))
 
     def packs(
         self, chosen: Sequence[tuple[Language, Path | None]]
@@ -249,7 +248,7 @@ class _Parts:
         self.runtime = self.runtime or open_runtime(
             options.runtime, precision=options.precision, reference=options.reference
         )
-        self.encoder = self.encoder or self.runtime.encoder(options.encoder_weights)
+        self.encoder = self.encoder or self.runtime.encoder(pack.encoder)
         decoding = options.decoding(self.decoding or pack.card.search_settings(language.decoding))
         return Captioner(language, pack, self.encoder, decoding, self.runtime)
 

@@ -18,7 +18,7 @@ class CaptionerOptions:
         beam: width of the beam search; 1 is greedy search. (default: the language's own, at least `n_best`)
         n_best: number of candidates that the search must find at least. (default: 1)
         pack: folder of a pack other than the language's own. (default: the language's own)
-        encoder_weights: file of the encoder's weights. (default: the first source of `find_weights`)
+        encoder: folder of the encoder's artefact. (default: `POLYCAP_ENCODER`, else the shipped one)
         via: code of the language to translate captions from, for languages without a pack. (default: none)
         always_via: whether to translate for languages with a pack, too. (default: False)
         runtime: openvino, keras or auto. (default: `POLYCAP_RUNTIME`, else auto)
@@ -29,7 +29,7 @@ class CaptionerOptions:
     beam: int | None = None
     n_best: int = 1
     pack: Path | None = None
-    encoder_weights: Path | None = None
+    encoder: Path | None = None
     via: str | None = None
     always_via: bool = False
     runtime: str | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,14 +106,14 @@ def _batch_captions(
 def _search(
     grid: NDArray[np.float16], requests: Sequence[CaptionRequest], n_best: int
 ) -> "dict[Captioner, Iterator[tuple[Candidate, ...]]]":
-    """Return an iterator of candidates per captioner, over its photos in order; packs of one PCA share its output."""
+    """Return an iterator of candidates per captioner, over its photos in order; those of one PCA share its output."""
     candidates = {}
-    reduced: dict[Any, NDArray[np.float32]] = {}
+    reduced: dict[str, NDArray[np.float32]] = {}
     for captioner in dict.fromkeys(captioner for request in requests for captioner in request.captioners):
         rows = [row for row, request in enumerate(requests) if captioner in request.captioners]
-        kind = (captioner.pack.card.pca, captioner.pack.card.decoder.channels)
-        if kind not in reduced:
-            reduced[kind] = captioner.reduce(grid)
-        features = reduced[kind] if len(rows) == len(requests) else reduced[kind][rows]
+        identity = captioner.pack.encoder.identity
+        if identity not in reduced:
+            reduced[identity] = captioner.reduce(grid)
+        features = reduced[identity] if len(rows) == len(requests) else reduced[identity][rows]
         candidates[captioner] = iter(captioner.decode_reduced(features, n_best))
     return candidates

@@ -9,15 +9,15 @@ import typer
 from polycap.cli.command import with_options
 from polycap.cli.options import (
     CAPTIONS_DEFAULT,
+    ENCODER_DEFAULT,
     ORIGIN_DEFAULT,
     SETTINGS_DEFAULT,
-    WEIGHTS_DEFAULT,
     AsJson,
     Work,
     captions_option,
+    encoder_option,
     origin_option,
     settings_option,
-    weights_option,
 )
 from polycap.cli.output import print_json, print_scores
 
@@ -41,10 +41,6 @@ class BuildArguments:
     origin: Annotated[str | None, origin_option(LAST + ORIGIN_DEFAULT)] = None
     work: Work = Path("work")
     settings: Annotated[list[str] | None, settings_option(LAST + SETTINGS_DEFAULT)] = None
-    components: Annotated[
-        int | None,
-        typer.Option(min=1, max=2048, help="Channels of the last cells after the PCA.", show_default=LAST + "512"),
-    ] = None
     mirrored: Annotated[
         bool | None, typer.Option(help="Also train on horizontally flipped photos.", show_default=LAST + "yes")
     ] = None
@@ -57,7 +53,7 @@ class BuildArguments:
     ] = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would run, and why.")] = False
     as_json: AsJson = False
-    encoder_weights: Annotated[Path | None, weights_option(LAST + WEIGHTS_DEFAULT)] = None
+    encoder: Annotated[Path | None, encoder_option(LAST + ENCODER_DEFAULT)] = None
 
 
 @with_options
@@ -75,9 +71,8 @@ def build(options: BuildArguments) -> None:
             captions=options.captions or (),
             origin=options.origin,
             settings=options.settings or (),
-            components=options.components,
             mirrored=options.mirrored,
-            encoder_weights=options.encoder_weights,
+            encoder=options.encoder,
             start=options.start,
         ),
         work=options.work,

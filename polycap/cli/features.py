@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.command import with_options
-from polycap.cli.options import MaxMegapixels, PrecisionName, RuntimeName, Weights, limit_photos
+from polycap.cli.options import EncoderFolder, MaxMegapixels, PrecisionName, RuntimeName, limit_photos
 from polycap.cli.output import print_notes
 
 __all__ = ["features"]
@@ -19,17 +19,8 @@ class FeaturesArguments:
 
     data: Annotated[Path, typer.Argument(help="Folder of the dataset.")]
     out: Annotated[Path, typer.Option(help="Folder of the features.")] = Path("features")
-    components: Annotated[int, typer.Option(min=1, max=2048, help="Channels of the last cells after the PCA.")] = 512
-    pca: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of a pack whose PCA to use, as `polycap train --start PACK` needs.",
-            show_default="one is fitted on the train photos",
-        ),
-    ] = None
     mirrored: Annotated[bool, typer.Option(help="Also encode horizontally flipped photos.")] = True
-    keep_full: Annotated[bool, typer.Option(help="Keep the unreduced features, 4.6 GB a view.")] = False
-    encoder_weights: Weights = None
+    encoder: EncoderFolder = None
     runtime: RuntimeName = None
     precision: PrecisionName = None
     max_megapixels: MaxMegapixels = None
@@ -43,17 +34,15 @@ def features(options: FeaturesArguments) -> None:
 
     limit_photos(options.max_megapixels)
     chosen = FeatureOptions(
-        components=options.components,
-        pca=options.pca,
         mirrored=options.mirrored,
-        keep_full=options.keep_full,
-        encoder_weights=options.encoder_weights,
+        encoder=options.encoder,
         runtime=options.runtime,
         precision=options.precision,
     )
-    chosen.encoder()  # a runtime that is not installed is reported before the dataset is read
+    chosen.load_encoder()  # a runtime that is not installed is reported before the dataset is read
     dataset = load_dataset(options.data)
     result = make_features(dataset, options.out, chosen)
     print_notes(f"{name}: {reason}" for name, reason in result.stores[0].faults.items())
-    kept = f"{result.pca.blocks[0][1]} components of the last cells keep {result.pca.variance:.1%} of the variance"
-    typer.echo(f"{options.out}: {len(dataset.photos)} photos, {len(result.stores)} views; {kept}")
+    cells, channels = result.stores[0].shape
+    shape = f"{cells} cells of {channels} channels each"
+    typer.echo(f"{options.out}: {len(dataset.photos)} photos, {len(result.stores)} views; {shape}")

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAPTIONS_DEFAULT",
+    "ENCODER_DEFAULT",
     "ORIGIN_DEFAULT",
     "SETTINGS_DEFAULT",
-    "WEIGHTS_DEFAULT",
     "AsJson",
     "Beam",
     "CaptionerArguments",
     "CaptionsOption",
     "Data",
+    "EncoderFolder",
     "MaxMegapixels",
     "Origin",
     "PackFolder",
@@ -34,19 +35,19 @@ __all__ = [
     "Weights",
     "Work",
     "captions_option",
+    "encoder_option",
     "limit_photos",
     "megapixels_option",
     "origin_option",
     "read_dataset",
     "settings_option",
-    "weights_option",
 ]
 
 
 CAPTIONS_DEFAULT = "the language's [[captions]] files, else the dataset's captions"
 ORIGIN_DEFAULT = "human"
 SETTINGS_DEFAULT = "the language's [decoder], and the recipe of the English pack"
-WEIGHTS_DEFAULT = "POLYCAP_XCEPTION_WEIGHTS, else the cache, else a download"
+ENCODER_DEFAULT = "POLYCAP_ENCODER, else the shipped one"
 
 
 def captions_option(default: str) -> Any:
@@ -70,10 +71,9 @@ def settings_option(default: str) -> Any:
     return typer.Option("--set", metavar="NAME=VALUE", help=help_text, show_default=default)
 
 
-def weights_option(default: str) -> Any:
-    """Return the option `--encoder-weights`."""
-    help_text = "File of the encoder's weights (.safetensors, .h5, .keras or .whl)."
-    return typer.Option(help=help_text, show_default=default)
+def encoder_option(default: str) -> Any:
+    """Return the option `--encoder`."""
+    return typer.Option("--encoder", help="Folder of the encoder, of `polycap tune-encoder`.", show_default=default)
 
 
 def megapixels_option(default: str | bool = True) -> Any:
@@ -93,7 +93,14 @@ Beam = Annotated[
     int | None,
     typer.Option(min=1, max=64, help="Width of the beam search; 1 is greedy.", show_default="the language's own"),
 ]
-Weights = Annotated[Path | None, weights_option(WEIGHTS_DEFAULT)]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        help="File of Xception's weights to begin with (.safetensors, .h5, .keras or .whl).",
+        show_default="POLYCAP_XCEPTION_WEIGHTS, else the cache, else a download",
+    ),
+]
+EncoderFolder = Annotated[Path | None, encoder_option(ENCODER_DEFAULT)]
 RuntimeName = Annotated[
     str | None,
     typer.Option(
@@ -130,7 +137,7 @@ class CaptionerArguments:
 
     beam: Beam = None
     pack: PackFolder = None
-    encoder_weights: Weights = None
+    encoder: EncoderFolder = None
     runtime: RuntimeName = None
     precision: PrecisionName = None
     max_megapixels: MaxMegapixels = None
@@ -138,7 +145,7 @@ class CaptionerArguments:
     def captioner(self, **more: Any) -> CaptionerOptions:
         """Return the captioners' options, with others of `CaptionerOptions`; limit the photos of this process."""
         limit_photos(self.max_megapixels)
-        names = ("beam", "pack", "encoder_weights", "runtime", "precision")
+        names = ("beam", "pack", "encoder", "runtime", "precision")
         return CaptionerOptions(**{name: getattr(self, name) for name in names}, **more)
 
 

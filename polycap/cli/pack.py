@@ -5,25 +5,26 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.options import AsJson, PackFolder, Weights
+from polycap.cli.options import AsJson, EncoderFolder, PackFolder
 from polycap.cli.output import print_json, print_note, print_row
 
 __all__ = ["install", "pack", "uninstall"]
 
-LARGE = 12_000_000  # bytes; a larger pack file gets a note
+LARGE = 4_000_000  # bytes; a larger pack file gets a note
 
 
 def pack(
     code: Annotated[str, typer.Argument(help="Language.")],
     out: Annotated[Path | None, typer.Option(help="Output file.", show_default="CODE.polycap")] = None,
     pack: PackFolder = None,
+    encoder: EncoderFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a language's pack as one file, for `polycap install`. The same pack gives the same bytes."""
     from polycap.language import get_language
     from polycap.pack.pack_file import write_pack_file
 
-    pack_file = write_pack_file(get_language(code), out, pack=pack)
+    pack_file = write_pack_file(get_language(code), out, pack=pack, encoder=encoder)
     row = {"language": code, "file": str(pack_file.path), "bytes": pack_file.size, "sha256": pack_file.sha256}
     if as_json:
         print_json(row)
@@ -40,12 +41,12 @@ def install(
     sha256: Annotated[str | None, typer.Option(help="Expected hash of the file.", show_default="not checked")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace another installed pack.")] = False,
     as_json: AsJson = False,
-    encoder_weights: Weights = None,
+    encoder: EncoderFolder = None,
 ) -> None:
     """Verify a pack file and install it for its language. Nothing in it is executed."""
     from polycap.pack.install import install_pack
 
-    installed = install_pack(source, sha256=sha256, force=force, encoder_weights=encoder_weights)
+    installed = install_pack(source, sha256=sha256, force=force, encoder=encoder)
     if as_json:
         print_json(installed.to_json())
         return

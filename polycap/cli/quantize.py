@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polycap.cli.options import MaxMegapixels, Weights, limit_photos
+from polycap.cli.options import EncoderFolder, MaxMegapixels, limit_photos
 from polycap.cli.output import print_notes
 from polycap.errors import PhotoError
 from polycap.machine.extras import require_extra
@@ -21,7 +21,7 @@ def quantize(
     data: Annotated[
         Path | None, typer.Option(help="Folder of a dataset, for its train photos.", show_default="none")
     ] = None,
-    encoder_weights: Weights = None,
+    encoder: EncoderFolder = None,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
     """Make the encoder for `--precision int8`, once. Use photos like those to be captioned; it takes some minutes."""
@@ -35,6 +35,6 @@ def quantize(
         raise PhotoError("name photos, or a dataset with --data: one of the two")
     train = load_dataset(data).split("train") if data else []
     paths = [photo.path for photo in train] or [path for place in photos or [] for path in find_photos(place)]
-    result = quantize_encoder(paths, encoder_weights)
+    result = quantize_encoder(paths, encoder)
     print_notes(result.faults)
     typer.echo(f"{result.path}: int8, from {result.photos} photos")

@@ -7,7 +7,7 @@ import typer
 
 from polycap.captioning.options import CaptionerOptions
 from polycap.cli.command import with_options
-from polycap.cli.options import Beam, PrecisionName, RuntimeName, megapixels_option
+from polycap.cli.options import Beam, EncoderFolder, PrecisionName, RuntimeName, megapixels_option
 from polycap.machine.extras import require_extra
 from polycap.server.limits import DEFAULTS, Limits
 
@@ -32,6 +32,7 @@ class ServeArguments:
         ),
     ] = None
     beam: Beam = None
+    encoder: EncoderFolder = None
     runtime: RuntimeName = None
     precision: PrecisionName = None
     max_photo_mb: Annotated[int, typer.Option(min=1, help="Megabytes of a photo, at most.")] = DEFAULTS.photo_mb
@@ -75,7 +76,9 @@ def serve(options: ServeArguments) -> None:
         options.host,
         options.port,
         languages=options.language,
-        options=CaptionerOptions(beam=options.beam, runtime=options.runtime, precision=options.precision),
+        options=CaptionerOptions(
+            beam=options.beam, encoder=options.encoder, runtime=options.runtime, precision=options.precision
+        ),
         limits=options.limits(),
         allow_origins=options.allow_origin or [],
     )

@@ -26,7 +26,7 @@ def check_pack(language: Language) -> Iterator[LanguageFault]:
     except CaptionRuntimeError as error:
         raise Skip(str(error)) from error
     except PolycapError as error:
-        yield LanguageFault(where, str(error), "a whole pack", "install or train it again")
+        yield LanguageFault(where, str(error), "a whole pack of the encoder in use", "install or train it again")
         return
     if pack.card.language != language.code:
         received = f"a pack of {pack.card.language}"

@@ -1,12 +1,12 @@
 """Photo encoder, computed by TensorFlow."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.encoder.identity import (
     BLOCKS,
     CELLS,
@@ -14,13 +14,11 @@ from polycap.encoder.identity import (
     MIDDLE_CHANNELS,
     PREPROCESSING,
     SIZE,
-    EncoderIdentity,
     encoder_identity,
     middle_flow_identity,
 )
 from polycap.encoder.network import build_xception, cells_of, middle_flow_of
 from polycap.encoder.weight_files import Tensors, tensors_hash
-from polycap.encoder.weights import find_weights
 from polycap.errors import CaptionRuntimeError
 from polycap.machine.backend import has_bfloat16_convolutions, keras
 from polycap.machine.fork import require_same_process
@@ -34,8 +32,8 @@ class Encoder:
     `polycap.encoder.network` describes the channels.
 
     Attributes:
-        identity: hashes of the tensors and the preprocessing, not of the file of the weights. A feature store or pack
-            of another identity is an error.
+        identity: hash of the tensors and the preprocessing. A feature store or pack of another identity is an error.
+        artefact: artefact that it was loaded from.
         precision: bf16 if TensorFlow's convolutions multiply in bfloat16, else f32.
     """
 
@@ -43,22 +41,24 @@ class Encoder:
     cells = CELLS
     blocks: tuple[int, ...] = BLOCKS
     _compute = staticmethod(cells_of)
+    _identity = staticmethod(encoder_identity)
 
-    def __init__(self, tensors: Tensors) -> None:
+    def __init__(self, tensors: Tensors, artefact: EncoderArtefact | None = None) -> None:
         require_same_process()
-        self.identity: EncoderIdentity = encoder_identity(tensors_hash(tensors))
+        self.artefact = artefact
+        self.identity = self._identity(tensors_hash(tensors))
         self.precision = "bf16" if has_bfloat16_convolutions() else "f32"
         self._network = _freeze(tensors, self._compute)
 
     @classmethod
-    def load(cls, weights: Path | None = None) -> Self:
-        """Load the encoder with weights from `weights`, or from the first source of `find_weights`.
+    def load(cls, artefact: EncoderArtefact) -> Self:
+        """Load the encoder of an artefact.
 
         Raises:
-            EncoderError: no usable weights.
+            EncoderError: the artefact is broken.
             CaptionRuntimeError: Keras has another backend than TensorFlow, or another dtype than float32.
         """
-        return cls(find_weights(weights))
+        return cls(artefact.tensors, artefact)
 
     def grid(self, photos: NDArray[np.uint8]) -> NDArray[np.float16]:
         """Encode photos: `(batch, 299, 299, 3) uint8` → `(batch, cells, channels) float16`.
@@ -76,10 +76,7 @@ class MiddleFlow(Encoder):
     cells = MIDDLE_CELLS
     blocks: tuple[int, ...] = (MIDDLE_CHANNELS,)
     _compute = staticmethod(middle_flow_of)
-
-    def __init__(self, tensors: Tensors) -> None:
-        super().__init__(tensors)
-        self.identity = middle_flow_identity(self.identity)
+    _identity = staticmethod(middle_flow_identity)
 
 
 def _freeze(tensors: Tensors, compute: Callable[[Any, Any], Any]) -> Callable[[NDArray[np.uint8]], Any]:

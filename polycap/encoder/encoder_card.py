@@ -15,11 +15,13 @@ SCHEMA = 1
 
 
 class EncoderCard(BaseModel):
-    """Card of an encoder.
+    """Card of an encoder. Its identities follow from the card alone.
 
     Attributes:
         schema_version: version of the format. (default: 1)
-        identity: identity of the artefact, see `EncoderArtefact.identity`.
+        tensors: `tensors_hash` of Xception's rounded tensors.
+        pca: identity of the PCA; None until there is one.
+        photo_layers: hash of the rounded photo layers; None until there are some.
         data: description of what it learned from.
         terms: terms of use.
         training: settings and results of the tuning.
@@ -31,7 +33,9 @@ class EncoderCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     schema_version: int = Field(alias="schema", default=SCHEMA)
-    identity: str = Field(default="", pattern="^[0-9a-f]{0,16}$")
+    tensors: str = Field(default="", pattern="^[0-9a-f]{0,64}$")
+    pca: str | None = Field(default=None, pattern="^[0-9a-f]{1,64}$")
+    photo_layers: str | None = Field(default=None, pattern="^[0-9a-f]{1,64}$")
     data: dict[str, Any]
     terms: list[str]
     training: dict[str, Any]
@@ -50,7 +54,8 @@ def read_encoder_card(folder: Path) -> EncoderCard:
     path = folder / ENCODER_CARD
     if not path.is_file():
         raise EncoderError(
-            f"{folder}: no encoder here ({ENCODER_CARD} is missing); make one with `polycap tune-encoder`"
+            f"{folder}: no encoder here ({ENCODER_CARD} is missing); name the folder of one that `polycap "
+            "tune-encoder` made (`encoder`)"
         )
     content = read_json(path, EncoderError)
     if content.get("schema") != SCHEMA:  # checked before the keys, which another schema may change

@@ -58,11 +58,18 @@ class ExitFlow:
         cells = ops.relu(self._separable(cells, last[0], last[1], 3))
         return ops.relu(self._separable(cells, last[2], last[3], 4))
 
-    def tensors(self, tensors: Tensors) -> Tensors:
-        """Return Xception's tensors with this exit flow's kernels in their places."""
+    def tensors(self, tensors: Tensors, share: float = 1.0) -> Tensors:
+        """Return Xception's tensors with this exit flow's kernels in their places.
+
+        Args:
+            tensors: Xception's tensors.
+            share: interpolation factor from the kernels in `tensors`, 0, to this exit flow's, 1. (default: 1)
+        """
         places = [len(tensors) - TENSORS + place for places in CONVOLUTIONS for place in places]
-        replaced = dict(zip(places, map(np.asarray, self.kernels), strict=True))
-        return [replaced.get(place, tensor) for place, tensor in enumerate(tensors)]
+        mixed = list(tensors)
+        for place, kernel in zip(places, self.kernels, strict=True):
+            mixed[place] = np.asarray((1 - share) * tensors[place] + share * np.asarray(kernel), dtype=np.float32)
+        return mixed
 
     def _separable(self, cells: Any, depthwise: Any, pointwise: Any, norm: int) -> Any:
         # TensorFlow's own gradient of it took 7 to 14 ms of a step, with oneDNN; written out by shifts 50 to 300 ms.

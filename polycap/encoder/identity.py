@@ -1,11 +1,5 @@
-"""Identity of an encoder: hashes of weights and preprocessing. Does not import Keras."""
+"""Identity of an encoder: hashes of tensors and preprocessing. Does not import Keras."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple, TypeAlias
-
-from polycap.encoder.weight_files import read_weights, tensors_hash
-from polycap.encoder.weights import PUBLISHED, local_weights
 from polycap.files import digest
 
 __all__ = [
@@ -16,14 +10,9 @@ __all__ = [
     "MIDDLE_CHANNELS",
     "PREPROCESSING",
     "SIZE",
-    "EncoderIdentity",
     "encoder_identity",
-    "expected_identity",
     "middle_flow_identity",
-    "weights_identity",
 ]
-
-Cached: TypeAlias = Callable[[Path, str, Callable[[Path], str]], str]
 
 SIZE = 299
 """Side of the encoder's input in pixels."""
@@ -51,59 +40,12 @@ PREPROCESSING = {
 _BESIDE = {"middle": "block13_sepconv1_act, means of 3 × 3", "colours": "4 × 4 × 4, trilinear"}
 
 
-class EncoderIdentity(NamedTuple):
-    """Identity of an encoder.
-
-    Attributes:
-        full: identity of all channels.
-        xception_only: identity of Xception's last layer alone, which older packs and features have.
-    """
-
-    full: str
-    xception_only: str
+def encoder_identity(tensors: str) -> str:
+    """Return the identity of the cells of the encoder whose tensors have this `tensors_hash`."""
+    return digest({"tensors": tensors, **PREPROCESSING, **_BESIDE})
 
 
-def encoder_identity(tensors: str) -> EncoderIdentity:
-    """Return the identity of the encoder whose tensors have this `tensors_hash`."""
-    xception_only = {"tensors": tensors, **PREPROCESSING}
-    return EncoderIdentity(digest({**xception_only, **_BESIDE}), digest(xception_only))
-
-
-def middle_flow_identity(encoder: EncoderIdentity) -> EncoderIdentity:
+def middle_flow_identity(tensors: str) -> str:
     """Return the identity of an encoder's middle flow, whose activations the exit flow is trained on."""
-    identity = digest({"encoder": encoder.xception_only, "output": "before block13_sepconv1_act"})
-    return EncoderIdentity(identity, identity)
-
-
-def _compute(path: Path, _kind: str, compute: Callable[[Path], str]) -> str:
-    return compute(path)
-
-
-def weights_identity(path: Path, cached: Cached = _compute) -> EncoderIdentity:
-    """Return the identity of the encoder with the weights in a file, without building the network.
-
-    Args:
-        path: as for `read_weights`.
-        cached: function of a file, the name of a value and a function that computes it, such as `HashCache.get`.
-            (default: without a cache)
-
-    Raises:
-        EncoderError: the weights can't be read.
-    """
-    if not path.is_file():
-        read_weights(path)  # raises the error
-    return encoder_identity(cached(path, "tensors", lambda path: tensors_hash(read_weights(path))))
-
-
-def expected_identity(weights: Path | None = None, cached: Cached = _compute) -> EncoderIdentity:
-    """Return the identity that `Encoder.load(weights)` will have; weights to be downloaded are the published ones.
-
-    Args:
-        weights: as for `Encoder.load`.
-        cached: as for `weights_identity`. (default: without a cache)
-
-    Raises:
-        EncoderError: given weights can't be read.
-    """
-    path = local_weights(weights)
-    return encoder_identity(PUBLISHED) if path is None else weights_identity(path, cached)
+    xception = digest({"tensors": tensors, **PREPROCESSING})
+    return digest({"encoder": xception, "output": "before block13_sepconv1_act"})

@@ -7,19 +7,21 @@ Reference: Krishnamoorthi (2018), "Quantizing deep convolutional networks for ef
 (symmetric weights per channel).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
-from polycap.errors import EncoderError
 from polycap.files import atomic_path
+from polycap.files.tensors import parse_tensors
 
-__all__ = ["dequantize", "load_int8", "quantize", "save_int8"]
+__all__ = ["Stored", "dequantize", "from_int8", "load_int8", "output_axes", "quantize", "save_int8", "to_int8"]
+
+Stored: TypeAlias = dict[str, NDArray[Any]]
+"""Tensors as a file has them, by name: int8 with scales, or float16."""
 
 _LARGEST = 127
 """Largest int8 value in use; -128 is left out, so that the range is symmetric."""
@@ -53,39 +55,63 @@ def dequantize(values: NDArray[np.int8], scales: NDArray[np.float16]) -> NDArray
     return values.astype(np.float32) * scales.astype(np.float32)
 
 
-def save_int8(path: Path, weights: Mapping[str, NDArray[Any]], axes: Mapping[str, int]) -> None:
-    """Write weights to a safetensors file.
+def output_axes(names: Iterable[str]) -> dict[str, int]:
+    """Return the axis of the output channels of a decoder's weights that are rounded to int8, by name.
+
+    They are kernels, embeddings (one channel per token), and the place of each cell. The others stay float16.
+    """
+    axes = {"kernel": -1, "embeddings": 0, "place": -1}
+    ends = {name: name.rpartition("/")[-1] for name in names}
+    return {name: axes[end] for name, end in ends.items() if end in axes}
+
+
+def to_int8(weights: Mapping[str, NDArray[Any]], axes: Mapping[str, int]) -> Stored:
+    """Return weights as a file has them.
 
     Args:
-        path: file to write.
         weights: weights by name.
         axes: axis of the output channels of each weight to round to int8, by name; the others are float16.
     """
-    tensors: dict[str, NDArray[Any]] = {}
+    stored: Stored = {}
     for name, weight in weights.items():
         if name in axes:
-            tensors[name], tensors[name + _SCALES] = quantize(weight, axes[name])
+            stored[name], stored[name + _SCALES] = quantize(weight, axes[name])
         else:
-            tensors[name] = np.asarray(weight, dtype=np.float16)
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary)
+            stored[name] = np.asarray(weight, dtype=np.float16)
+    return stored
 
 
-def load_int8(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read the weights of a file of `save_int8`, `float32` by name.
+def from_int8(stored: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    """Return the weights of `to_int8`, `float32` by name.
 
     Raises:
-        EncoderError: the file is missing or broken, or an int8 tensor has no scales that fit it.
+        ValueError: an int8 tensor has no scales that fit it, or scales have no int8 tensor.
     """
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise EncoderError(f"{path}: is broken ({error}); install it again") from error
-    return {name: _read(path, name, tensors) for name in tensors if not name.endswith(_SCALES)}
+    for name in stored:
+        scaled = stored.get(name.removesuffix(_SCALES))
+        if name.endswith(_SCALES) and (scaled is None or scaled.dtype != np.int8):
+            raise ValueError(f"tensor {name!r:.60} is scales of no int8 tensor")
+    return {name: _restore(name, stored) for name in stored if not name.endswith(_SCALES)}
 
 
-def _read(path: Path, name: str, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    tensor, scales = tensors[name], tensors.get(name + _SCALES)
+def save_int8(path: Path, weights: Mapping[str, NDArray[Any]], axes: Mapping[str, int]) -> None:
+    """Write weights to a safetensors file, atomically; arguments as for `to_int8`."""
+    with atomic_path(path) as temporary:
+        save_file(to_int8(weights, axes), temporary)
+
+
+def load_int8(content: bytes) -> dict[str, NDArray[np.float32]]:
+    """Return the weights in the bytes of a file of `save_int8`, `float32` by name.
+
+    Raises:
+        SafetensorError: the bytes are no safetensors file.
+        ValueError: a tensor has another type, values that are not finite, or no scales that fit it.
+    """
+    return from_int8(parse_tensors(content)[0])
+
+
+def _restore(name: str, stored: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    tensor, scales = stored[name], stored.get(name + _SCALES)
     if tensor.dtype != np.int8:
         return tensor.astype(np.float32)
     if (
@@ -93,5 +119,5 @@ def _read(path: Path, name: str, tensors: Mapping[str, NDArray[Any]]) -> NDArray
         or scales.ndim != tensor.ndim
         or any(size not in (1, full) for size, full in zip(scales.shape, tensor.shape, strict=True))
     ):
-        raise EncoderError(f"{path}: int8 tensor {name!r:.60} has no scales that fit it; install it again")
+        raise ValueError(f"int8 tensor {name!r:.60} has no scales that fit it")
     return dequantize(tensor, scales)

@@ -15,10 +15,10 @@ from polycap.errors import FeatureStoreError
 from polycap.files import atomic_path
 from polycap.files.tensors import parse_tensors
 
-__all__ = ["PCA_FILE", "FeaturePCA", "block_places", "join_blocks", "load_pca"]
+__all__ = ["PCA_FILE", "FeaturePCA", "block_places", "join_blocks"]
 
 PCA_FILE = "pca.safetensors"
-"""File name, in a folder of features and in a pack."""
+"""File name, where the encoder's features are first made."""
 
 LARGEST = 8192
 """Maximum number of channels before or after the map: as many as a decoder may have."""
@@ -152,12 +152,3 @@ def _principal_axes(sample: NDArray[np.float32], mean: NDArray[np.float32]) -> t
     variances, axes = variances[::-1].clip(0.0), axes[:, ::-1]  # rounding may leave one just below zero
     largest = np.abs(axes).argmax(axis=0, keepdims=True)
     return axes * np.sign(np.take_along_axis(axes, largest, axis=0)), variances
-
-
-def load_pca(path: Path) -> FeaturePCA:
-    """Load the PCA of a file, of a pack's folder or of a folder of features.
-
-    Raises:
-        FeatureStoreError: there is no PCA, or it is broken.
-    """
-    return FeaturePCA.load(path / PCA_FILE if path.is_dir() else path)

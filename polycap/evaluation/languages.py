@@ -55,9 +55,9 @@ class EvaluationOptions:
 
     def store(self) -> "FeatureStore | None":
         """Open the plain view of the features."""
-        from polycap.features.prepare import open_features
+        from polycap.features.prepare import open_plain_view
 
-        return open_features(self.features).stores[0] if self.features else None
+        return open_plain_view(self.features) if self.features else None
 
 
 @dataclass(frozen=True)

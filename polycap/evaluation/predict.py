@@ -53,11 +53,9 @@ def reduced_features(
         PhotoError: a photo can't be read.
         FeatureStoreError: the store is of another encoder, or lacks photos.
     """
-    pca = captioner.pack.pca
     if store is not None:
-        full = captioner.encoder.identity.full  # its features are reduced by the pack's PCA, which is of this encoder
-        encoder = full if store.pca is None and store.encoder == full else captioner.pack.card.encoder
-        store.require(encoder, store.pca and (pca.identity if pca else None))
+        artefact = captioner.pack.encoder
+        store.require(artefact.features, store.pca and artefact.card.pca)
         features = store.read(photo.name for photo in photos)
         return features.astype(np.float32) if store.pca else captioner.reduce(features)
     grids = []

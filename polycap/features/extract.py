@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.encoder.pca import FeaturePCA
-from polycap.encoder.protocol import PhotoEncoder, identity_for
+from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import FeatureStoreError, PhotoError
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.files import sha256_file
@@ -51,7 +51,7 @@ def extract_features(
         folder,
         [name for name, _ in photos],
         (encoder.cells, pca.components if pca else sum(encoder.blocks)),
-        encoder=identity_for(pca.channels, encoder) if pca else encoder.identity.full,
+        encoder=encoder.identity,
         precision=encoder.precision,
         pca=pca.identity if pca else None,
         mirrored=mirrored,

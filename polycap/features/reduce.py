@@ -61,16 +61,13 @@ def fit_pca(
     return FeaturePCA(mean, join_blocks(bases), shares[0], shapes)
 
 
-def reduce_store(
-    store: FeatureStore, pca: FeaturePCA, folder: Path, *, encoder: str = "", progress: bool | None = None
-) -> FeatureStore:
+def reduce_store(store: FeatureStore, pca: FeaturePCA, folder: Path, *, progress: bool | None = None) -> FeatureStore:
     """Write a store of the same photos with reduced channels; an unfinished one is resumed.
 
     Args:
         store: unreduced store.
         pca: PCA to reduce it with.
         folder: folder of the reduced store.
-        encoder: identity of the encoder of the channels that `pca` reads. (default: that of `store`)
         progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
@@ -84,7 +81,7 @@ def reduce_store(
         folder,
         store.names,
         shape,
-        encoder=encoder or store.encoder,
+        encoder=store.encoder,
         precision=store.precision,
         pca=pca.identity,
         mirrored=store.mirrored,

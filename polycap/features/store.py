@@ -115,7 +115,7 @@ class FeatureStore:
             if received != expected:
                 raise FeatureStoreError(
                     f"{self.folder}: features of {part} {received}, but {expected} is needed; "
-                    "extract them again with `polycap features`"
+                    "make them anew with `polycap features`"
                 )
 
 

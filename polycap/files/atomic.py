@@ -1,10 +1,10 @@
 """Atomic writes of files, text and JSON; reading of JSON."""
 
+import contextlib
 import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from polycap.files.folders import make_folder
 __all__ = ["atomic_path", "read_json", "write_json", "write_text"]
 
 
-@contextmanager
+@contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success rename it to `path`, else remove it.
 
@@ -27,8 +27,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     # Open with the umask's permissions instead of chmod, which some file systems refuse.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    mode = temporary.stat().st_mode
     try:
         yield temporary
+        if temporary.stat().st_mode != mode:  # safetensors puts a file of its own in place, which others can't read
+            with contextlib.suppress(OSError):
+                temporary.chmod(mode)
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)

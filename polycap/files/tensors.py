@@ -14,7 +14,7 @@ _LENGTH_BYTES = 8
 
 
 def parse_tensors(content: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Return the tensors, by name, and the metadata of a safetensors file of finite floats.
+    """Return the tensors, by name, and the metadata of a safetensors file of finite floats and int8.
 
     Raises:
         SafetensorError: the bytes are no safetensors file.
@@ -25,7 +25,7 @@ def parse_tensors(content: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, st
     except KeyError as error:
         raise ValueError(f"a tensor has values of type {error}, which NumPy lacks") from error
     for name, tensor in tensors.items():
-        if tensor.dtype.kind != "f" or not np.isfinite(tensor).all():
-            raise ValueError(f"tensor {name!r:.60} has values that are no finite floats")
+        if tensor.dtype != np.int8 and (tensor.dtype.kind != "f" or not np.isfinite(tensor).all()):
+            raise ValueError(f"tensor {name!r:.60} has values that are no finite floats, and no int8")
     end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
     return tensors, json.loads(content[_LENGTH_BYTES:end]).get("__metadata__", {})

@@ -1,1 +1,1 @@
-"""Packs: a trained decoder with PCA, tokenizer and card, as a folder and as one file."""
+"""Packs: a trained decoder with tokenizer and card, as a folder and as one file."""

@@ -1,8 +1,7 @@
 """`card.json`: description of a pack. Does not import Keras."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
@@ -12,11 +11,13 @@ from polycap.files import digest, read_json
 from polycap.language.language import PACK_CARD
 from polycap.language.settings import DecodingSettings
 
+if TYPE_CHECKING:
+    from polycap.encoder.artefact import EncoderArtefact
+
 __all__ = [
     "CARD_JSON",
     "CARD_MD",
     "DECODER",
-    "PCA",
     "TOKENIZER",
     "Card",
     "FileEntry",
@@ -24,13 +25,8 @@ __all__ = [
     "read_card",
 ]
 
-DECODER, PCA, TOKENIZER, CARD_JSON, CARD_MD = (
-    "decoder.safetensors",
-    "pca.safetensors",
-    "tokenizer.model",
-    PACK_CARD,
-    "CARD.md",
-)
+DECODER, TOKENIZER, CARD_JSON, CARD_MD = "decoder.safetensors", "tokenizer.model", PACK_CARD, "CARD.md"
+_SCHEMA = 2
 
 
 _SUBJECT = ("split", "references_origin", "signature")
@@ -52,32 +48,32 @@ class Card(_Strict):
     """Model card, as in `card.json`.
 
     Attributes:
-        schema_version: version of the format. (default: 1)
+        schema_version: version of the format. (default: 2)
         language: code of the language.
         decoder: settings of the decoder.
-        encoder: identity of the encoder.
-        pca: identity of the PCA; None without one.
+        encoder: identity of the encoder's artefact, with its PCA and photo layers.
         tokenizer: identity of the tokenizer.
         data: description of the training data.
         terms: terms of use.
         training: settings and results of the training.
         decoding: settings of the search that the build chose on the dev split, no others. (default: None, none chosen)
+        calibration: calibration of the captions' certainty. (default: None, not calibrated)
         scores: rows of scores. (default: none)
         created: date of the training.
         versions: versions of libraries, by name.
         files: size and hash of the pack's files, by name.
     """
 
-    schema_version: int = Field(alias="schema", default=1)
+    schema_version: int = Field(alias="schema", default=_SCHEMA)
     language: str = Field(pattern="^[A-Za-z0-9-]{1,64}$")
     decoder: DecoderSettings
     encoder: str = Field(pattern="^[!-~]{1,64}$")
-    pca: str | None
     tokenizer: str
     data: dict[str, Any]
     terms: list[str]
     training: dict[str, Any]
     decoding: DecodingSettings | None = None
+    calibration: dict[str, Any] | None = None
     scores: list[dict[str, Any]] = Field(default_factory=list)
     created: str = Field(pattern="^[0-9-]{1,10}$")
     versions: dict[str, str]
@@ -102,20 +98,21 @@ class Card(_Strict):
     def _chosen_alone(self, decoding: DecodingSettings | None) -> dict[str, Any] | None:
         return None if decoding is None else decoding.model_dump(exclude_unset=True)
 
-    def require_encoder(self, identity: Sequence[str], folder: Path) -> None:
-        """Check that the encoder with this identity is the one that the decoder was trained with.
+    def require_encoder(self, artefact: "EncoderArtefact", folder: Path) -> None:
+        """Check that the encoder is the one that the decoder was trained with.
 
         Args:
-            identity: identities of the encoder, see `EncoderIdentity`.
+            artefact: the encoder in use.
             folder: folder of the pack, for the message.
 
         Raises:
             PackError: it is another encoder.
         """
-        if self.encoder not in identity:
+        if self.encoder != artefact.identity:
             raise PackError(
-                f"{folder}: was trained for encoder {self.encoder}, but the encoder at hand is {identity[0]}; give the "
-                "weights that it was trained with, or train again"
+                f"{folder}: is of encoder {self.encoder}, but the encoder in use is {artefact.identity} "
+                f"({artefact.folder}); make the pack anew with `polycap build {self.language}`, or give its encoder "
+                "(`encoder`)"
             )
 
     @field_validator("scores")
@@ -136,8 +133,15 @@ def read_card(folder: Path) -> Card:
     if not (folder / CARD_JSON).is_file():
         raise PackError(f"{folder}: no trained pack here ({CARD_JSON} is missing); train one with `polycap train`")
     content = read_json(folder / CARD_JSON, PackError)
-    if content.get("schema") != 1:  # checked before the keys, which another schema may change
-        raise PackError(f"{folder / CARD_JSON}: schema {content.get('schema')}; this polycap reads 1: update polycap")
+    if content.get("schema") == 1:
+        raise PackError(
+            f"{folder / CARD_JSON}: a pack of schema 1, which had an encoder of its own; this polycap reads {_SCHEMA}: "
+            "install the language's new pack, or make it anew with `polycap build`"
+        )
+    if content.get("schema") != _SCHEMA:  # checked before the keys, which another schema may change
+        raise PackError(
+            f"{folder / CARD_JSON}: schema {content.get('schema')}; this polycap reads {_SCHEMA}: update polycap"
+        )
     try:
         card = Card.model_validate(content)
     except ValidationError as error:
@@ -147,7 +151,7 @@ def read_card(folder: Path) -> Card:
     missing = [name for name in (DECODER, TOKENIZER) if name not in card.files]
     if missing:
         raise PackError(f"{folder / CARD_JSON}:files: does not name {' and '.join(missing)}; install the pack again")
-    unknown = [name for name in card.files if name not in (DECODER, PCA, TOKENIZER)]  # may be a path outside the pack
+    unknown = [name for name in card.files if name not in (DECODER, TOKENIZER)]  # may be a path outside the pack
     if unknown:
         raise PackError(f"{folder / CARD_JSON}:files: names {unknown[0]!r}, which no pack has; install the pack again")
     return card

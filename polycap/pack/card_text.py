@@ -18,14 +18,14 @@ def card_text(card: "Card") -> str:
     sections = [
         f"# polycap pack: {card.language}",
         f"Image caption decoder for polycap: kind `{card.decoder.kind}`, {size:.1f} MB, trained on {card.created}. "
-        "It reads features of polycap's shared Xception encoder. For its use, see polycap's README.",
+        "It reads features of polycap's shared encoder. For its use, see polycap's README.",
         "## Scores",
         scores_text(card.scores),
         "## Data and terms",
         _listing(card.data),
         "\n".join(f"- {term}" for term in card.terms),
         "## Identity",
-        _listing({"encoder": card.encoder, "PCA": card.pca or "none", "tokenizer": card.tokenizer}),
+        _listing({"encoder": card.encoder, "tokenizer": card.tokenizer}),
         "## Training",
         _listing(card.training),
         "## Decoder",

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from polycap.encoder.identity import expected_identity
+from polycap.encoder.artefact import EncoderArtefact, open_encoder
 from polycap.errors import PackError, PolycapError
 from polycap.files import make_folder, packs_folder, read_json, sha256_file, write_json
 from polycap.files.locks import wait_for_lock
@@ -60,7 +60,7 @@ def install_pack(
     *,
     sha256: str | None = None,
     force: bool = False,
-    encoder_weights: Path | None = None,
+    encoder: Path | None = None,
     progress: bool | None = None,
 ) -> InstalledPack:
     """Install a pack file, atomically, also after `kill -9`.
@@ -71,7 +71,7 @@ def install_pack(
         source: path, or http, https or file URL. An unfinished download is resumed.
         sha256: expected hash of the file, hexadecimal. (default: not checked)
         force: whether to replace another installed pack of this language. (default: False)
-        encoder_weights: file of the encoder's weights. (default: the first source of `find_weights`)
+        encoder: folder of the encoder's artefact. (default: `POLYCAP_ENCODER`, else the shipped one)
         progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
@@ -85,14 +85,15 @@ def install_pack(
         record = {"source": redacted(str(source)), "sha256": received}
         if _is_installed(folder, manifest, force=force):
             return InstalledPack(manifest.language, folder, **record, changed=False)
-        _require_encoder(str(source), manifest, encoder_weights)
+        artefact = open_encoder(encoder)
+        _require_encoder(str(source), manifest, artefact)
         local = _local_language(manifest.language)
         _require_hooks(str(source), manifest, local)
         with _staging() as staging:
             new = staging / "new"
             if unpack_file(path, new) != manifest:
                 raise PackError(f"{source}: has changed meanwhile; try again")
-            language = _verify(new, manifest, str(source))
+            language = _verify(new, manifest, artefact, str(source))
             write_json(new / INSTALLED_JSON, {**record, "installed": datetime.now(UTC).date().isoformat()})
             replace_folder(staging, new, folder)
     if local is not None:
@@ -158,12 +159,11 @@ def _is_intact(folder: Path) -> bool:
         return False
 
 
-def _require_encoder(source: str, manifest: Manifest, encoder_weights: Path | None) -> None:
-    identity = expected_identity(encoder_weights)
-    if manifest.encoder not in identity:
+def _require_encoder(source: str, manifest: Manifest, encoder: EncoderArtefact) -> None:
+    if manifest.encoder != encoder.identity:
         raise PackError(
-            f"{source}: was trained for encoder {manifest.encoder}, but the encoder here is {identity.full}; get a "
-            "pack for this one, or give the weights that it was trained with (`encoder_weights`)"
+            f"{source}: is of encoder {manifest.encoder}, but the encoder in use is {encoder.identity} "
+            f"({encoder.folder}); get a pack for this one, or give the encoder that it was trained with (`encoder`)"
         )
 
 
@@ -182,7 +182,7 @@ def _require_hooks(source: str, manifest: Manifest, local: Language | None) -> N
         )
 
 
-def _verify(folder: Path, manifest: Manifest, source: str) -> Language:
+def _verify(folder: Path, manifest: Manifest, encoder: EncoderArtefact, source: str) -> Language:
     """Return the language of an unpacked pack file, after loading all of its files.
 
     Raises:
@@ -195,8 +195,7 @@ def _verify(folder: Path, manifest: Manifest, source: str) -> Language:
         language, faults = read_language(folder, code=manifest.language)
         if language is None:
             raise PackError(" | ".join(map(str, faults)))
-        pack = load_pack(language.own_pack_folder)
-        pack.require_encoder([manifest.encoder])
+        pack = load_pack(language.own_pack_folder, encoder)
         pack.require_grid(CELLS, CHANNELS)
         _check_card(pack.card.language, manifest.language)
         try:

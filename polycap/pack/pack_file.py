@@ -5,9 +5,9 @@
     manifest.json             format, language, encoder, and size and hash of every other file
     language.toml             the language's facts, for an installation without the language
     samples.toml              the language's samples, if there are some
-    pack/card.json, CARD.md, decoder.safetensors, pca.safetensors, tokenizer.model
+    pack/card.json, CARD.md, decoder.safetensors, tokenizer.model
 
-It is a zip archive without compression, which would save little on float16 numbers: so the same pack gives the same
+It is a zip archive without compression, which would save little on rounded numbers: so the same pack gives the same
 bytes on every machine. A language's `hooks.py` is code and is left out; the manifest contains its hash, since it
 decides the normalisation of the text.
 """
@@ -22,11 +22,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from polycap.encoder.artefact import open_encoder
 from polycap.errors import PackError
 from polycap.files import atomic_path, sha256_file
 from polycap.files.archive import ArchiveLimits, extract, open_archive, safe_files
 from polycap.language import Language
-from polycap.pack.card import CARD_JSON, CARD_MD, DECODER, PCA, TOKENIZER, FileEntry
+from polycap.pack.card import CARD_JSON, CARD_MD, DECODER, TOKENIZER, FileEntry
 from polycap.pack.card_text import card_text
 
 __all__ = [
@@ -42,7 +43,7 @@ __all__ = [
 
 MANIFEST_JSON = "manifest.json"
 SUFFIX = ".polycap"
-_SCHEMA = 1
+_SCHEMA = 2
 
 _TEXT_BYTES = 1 << 20
 _MOST = {
@@ -51,8 +52,7 @@ _MOST = {
     "samples.toml": _TEXT_BYTES,
     f"pack/{CARD_JSON}": _TEXT_BYTES,
     f"pack/{CARD_MD}": _TEXT_BYTES,
-    f"pack/{DECODER}": 128 << 20,  # fourteen times the shipped packs'
-    f"pack/{PCA}": 32 << 20,
+    f"pack/{DECODER}": 64 << 20,  # twenty times the shipped packs'
     f"pack/{TOKENIZER}": 8 << 20,
 }
 """Files that a pack file may contain, with the maximum size of each, bytes."""
@@ -93,7 +93,11 @@ class PackFile:
 
 
 def write_pack_file(
-    language: Language, out: str | PathLike[str] | None = None, *, pack: str | PathLike[str] | None = None
+    language: Language,
+    out: str | PathLike[str] | None = None,
+    *,
+    pack: str | PathLike[str] | None = None,
+    encoder: str | PathLike[str] | None = None,
 ) -> PackFile:
     """Check a language's pack and write it as one file; the same pack gives the same bytes.
 
@@ -101,6 +105,7 @@ def write_pack_file(
         language: language of the pack.
         out: file to write. (default: CODE.polycap)
         pack: folder of another pack of the language. (default: the language's pack)
+        encoder: folder of the encoder's artefact. (default: `POLYCAP_ENCODER`, else the shipped one)
 
     Raises:
         PackError: there is no pack, or it is broken, of another language, or too large to be installed.
@@ -111,7 +116,7 @@ def write_pack_file(
     if out.is_dir():
         raise PackError(f"{out}: is a folder; name a file")
     folder = Path(pack or language.pack_folder)
-    card = load_pack(folder).card
+    card = load_pack(folder, open_encoder(Path(encoder) if encoder else None)).card
     if card.language != language.code:
         raise PackError(f"{folder}: is a pack of {card.language}, not of {language.code}; name its own language")
     contents = {name: _read_optional(language.folder / name) for name in ("language.toml", "samples.toml")}
@@ -180,6 +185,11 @@ def unpack_file(path: Path, folder: Path) -> Manifest:
 
 def _check_contents(path: Path, source: zipfile.ZipFile) -> tuple[Manifest, dict[str, zipfile.ZipInfo]]:
     files = {entry.filename: entry for entry in safe_files(path, source, _LIMITS, PackError)}
+    if "pack/pca.safetensors" in files:
+        raise PackError(
+            f"{path}: holds a pack of schema 1, which had an encoder of its own; this polycap reads {_SCHEMA}: get the "
+            "language's new pack, or make it anew with `polycap build`"
+        )
     for name, entry in files.items():
         if name not in _MOST:
             raise PackError(f"{path}: holds {name!r}, which no pack file has; allowed: {', '.join(_MOST)}")

@@ -14,7 +14,7 @@ __all__ = ["record_scores", "record_search", "write_card"]
 def write_card(folder: Path, card: Card) -> None:
     """Write `CARD.md` and `card.json`."""
     write_text(folder / CARD_MD, card_text(card))
-    left_out = {"decoding"} if card.decoding is None else None  # as in cards of packs whose search was not chosen
+    left_out = {name for name in ("decoding", "calibration") if getattr(card, name) is None}
     write_json(folder / CARD_JSON, card.model_dump(mode="json", by_alias=True, exclude=left_out))
 
 

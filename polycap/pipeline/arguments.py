@@ -27,10 +27,9 @@ class BuildOptions:
             are translated unless the language's engine is "none")
         origin: origin of captions whose file names none. (default: the last build's, else human)
         settings: training settings, `NAME=VALUE`, over those of the last build and of the language's folder.
-        components: channels of the last cells after the PCA, 1 to 2048. (default: the last build's, else 512)
         mirrored: also train on horizontally flipped photos. (default: the last build's, else True)
-        encoder_weights: file of the encoder's weights. (default: the last build's, else where `find_weights` finds
-            them)
+        encoder: folder of the encoder's artefact. (default: the last build's, else `POLYCAP_ENCODER`, else the shipped
+            one)
         start: language, or folder of a pack, whose weights training begins with; "" for none. (default: the last
             build's, else none)
     """
@@ -39,16 +38,15 @@ class BuildOptions:
     captions: Sequence[str] = ()
     origin: str | None = None
     settings: Sequence[str] = ()
-    components: int | None = None
     mirrored: bool | None = None
-    encoder_weights: str | PathLike[str] | None = None
+    encoder: str | PathLike[str] | None = None
     start: str | None = None
 
     def changes(self) -> dict[str, Any]:
         """Return the fields of `BuildArguments` that change, but for the settings; paths are absolute."""
-        values: dict[str, Any] = {"origin": self.origin, "components": self.components, "mirrored": self.mirrored}
+        values: dict[str, Any] = {"origin": self.origin, "mirrored": self.mirrored}
         values |= {"start": self.start, "captions": tuple(map(_absolute, filter(None, self.captions)))}
-        for name, path in (("data", self.data), ("encoder_weights", self.encoder_weights)):
+        for name, path in (("data", self.data), ("encoder", self.encoder)):
             values[name] = Path(path).absolute() if path else None  # the next build may start elsewhere
         if not self.captions:
             del values["captions"]
@@ -59,7 +57,7 @@ class BuildArguments(BaseModel):
     """Arguments of a build, as `BuildOptions` describes them, with all defaults.
 
     Attributes:
-        data, captions, origin, components, mirrored, encoder_weights, start: see `BuildOptions`.
+        data, captions, origin, mirrored, encoder, start: see `BuildOptions`.
         settings: training settings by name, as they were written.
     """
 
@@ -69,9 +67,8 @@ class BuildArguments(BaseModel):
     captions: tuple[str, ...] = ()
     origin: str = "human"
     settings: dict[str, str] = Field(default_factory=dict)
-    components: int = Field(default=512, ge=1, le=2048)
     mirrored: bool = True
-    encoder_weights: Path | None = None
+    encoder: Path | None = None
     start: str = ""
 
 

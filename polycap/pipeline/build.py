@@ -3,7 +3,7 @@
 ::
 
     WORK/hashes.json           hashes of files
-    WORK/features/KEY/         features, shared by all languages with the same photos, encoder and components
+    WORK/features/KEY/         features, shared by all languages with the same photos and encoder
     WORK/CODE/build.json       the arguments of the last build
     WORK/CODE/captions.jsonl   the captions, in one form; translated.jsonl: translations, if mixed
     WORK/CODE/tokenizer.model  SentencePiece

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from polycap.dataset import CaptionSource, Dataset, load_dataset, read_captions, sources_of, with_sources
+from polycap.encoder.artefact import EncoderArtefact, open_encoder
 from polycap.errors import BuildError, DatasetError
 from polycap.files import sha256_file
 from polycap.files.hashes import HashCache
 from polycap.language import Language, get_language
 from polycap.language.settings import NO_ENGINES
-from polycap.pack.card import CARD_JSON
+from polycap.pack.card import CARD_JSON, read_card
 from polycap.pipeline.arguments import BuildArguments
 from polycap.training.settings import TrainingSettings, parse_settings
 from polycap.translation.choose import choose_engine
@@ -143,6 +144,7 @@ class Job:
         Raises:
             LanguageError: no such language.
             BuildError: it is this language, or it has no pack.
+            PackError: the pack is of another encoder.
         """
         name = self.arguments.start
         if not name:
@@ -152,14 +154,24 @@ class Job:
             raise BuildError(f"`start` {name}: is the pack that this build replaces; name another language")
         if not (folder / CARD_JSON).is_file():
             raise BuildError(f"`start` {name}: {folder} has no pack: build that first, or give `start` ''")
+        read_card(folder).require_encoder(self.artefact, folder)
         return folder
+
+    @cached_property
+    def artefact(self) -> EncoderArtefact:
+        """Artefact of the encoder.
+
+        Raises:
+            EncoderError: there is none, or it is broken.
+        """
+        return open_encoder(self.arguments.encoder)
 
     @cached_property
     def encoder(self) -> "PhotoEncoder":
         """Encoder, loaded once for all stages, in the runtime of `POLYCAP_RUNTIME` and `POLYCAP_PRECISION`."""
         from polycap.runtime.choose import open_runtime
 
-        return open_runtime().encoder(self.arguments.encoder_weights)
+        return open_runtime().encoder(self.artefact)
 
     @property
     def text(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polycap.dataset import Dataset
+from polycap.encoder.artefact import EncoderArtefact, open_encoder
 from polycap.files.hashes import HashCache
 from polycap.files.locks import lock_folder
 from polycap.language import Language
@@ -30,7 +31,6 @@ __all__ = [
     "parse_settings",
     "prepare_engine",
     "train_language",
-    "train_languages",
     "translate_language",
 ]
 
@@ -40,34 +40,36 @@ class FeatureOptions:
     """Options of `make_features`.
 
     Attributes:
-        components: channels of the last cells after the PCA, 1 to 2048. (default: 512)
-        pca: folder of a pack whose PCA to use. (default: a PCA is fitted on the train split)
         mirrored: also encode a horizontally flipped view of each photo. (default: True)
-        keep_full: keep the unreduced features, 4.6 GB a view for 8,000 photos. (default: False)
-        encoder_weights: file of the encoder's weights. (default: where `find_weights` finds them)
+        encoder: folder of the encoder's artefact. (default: `POLYCAP_ENCODER`, else the shipped one)
         runtime: openvino, keras or auto. (default: `POLYCAP_RUNTIME`, else auto)
         precision: f32, bf16, int8 or auto, of the encoder. (default: `POLYCAP_PRECISION`, else auto)
     """
 
-    components: int = 512
-    pca: str | PathLike[str] | None = None
     mirrored: bool = True
-    keep_full: bool = False
-    encoder_weights: str | PathLike[str] | None = None
+    encoder: str | PathLike[str] | None = None
     runtime: str | None = None
     precision: str | None = None
 
-    def encoder(self) -> "Callable[[], PhotoEncoder]":
-        """Open the runtime, and return a function that loads the encoder.
+    def artefact(self) -> EncoderArtefact:
+        """Open the artefact.
 
         Raises:
+            EncoderError: there is none, or it is broken or unfinished.
+        """
+        return open_encoder(Path(self.encoder) if self.encoder else None)
+
+    def load_encoder(self) -> "Callable[[], PhotoEncoder]":
+        """Open artefact and runtime, and return a function that loads the encoder.
+
+        Raises:
+            EncoderError: as for `artefact`.
             CaptionRuntimeError: no such runtime or precision, or the runtime is not installed.
         """
         from polycap.runtime.choose import open_runtime
 
-        runtime = open_runtime(self.runtime, precision=self.precision)
-        weights = Path(self.encoder_weights) if self.encoder_weights else None
-        return lambda: runtime.encoder(weights)
+        runtime, artefact = open_runtime(self.runtime, precision=self.precision), self.artefact()
+        return lambda: runtime.encoder(artefact)
 
 
 def make_features(
@@ -80,30 +82,31 @@ def make_features(
     """Encode a dataset's photos, once for all languages. Waits for another process that does it, and resumes.
 
     Args:
-        dataset: its photos of all splits are encoded; the PCA is fitted on the train split only.
+        dataset: its photos of all splits are encoded.
         folder: folder of the features.
         options: see `FeatureOptions`. (default: its defaults)
         progress: draw bars on stderr. (default: if it is a terminal)
 
     Returns:
-        The views of the photos, `(cells, channels) float16` a photo, and the PCA that reduced them.
+        The views of the photos, `(cells, channels) float16` a photo, and the encoder by whose PCA they are reduced.
 
     Raises:
-        FeatureStoreError: `folder` has features of other photos, or of another encoder, precision or PCA.
-        EncoderError: the encoder's weights can't be had.
+        FeatureStoreError: `folder` has features of other photos, or of another encoder or precision.
+        EncoderError: there is no encoder, or it is broken.
         CaptionRuntimeError: no such runtime or precision, or the runtime is not installed.
-        PackError: `options.pca` is no pack's folder.
     """
     options = options or FeatureOptions()
-    return encode_dataset(dataset, Path(folder), options, options.encoder(), progress=progress)
+    load, artefact = options.load_encoder(), options.artefact()
+    return encode_dataset(dataset, Path(folder), artefact, load, mirrored=options.mirrored, progress=progress)
 
 
 def encode_dataset(
     dataset: Dataset,
     folder: Path,
-    options: FeatureOptions,
+    artefact: EncoderArtefact,
     encoder: "Callable[[], PhotoEncoder]",
     *,
+    mirrored: bool = True,
     clear: bool = False,
     hashes: HashCache | None = None,
     progress: bool | None = None,
@@ -111,13 +114,14 @@ def encode_dataset(
     """Encode a dataset's photos as `make_features` does, with a given encoder.
 
     Args:
-        dataset, folder, options, progress: as for `make_features`.
+        dataset, folder, progress: as for `make_features`.
+        artefact: the encoder's artefact.
         encoder: function that loads the encoder, called after all other checks.
+        mirrored: also encode a horizontally flipped view of each photo. (default: True)
         clear: remove what can't be resumed instead of raising, for folders that nothing else writes to.
             (default: False)
         hashes: hashes of the photos. (default: those kept in `folder`)
     """
-    from polycap.encoder.pca import load_pca
     from polycap.features.prepare import clear_broken, prepare_features
 
     with lock_folder(folder, "these features", wait=True):
@@ -125,13 +129,10 @@ def encode_dataset(
             clear_broken(folder)
         return prepare_features(
             [(photo.name, photo.path) for photo in dataset.photos],
-            [photo.name for photo in dataset.split("train")],
             encoder(),
+            artefact,
             folder,
-            components=options.components,
-            pca=load_pca(Path(options.pca)) if options.pca else None,
-            mirrored=options.mirrored,
-            keep_full=options.keep_full,
+            mirrored=mirrored,
             hashes=hashes,
             progress=progress,
         )
@@ -239,7 +240,7 @@ def train_language(
     *,
     tokenizer: Path | None = None,
     start: str | PathLike[str] | None = None,
-    photo_layers: str | PathLike[str] | None = None,
+    encoder: str | PathLike[str] | None = None,
     terms: Sequence[str] = (),
     progress: bool | None = None,
 ) -> Path:
@@ -253,13 +254,14 @@ def train_language(
         settings: the recipe. (default: `TrainingSettings()`, with the decoder of the language's folder)
         tokenizer: file of a trained tokenizer. (default: one is trained on the train split's captions)
         start: folder of the pack whose weights training begins with. (default: none)
-        photo_layers: folder of the pack whose photo layers the decoder has, not trained further. (default: none)
+        encoder: folder of the encoder's artefact, for features that are a folder. (default: `POLYCAP_ENCODER`, else the
+            shipped one)
         terms: terms of the captions, for the pack's card. (default: none)
         progress: draw bars on stderr. (default: if it is a terminal)
 
     Raises:
         TrainingError: a split has no captions, or `folder` has a run of other inputs or settings.
-        FeatureStoreError: there are no features, or not of these photos.
+        FeatureStoreError: there are no features, or not of these photos or this encoder.
         BuildError: another process trains in `folder`.
     """
     from polycap.features.prepare import open_features
@@ -267,60 +269,8 @@ def train_language(
     from polycap.training.run import train_decoder
 
     folder, initial_pack = Path(folder), Path(start) if start else None
-    opened = open_features(Path(features)) if isinstance(features, str | PathLike) else features
-    inputs = TrainingInputs(
-        language,
-        dataset,
-        opened.stores,
-        opened.pca,
-        tokenizer,
-        initial_pack,
-        tuple(terms),
-        Path(photo_layers) if photo_layers else None,
-    )
+    if isinstance(features, str | PathLike):
+        features = open_features(Path(features), open_encoder(Path(encoder) if encoder else None))
+    inputs = TrainingInputs(language, dataset, features.stores, features.encoder, tokenizer, initial_pack, tuple(terms))
     with lock_folder(folder, language.code):
         return train_decoder(inputs, folder, settings or parse_settings((), language), progress=progress)
-
-
-def train_languages(
-    languages: Sequence[Language],
-    datasets: Sequence[Dataset],
-    features: "Features | str | PathLike[str]",
-    folder: str | PathLike[str],
-    settings: Sequence[TrainingSettings] | None = None,
-    *,
-    terms: Sequence[Sequence[str]] | None = None,
-    progress: bool | None = None,
-) -> list[Path]:
-    """Train several languages side by side, over photo layers that they share; return the folders of their packs.
-
-    An unfinished run is resumed.
-
-    Args:
-        languages: two or more.
-        datasets: photos and splits, with the captions of each language.
-        features: result of `make_features`, or its folder.
-        folder: folder of the run; each language has a folder in it.
-        settings: recipe of each language. (default: `TrainingSettings()`, with the decoder of the language's folder)
-        terms: terms of each language's captions, for its pack's card. (default: none)
-        progress: draw bars on stderr. (default: if it is a terminal)
-
-    Raises:
-        TrainingError: settings differ where they must be the same; or as for `train_language`.
-        FeatureStoreError: there are no features, or not of these photos.
-        BuildError: another process trains in `folder`.
-    """
-    from polycap.features.prepare import open_features
-    from polycap.training.inputs import TrainingInputs
-    from polycap.training.side_by_side import train_side_by_side
-
-    folder = Path(folder)
-    opened = open_features(Path(features)) if isinstance(features, str | PathLike) else features
-    inputs = [
-        TrainingInputs(language, dataset, opened.stores, opened.pca, terms=tuple(of_captions))
-        for language, dataset, of_captions in zip(languages, datasets, terms or [()] * len(languages), strict=True)
-    ]
-    recipes = settings or [parse_settings((), language) for language in languages]
-    by_code = {language.code: recipe for language, recipe in zip(languages, recipes, strict=True)}
-    with lock_folder(folder, ", ".join(by_code)):
-        return list(train_side_by_side(inputs, folder, by_code, progress=progress).values())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.encoder.pca import FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import CaptionRuntimeError
@@ -65,9 +66,9 @@ class FirstThatRuns:
         """Name of the runtime in use."""
         return self._names[0]
 
-    def encoder(self, weights: Path | None = None) -> PhotoEncoder:
+    def encoder(self, artefact: EncoderArtefact) -> PhotoEncoder:
         """See `Runtime.encoder`."""
-        return self._try(lambda runtime: runtime.encoder(weights))
+        return self._try(lambda runtime: runtime.encoder(artefact))
 
     def middle_flow(self, weights: Path | None = None) -> PhotoEncoder:
         """See `Runtime.middle_flow`."""

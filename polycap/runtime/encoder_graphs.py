@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polycap.encoder.identity import EncoderIdentity, weights_identity
+from polycap.encoder.artefact import EncoderArtefact
+from polycap.encoder.identity import middle_flow_identity
+from polycap.encoder.weight_files import read_weights, tensors_hash
 from polycap.encoder.weights import stored_weights
 from polycap.errors import CaptionRuntimeError, PolycapError
 from polycap.files import cache_folder, cache_place, digest, find_cached
 from polycap.files.hashes import HashCache
 from polycap.runtime.graphs import GRAPH_FILE, Graph, find_graph
 
-__all__ = ["RECIPE", "EncoderGraphs"]
+__all__ = ["RECIPE", "EncoderGraphs", "middle_flow_graph"]
 
 _HASHES = "hashes.json"
 RECIPE: dict[str, Any] = {"preset": "mixed", "whole": ["GroupConvolution", "MatMul"], "whole_ends": 2}
@@ -34,46 +36,27 @@ product computes the colours."""
 
 @dataclass(frozen=True)
 class EncoderGraphs:
-    """Graphs of the encoder with the weights of one file.
+    """Graphs of an encoder.
 
     Attributes:
-        weights: file of the encoder's weights.
-        identity: identity of the encoder.
+        artefact: artefact of the encoder.
     """
 
-    weights: Path
-    identity: EncoderIdentity
+    artefact: EncoderArtefact
 
-    @classmethod
-    def of(cls, weights: Path | None = None) -> "EncoderGraphs":
-        """Return the graphs for the weights in `weights`, or in the first source of `find_weights`.
+    def traced(self) -> Path:
+        """Return the path of the float32 graph; trace it if it does not exist.
 
         Raises:
-            EncoderError: no usable weights.
-        """
-        path = stored_weights(weights)
-        hashes = HashCache(find_cached(_HASHES) or cache_place() / _HASHES)
-        identity = weights_identity(path, hashes.get)
-        with contextlib.suppress(PolycapError, OSError):  # the cache may be another user's
-            hashes.save()
-        return cls(path, identity)
-
-    def traced(self, kind: str = "encoder") -> Path:
-        """Return the path of a float32 graph; trace it if it does not exist.
-
-        Args:
-            kind: encoder, or middle_flow. (default: encoder)
-
-        Raises:
-            EncoderError: the weights are broken.
+            EncoderError: the artefact is broken.
             CaptionRuntimeError: it can't be traced.
         """
-        return find_graph(Graph(kind, {"identity": self.identity.full}, {"weights": str(self.weights.absolute())}))
+        return find_graph(Graph("encoder", self.artefact.features, {}, {"encoder": str(self.artefact.folder)}))
 
     @property
     def int8_folder(self) -> Path:
         """Folder of the int8 graph, which may not exist."""
-        return cache_folder() / "int8" / digest([self.identity.full, RECIPE])
+        return cache_folder() / "int8" / digest([self.artefact.features, RECIPE])
 
     def int8(self) -> Path:
         """Return the path of the int8 graph.
@@ -84,7 +67,26 @@ class EncoderGraphs:
         path = self.int8_folder / GRAPH_FILE
         if not path.is_file():
             raise CaptionRuntimeError(
-                f"precision int8: no int8 encoder in {self.int8_folder.parent} for these weights; make it, once, with "
-                "`polycap quantize PHOTOS`, some hundred photos like those to be captioned"
+                f"precision int8: no int8 encoder in {self.int8_folder.parent} for encoder {self.artefact.features}; "
+                "make it, once, with `polycap quantize PHOTOS`, some hundred photos like those to be captioned"
             )
         return path
+
+
+def middle_flow_graph(weights: Path | None = None) -> tuple[str, Path]:
+    """Return identity and graph of the middle flow of Xception; trace the graph if it does not exist.
+
+    Args:
+        weights: file of Xception's weights. (default: the first source of `find_weights`)
+
+    Raises:
+        EncoderError: no usable weights.
+        CaptionRuntimeError: it can't be traced.
+    """
+    path = stored_weights(weights).absolute()
+    hashes = HashCache(find_cached(_HASHES) or cache_place() / _HASHES)
+    tensors = hashes.get(path, "tensors", lambda path: tensors_hash(read_weights(path)))
+    with contextlib.suppress(PolycapError, OSError):  # the cache may be another user's
+        hashes.save()
+    identity = middle_flow_identity(tensors)
+    return identity, find_graph(Graph("middle_flow", identity, {}, {"weights": str(path)}))

@@ -2,11 +2,11 @@
 
 ::
 
-    CACHE/graphs/encoder-KEY/    model.xml and model.bin, in OpenVINO's format
-                             compiled/     OpenVINO's compiled graphs for this CPU
+    CACHE/graphs/KIND-ENCODER-KEY/   model.xml and model.bin, in OpenVINO's format
+                                     compiled/     OpenVINO's compiled graphs for this CPU
 
-The key holds all that decides a graph: weights, settings, the versions of Keras and OpenVINO, and the bytecode of
-polycap's modules that compute in it.
+ENCODER is the identity of the encoder's cells. The key holds all else that decides a graph: weights, settings, the
+versions of Keras and OpenVINO, and the bytecode of polycap's modules that compute in it.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 GRAPH_FILE = "model.xml"
 ERRORS = {"encoder": EncoderError, "middle_flow": EncoderError, "search": PackError, "attention": PackError}
-UNUSED_DAYS = 30
+UNUSED_DAYS, OTHER_ENCODER_DAYS = 30.0, 1.0
 _DECODER = (
     "decoder.attention",
     "decoder.base",
@@ -59,11 +59,13 @@ class Graph:
 
     Attributes:
         kind: encoder, middle_flow, search or attention.
+        encoder: identity of the encoder's cells.
         subject: hashes and settings that identify the computation, JSON-serialisable.
         source: paths and settings for `polycap.runtime.trace`, JSON-serialisable.
     """
 
     kind: str
+    encoder: str
     subject: dict[str, Any]
     source: dict[str, Any]
 
@@ -75,13 +77,13 @@ def find_graph(graph: Graph) -> Path:
         EncoderError, PackError: the weights or the pack are broken.
         CaptionRuntimeError: the graph can't be traced, or no cache is writable.
     """
-    name = f"{graph.kind}-{digest([graph.subject, _code(graph.kind), _versions()])}"
+    name = f"{graph.kind}-{graph.encoder}-{digest([graph.subject, _code(graph.kind), _versions()])}"
     model = find_cached(f"graphs/{name}/{GRAPH_FILE}")
     if model is None:
         logger.info("preparing the %s for OpenVINO, once", graph.kind)
         model = _graphs_folder() / name / GRAPH_FILE
         with new_graph(model.parent) as staging:
-            _remove_unused(model.parent.parent)
+            _remove_unused(model.parent.parent, graph)
             _trace({"kind": graph.kind, "out": str((staging / GRAPH_FILE).absolute()), **graph.source})
     with contextlib.suppress(OSError):  # another user's cache, or a file system without times
         os.utime(model.parent)
@@ -150,10 +152,22 @@ def _versions() -> list[str]:
         ) from error
 
 
-def _remove_unused(folder: Path) -> None:
-    """Remove graphs that were not used for `UNUSED_DAYS`, such as those of old packs: an encoder's takes 170 MB."""
-    oldest = time.time() - UNUSED_DAYS * 24 * 3600
+def _remove_unused(folder: Path, new: Graph) -> None:
+    """Remove graphs that are not needed: an encoder's takes 170 MB.
+
+    They are those of old versions, which nothing reads; those that were not used for `UNUSED_DAYS`; and, when a new
+    encoder is traced, those of other encoders that were not used for a day.
+    """
+    now = time.time()
     with contextlib.suppress(OSError):  # another process may remove them at the same time
         for path in folder.iterdir():
-            if path.stat().st_mtime < oldest:
+            if path.stat().st_mtime < now - _days(path.name, new) * 24 * 3600:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _days(name: str, new: Graph) -> float:
+    """Return the days without use after which a graph is removed."""
+    kind, *parts = name.split("-")
+    if kind in DECIDING and len(parts) == 1:  # KIND-KEY, of polycap before its encoder was one artefact
+        return 0.0
+    return OTHER_ENCODER_DAYS if new.kind == "encoder" and parts[:1] != [new.encoder] else UNUSED_DAYS

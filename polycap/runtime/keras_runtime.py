@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from polycap.decoder.rerank import rerank
 from polycap.decoder.results import SearchResult
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.encoder.pca import FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder
+from polycap.encoder.weights import find_weights
 from polycap.errors import CaptionRuntimeError
 from polycap.language.settings import DecodingSettings
 from polycap.machine.extras import require_keras
@@ -44,19 +46,19 @@ class KerasRuntime:
             )
         require_keras("runtime keras", error=CaptionRuntimeError)
 
-    def encoder(self, weights: Path | None = None) -> PhotoEncoder:
+    def encoder(self, artefact: EncoderArtefact) -> PhotoEncoder:
         """See `Runtime.encoder`."""
         _set_precision(self._precision)
         from polycap.encoder.encoder import Encoder
 
-        return Encoder.load(weights)
+        return Encoder.load(artefact)
 
     def middle_flow(self, weights: Path | None = None) -> PhotoEncoder:
         """See `Runtime.middle_flow`."""
         _set_precision(self._precision)
         from polycap.encoder.encoder import MiddleFlow
 
-        return MiddleFlow.load(weights)
+        return MiddleFlow(find_weights(weights))
 
     def reduction(self, pca: FeaturePCA) -> Reduction:
         """See `Runtime.reduction`; computed by NumPy."""

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from polycap.decoder.rerank import rerank
 from polycap.decoder.results import SearchResult
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.encoder.identity import (
     BLOCKS,
     CELLS,
     MIDDLE_CELLS,
     MIDDLE_CHANNELS,
     SIZE,
-    EncoderIdentity,
-    middle_flow_identity,
 )
 from polycap.encoder.pca import FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder
@@ -29,7 +28,7 @@ from polycap.machine.extras import missing_package
 from polycap.machine.fork import keep_in_forks, require_same_process
 from polycap.machine.processor import has_fast_bfloat16
 from polycap.machine.telemetry import import_openvino
-from polycap.runtime.encoder_graphs import EncoderGraphs
+from polycap.runtime.encoder_graphs import EncoderGraphs, middle_flow_graph
 from polycap.runtime.graphs import Graph, find_graph
 from polycap.runtime.pool import RequestPool
 from polycap.runtime.precision import AUTO, BF16, F32, INT8, choose_precision
@@ -60,21 +59,20 @@ class OpenVINORuntime:
     def __init__(self, precision: str | None = None) -> None:
         self._precision = choose_precision(precision)
 
-    def encoder(self, weights: Path | None = None) -> PhotoEncoder:
+    def encoder(self, artefact: EncoderArtefact) -> PhotoEncoder:
         """See `Runtime.encoder`."""
         require_openvino()
-        graphs = EncoderGraphs.of(weights)
-        computed = self._computed()
+        graphs, computed = EncoderGraphs(artefact), self._computed()
         if self._precision == INT8:
-            return ExportedEncoder(graphs.identity, INT8, graphs.int8(), computed)
-        return ExportedEncoder(graphs.identity, computed, graphs.traced(), computed)
+            return ExportedEncoder(artefact.features, INT8, graphs.int8(), computed, artefact)
+        return ExportedEncoder(artefact.features, computed, graphs.traced(), computed, artefact)
 
     def middle_flow(self, weights: Path | None = None) -> PhotoEncoder:
         """See `Runtime.middle_flow`."""
         require_openvino()
-        graphs, computed = EncoderGraphs.of(weights), self._computed()
-        identity = middle_flow_identity(graphs.identity)
-        return ExportedMiddleFlow(identity, computed, graphs.traced("middle_flow"), computed)
+        identity, graph = middle_flow_graph(weights)
+        computed = self._computed()
+        return ExportedMiddleFlow(identity, computed, graph, computed)
 
     def reduction(self, pca: FeaturePCA) -> Reduction:
         """See `Runtime.reduction`."""
@@ -90,8 +88,7 @@ class OpenVINORuntime:
         """See `Runtime.search`."""
         require_openvino()
         decoding = settings.model_dump(mode="json")
-        subject = _decoder_subject(pack) | {"decoding": decoding}
-        graph = Graph("search", subject, {"pack": str(pack.folder.absolute()), "decoding": decoding})
+        graph = _decoder_graph("search", pack, {"decoding": decoding})
         precision = self._computed() if self._precision == INT8 else F32
         return ExportedSearch(find_graph(graph), precision, settings)
 
@@ -104,18 +101,21 @@ class ExportedEncoder:
     """Encoder of an exported graph, see `PhotoEncoder`. Any number of threads may call it.
 
     Args:
-        identity: identity of the encoder.
+        identity: identity of the encoder's cells.
         precision: f32, bf16 or int8.
         model: file of the encoder's graph.
         computed: precision of the parts that are not quantised, f32 or bf16.
+        artefact: artefact of the encoder. (default: none)
     """
 
     size = SIZE
     cells = CELLS
     blocks: tuple[int, ...] = BLOCKS
 
-    def __init__(self, identity: EncoderIdentity, precision: str, model: Path, computed: str) -> None:
-        self.identity, self.precision = identity, precision
+    def __init__(
+        self, identity: str, precision: str, model: Path, computed: str, artefact: EncoderArtefact | None = None
+    ) -> None:
+        self.identity, self.precision, self.artefact = identity, precision, artefact
         # One photo per request took a fifth less time than a batch per request, whose layers exceed a core's cache.
         self._several = RequestPool(lambda: _compile(model, computed, "THROUGHPUT"))
         self._one = RequestPool(lambda: _compile(model, computed, "LATENCY"))
@@ -209,17 +209,21 @@ class ExportedAttention:
     def _pool(self, length: int) -> RequestPool:
         with self._lock:
             if length not in self._pools:
-                subject = _decoder_subject(self._pack) | {"length": length}
-                source = {"pack": str(self._pack.folder.absolute()), "length": length}
-                graph = find_graph(Graph("attention", subject, source))
+                graph = find_graph(_decoder_graph("attention", self._pack, {"length": length}))
                 self._pools[length] = RequestPool(lambda: _compile(graph, F32, "LATENCY"))
             return self._pools[length]
 
 
-def _decoder_subject(pack: "Pack") -> dict[str, Any]:
-    """Return the part of a graph's key that identifies a decoder: its settings and the hashes of the pack's files."""
+def _decoder_graph(kind: str, pack: "Pack", settings: dict[str, Any]) -> Graph:
+    """Return the graph of a pack's decoder.
+
+    Its key has the decoder's settings, the hashes of the pack's files, and the encoder's identity, which stands for the
+    photo layers.
+    """
     files = {name: entry.sha256 for name, entry in pack.card.files.items()}
-    return {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files}
+    subject = {"decoder": pack.card.decoder.model_dump(mode="json"), "files": files, "encoder": pack.encoder.identity}
+    source = {"pack": str(pack.folder.absolute()), "encoder": str(pack.encoder.folder)}
+    return Graph(kind, pack.encoder.features, subject | settings, source | settings)
 
 
 def _each_photo(pool: RequestPool, photos: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.decoder.results import SearchResult
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.encoder.pca import FeaturePCA
 from polycap.encoder.protocol import PhotoEncoder
 from polycap.language.settings import DecodingSettings
@@ -47,16 +48,19 @@ class Runtime(Protocol):
     def name(self) -> str:
         """Name, as for `open_runtime`."""
 
-    def encoder(self, weights: Path | None = None) -> PhotoEncoder:
-        """Return the encoder with weights from `weights`, or from the first source of `find_weights`.
+    def encoder(self, artefact: EncoderArtefact) -> PhotoEncoder:
+        """Return the encoder of an artefact, finished or not.
 
         Raises:
-            EncoderError: no usable weights.
+            EncoderError: the artefact is broken.
             CaptionRuntimeError: the runtime is not installed, or can't run.
         """
 
     def middle_flow(self, weights: Path | None = None) -> PhotoEncoder:
-        """Return the encoder's middle flow, 19 × 19 cells of 728 channels, which its exit flow is trained on.
+        """Return the middle flow of Xception, 19 × 19 cells of 728 channels, which an exit flow is trained on.
+
+        Args:
+            weights: file of Xception's weights. (default: the first source of `find_weights`)
 
         Raises:
             EncoderError: no usable weights.

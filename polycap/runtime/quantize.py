@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polycap.encoder.artefact import open_encoder
 from polycap.encoder.identity import SIZE
 from polycap.errors import CaptionRuntimeError, PhotoError
 from polycap.machine.extras import missing_package
@@ -48,24 +49,24 @@ class Quantized:
     faults: tuple[PhotoError, ...]
 
 
-def quantize_encoder(photos: Sequence[Path], weights: Path | None = None) -> Quantized:
+def quantize_encoder(photos: Sequence[Path], encoder: Path | None = None) -> Quantized:
     """Make the int8 graph of the encoder, replacing an existing one.
 
     Args:
         photos: paths of photos like those to be encoded; at most `MOST` are used, evenly spaced among all.
-        weights: file of the encoder's weights. (default: the first source of `find_weights`)
+        encoder: folder of the encoder's artefact. (default: `POLYCAP_ENCODER`, else the shipped one)
 
     Raises:
         CaptionRuntimeError: NNCF or OpenVINO is not installed, fewer than `FEWEST` photos can be read, or the graph
             can't be made.
-        EncoderError: no usable weights.
+        EncoderError: there is no encoder, or it is broken.
     """
     require_openvino()
     _load_nncf()
     _require_enough(len(photos))
     pixels, faults = _read(photos)
     _require_enough(len(pixels), faults)
-    graphs = EncoderGraphs.of(weights)
+    graphs = EncoderGraphs(open_encoder(encoder))
     traced = graphs.traced()
     with new_graph(graphs.int8_folder) as staging:
         quantize_graph(traced, pixels, staging / GRAPH_FILE)

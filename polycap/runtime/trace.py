@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polycap.encoder.artefact import open_encoder
+from polycap.encoder.weight_files import Tensors, read_weights
 from polycap.errors import PolycapError
 from polycap.language.settings import DecodingSettings
+from polycap.pack.pack import Pack, load_pack
 
 __all__ = ["main", "run"]
 
@@ -40,26 +43,26 @@ def main(job: dict[str, Any]) -> None:
 
 
 def _encoder(job: dict[str, Any]) -> _Traced:
+    tensors = open_encoder(Path(job["encoder"]), finished=False).tensors
     from polycap.encoder.network import cells_of
 
-    return _xception(job, cells_of)
+    return _xception(tensors, cells_of)
 
 
 def _middle_flow(job: dict[str, Any]) -> _Traced:
+    tensors = read_weights(Path(job["weights"]))
     from polycap.encoder.network import middle_flow_of
 
-    return _xception(job, middle_flow_of)
+    return _xception(tensors, middle_flow_of)
 
 
-def _xception(job: dict[str, Any], compute: Callable[[Any, Any], Any]) -> _Traced:
-    from polycap.encoder.weight_files import read_weights
+def _xception(tensors: Tensors, compute: Callable[[Any, Any], Any]) -> _Traced:
     from polycap.machine.backend import keras
 
     keras.config.set_image_data_format("channels_first")  # OpenVINO's layout; with another, each layer is transposed
     from polycap.encoder.identity import SIZE
     from polycap.encoder.network import build_xception
 
-    tensors = read_weights(Path(job["weights"]))
     network = build_xception()
     network.set_weights(tensors)
     return _Traced(lambda photos: compute(network, photos), [((None, SIZE, SIZE, 3), "uint8")])
@@ -67,9 +70,8 @@ def _xception(job: dict[str, Any], compute: Callable[[Any, Any], Any]) -> _Trace
 
 def _search(job: dict[str, Any]) -> _Traced:
     from polycap.decoder.search import Search
-    from polycap.pack.pack import load_pack
 
-    pack = load_pack(Path(job["pack"]))
+    pack = _pack(job)
     search = Search(pack.decoder, DecodingSettings.model_validate(job["decoding"]))
     settings = pack.decoder.settings
     return _Traced(search, [((None, settings.cells, settings.channels), "float32")])
@@ -78,9 +80,8 @@ def _search(job: dict[str, Any]) -> _Traced:
 def _attention(job: dict[str, Any]) -> _Traced:
     """Teacher forcing step by step, as search computes it: packed sequences have sizes that a graph can't have."""
     from polycap.machine.backend import keras
-    from polycap.pack.pack import load_pack
 
-    decoder = load_pack(Path(job["pack"])).decoder
+    decoder = _pack(job).decoder
     settings, length = decoder.settings, job["length"]
 
     def weigh(inputs: Any) -> Any:
@@ -93,6 +94,10 @@ def _attention(job: dict[str, Any]) -> _Traced:
         return keras.ops.concatenate(weights, axis=1)
 
     return _Traced(weigh, [((None, settings.cells, settings.channels), "float32"), ((None, length), "int32")])
+
+
+def _pack(job: dict[str, Any]) -> Pack:
+    return load_pack(Path(job["pack"]), open_encoder(Path(job["encoder"])))
 
 
 def _export(traced: _Traced, out: str) -> None:

@@ -22,7 +22,7 @@ class TokenizerSettings(Table):
     model_type: Literal["unigram", "bpe", "char", "word"] = Field(
         default="unigram", description='"unigram", "bpe", "char" or "word"'
     )
-    vocab_size: int = Field(default=4000, ge=16, le=64000, description="a whole number of pieces, 16 to 64000")
+    vocab_size: int = Field(default=3500, ge=16, le=3500, description="a whole number of pieces, 16 to 3500")
     character_coverage: float = Field(
         default=1.0, ge=0.98, le=1.0, allow_inf_nan=False, description="a share of the characters, 0.98 to 1.0"
     )

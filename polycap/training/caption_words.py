@@ -1,6 +1,11 @@
-"""Words of captions as targets: the share of a photo's captions that contain each of a language's frequent words."""
+"""Words of captions as targets: the share of a photo's captions that contain each of a language's frequent words.
 
-from collections import Counter
+A caption counts by its weight: among the photo's captions in its language, and, as the largest weight of these, in the
+loss of the language's words. So machine's captions can teach beside people's, and less.
+"""
+
+import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +18,8 @@ from polycap.language import Language
 
 __all__ = ["CaptionWords", "average_precision"]
 
-Texts = Mapping[str, Sequence[frozenset[str]]]
+Texts = Mapping[str, Sequence[tuple[frozenset[str], float]]]
+"""Words and weight of each caption, by photo."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +28,14 @@ class CaptionWords:
 
     Attributes:
         words: each column's language, by code, and word.
-        shares: `(photos, words) float16`, 0 to 1.
-        known: `(photos, words) bool`; false in a language that has no caption of the photo.
+        shares: share of a photo's captions with the word, by weight, `(photos, words) float16`, 0 to 1.
+        weights: largest weight of a photo's captions in the word's language, `(photos, words) float16`; 0 without
+            captions.
     """
 
     words: tuple[tuple[str, str], ...]
     shares: NDArray[np.float16]
-    known: NDArray[np.bool_]
+    weights: NDArray[np.float16]
 
     @classmethod
     def of(
@@ -50,34 +57,49 @@ class CaptionWords:
             TrainingError: a language has no caption of the train photos.
         """
         parts = [_count(language, photos, names, train, words_per_language) for language, photos in captions]
-        words, shares, known = zip(*parts, strict=True)
-        return cls(sum(words, ()), np.concatenate(shares, axis=1), np.concatenate(known, axis=1))
+        words, shares, weights = zip(*parts, strict=True)
+        return cls(sum(words, ()), np.concatenate(shares, axis=1), np.concatenate(weights, axis=1))
 
     def rows(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return shares and whether they are known of some photos, both `(photos, words) float32`."""
-        return self.shares[rows].astype(np.float32), self.known[rows].astype(np.float32)
+        """Return shares and weights of some photos, both `(photos, words) float32`."""
+        return self.shares[rows].astype(np.float32), self.weights[rows].astype(np.float32)
+
+    @property
+    def identity(self) -> str:
+        """Hash of shares and weights: 16 hexadecimal digits."""
+        known = self.weights > 0
+        hasher = hashlib.sha256(self.shares.tobytes() + known.tobytes())
+        if (self.weights[known] != 1).any():
+            hasher.update(self.weights.tobytes())
+        return hasher.hexdigest()[:16]
 
 
 def _count(
     language: Language, photos: Sequence[Photo], names: Sequence[str], train: int, limit: int
-) -> tuple[tuple[tuple[str, str], ...], NDArray[np.float16], NDArray[np.bool_]]:
+) -> tuple[tuple[tuple[str, str], ...], NDArray[np.float16], NDArray[np.float16]]:
     texts: Texts = {
-        photo.name: [frozenset(language.words(language.normalize(caption.text))) for caption in photo.captions]
+        photo.name: [
+            (frozenset(language.words(language.normalize(caption.text))), caption.weight) for caption in photo.captions
+        ]
         for photo in photos
     }
-    counts = Counter(word for name in names[:train] for text in texts.get(name, ()) for word in text)
+    counts: dict[str, float] = defaultdict(float)
+    for text, weight in (caption for name in names[:train] for caption in texts.get(name, ())):
+        for word in text:
+            counts[word] += weight
     if not counts:
         raise TrainingError(f"{language.code}: no caption of a train photo has a word; give captions of train photos")
     frequent = sorted(counts, key=lambda word: (-counts[word], word))[:limit]
     places = {word: place for place, word in enumerate(frequent)}
     shares = np.zeros((len(names), len(frequent)), dtype=np.float32)
-    known = np.zeros(shares.shape, dtype=np.bool_)
+    weights = np.zeros(shares.shape, dtype=np.float16)
     for row, name in enumerate(names):
         captions = texts.get(name, ())
-        known[row] = bool(captions)
-        for text in captions:
-            shares[row, [places[word] for word in text if word in places]] += 1 / len(captions)
-    return tuple((language.code, word) for word in frequent), shares.astype(np.float16), known
+        weights[row] = max((weight for _, weight in captions), default=0)
+        total = sum(weight for _, weight in captions)
+        for text, weight in captions:
+            shares[row, [places[word] for word in text if word in places]] += weight / total
+    return tuple((language.code, word) for word in frequent), shares.astype(np.float16), weights
 
 
 def average_precision(scores: NDArray[np.float32], words: CaptionWords, rows: NDArray[np.int64]) -> float:
@@ -92,7 +114,7 @@ def average_precision(scores: NDArray[np.float32], words: CaptionWords, rows: ND
     """
     order = np.argsort(-scores, axis=0, kind="stable")
     relevant = np.take_along_axis(words.shares[rows] > 0, order, axis=0)  # (photos, words)
-    known = np.take_along_axis(words.known[rows], order, axis=0)
+    known = np.take_along_axis(words.weights[rows] > 0, order, axis=0)
     ranks, hits = np.cumsum(known, axis=0), np.cumsum(relevant, axis=0)
     totals = hits[-1]
     precisions = np.where(relevant, hits / np.maximum(ranks, 1), 0).sum(axis=0)

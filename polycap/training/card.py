@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from polycap.dataset import Photo, count_origins, main_origin
-from polycap.decoder.base import Decoder
+from polycap.decoder.settings import DecoderSettings
 from polycap.pack.card import Card, read_card
 from polycap.training.inputs import TrainingInputs
 
-__all__ = ["make_card"]
+__all__ = ["ENCODER_TERMS", "OTHER_TERMS", "describe_origins", "make_card"]
 
 ENCODER_TERMS = (
     "The encoder's weights are Keras' ImageNet Xception; ImageNet is for non-commercial research and education."
@@ -17,7 +17,7 @@ ENCODER_TERMS = (
 OTHER_TERMS = "The photos and captions that it was trained on may carry terms of their own: ask whoever made the pack."
 
 
-def _origins(photos: Sequence[Photo]) -> str:
+def describe_origins(photos: Sequence[Photo]) -> str:
     """Describe the number of captions of each origin, and their weights if not 1."""
     weights: dict[str, set[float]] = {}
     for photo in photos:
@@ -38,34 +38,29 @@ def _earlier_training(inputs: TrainingInputs, config: dict[str, Any]) -> dict[st
 
 
 def _terms(inputs: TrainingInputs) -> list[str]:
-    """Return the terms of the data, of the packs that the run began with, and of the encoder, each once."""
-    packs = [inputs.initial_pack, inputs.photo_layers]
-    earlier = [term for pack in packs if pack for term in read_card(pack).terms]
-    return list(dict.fromkeys([*(inputs.dataset.terms or [OTHER_TERMS]), *inputs.terms, *earlier, ENCODER_TERMS]))
+    """Return the terms of the data, of the pack that the run began with, and of the encoder, each once."""
+    earlier = read_card(inputs.initial_pack).terms if inputs.initial_pack else []
+    own = inputs.dataset.terms or [OTHER_TERMS]
+    return list(dict.fromkeys([*own, *inputs.terms, *earlier, *inputs.encoder.card.terms]))
 
 
-def _photo_layers(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the origin of the photo layers, if they are not the decoder's own."""
-    keys = ("photo layers", "side by side")
-    return {key: config[key] for key in keys if config.get(key)}
-
-
-def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, results: dict[str, Any]) -> Card:
+def make_card(
+    inputs: TrainingInputs, config: dict[str, Any], decoder: DecoderSettings, results: dict[str, Any]
+) -> Card:
     """Return the card of a trained pack, without scores and files.
 
     Args:
         inputs: inputs of the run.
         config: contents of the run's `config.json`.
-        decoder: the trained decoder.
+        decoder: settings of the decoder.
         results: selection of the weights, time and machine, for the card's `training`.
     """
     dataset = inputs.dataset
     train = inputs.photos("train")
     return Card(
         language=inputs.language.code,
-        decoder=decoder.settings,
-        encoder=config["encoder"],
-        pca=config["pca"],
+        decoder=decoder,
+        encoder=inputs.encoder.identity,
         tokenizer=config["tokenizer"],
         data={
             "name": dataset.name,
@@ -73,7 +68,7 @@ def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, 
             "caption origin": dataset.caption_origin,
             "train photos": len(train),
             "train captions": sum(len(photo.captions) for photo in train),
-            "train captions by origin": _origins(train),
+            "train captions by origin": describe_origins(train),
             "fingerprint": config["dataset"],
             "views": ", ".join(config["views"]),
         },
@@ -81,7 +76,7 @@ def make_card(inputs: TrainingInputs, config: dict[str, Any], decoder: Decoder, 
         training={
             **config["settings"],
             "begins with": config["start"] or "nothing",
-            **_photo_layers(config),
+            **({"side by side": config["side by side"]} if config.get("side by side") else {}),
             **_earlier_training(inputs, config),
             "chosen by": f"dev BLEU-4 of free-running captions, references: {main_origin(inputs.photos('dev'))}",
             **results,

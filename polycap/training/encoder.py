@@ -10,11 +10,11 @@ A run folder::
     words.safetensors    the classifier of words over the mean cell: kernel and bias, float16
 
 References: words of captions as a photo's labels: Fang et al. (2015), "From Captions to Visual Concepts and Back",
-arXiv:1411.4952; Gan et al. (2017), "Semantic Compositional Networks for Visual Captioning", arXiv:1611.08002.
+arXiv:1411.4952; Gan et al. (2017), "Semantic Compositional Networks for Visual Captioning", arXiv:1611.08002. Weights
+interpolated between the tuned and the untuned network: Wortsman et al. (2022), arXiv:2109.01903.
 """
 
 import csv
-import hashlib
 import io
 import json
 import logging
@@ -45,7 +45,7 @@ from polycap.training.interrupt import deferred_interrupt
 from polycap.training.log import LOG
 from polycap.training.run_folder import start_or_check
 
-__all__ = ["TUNED_WEIGHTS", "EncoderInputs", "TunedEncoder", "tune_exit_flow"]
+__all__ = ["TUNED_WEIGHTS", "EncoderInputs", "TunedExitFlow", "tune_exit_flow"]
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class EncoderInputs:
     Attributes:
         tensors: Xception's tensors to begin with.
         stores: activations of the middle flow, the plain view first.
-        captions: languages with the captions of photos. All captions weigh the same.
+        captions: languages with the captions of photos, each caption with its weight.
         train, dev: names of photos in the two splits.
     """
 
@@ -74,8 +74,8 @@ class EncoderInputs:
 
 
 @dataclass(frozen=True)
-class TunedEncoder:
-    """Result of the encoder's tuning.
+class TunedExitFlow:
+    """Result of the exit flow's tuning.
 
     Attributes:
         weights: file of Xception's tensors, as `encoder_weights` takes it.
@@ -98,8 +98,10 @@ class _Progress:
 
 def tune_exit_flow(
     inputs: EncoderInputs, folder: Path, settings: EncoderSettings | None = None, *, progress: bool | None = None
-) -> TunedEncoder:
+) -> TunedExitFlow:
     """Tune the exit flow on words of captions, or resume the run in `folder`.
+
+    A finished run is only saved again, such as with another `share`.
 
     Args:
         inputs: activations and captions.
@@ -126,14 +128,14 @@ def tune_exit_flow(
 def _config(inputs: EncoderInputs, words: CaptionWords, settings: EncoderSettings) -> dict[str, Any]:
     first = inputs.stores[0]
     return {
-        "settings": settings.model_dump(exclude={"checkpoint_steps"}),
+        "settings": settings.model_dump(exclude={"checkpoint_steps", "share"}),
         "weights": tensors_hash(inputs.tensors),
         "activations": first.encoder,
         "precision": first.precision,
         "views": ["mirrored" if store.mirrored else "plain" for store in inputs.stores],
         "photos": digest([list(inputs.train), list(inputs.dev)]),
         "words": digest(words.words),
-        "shares": hashlib.sha256(words.shares.tobytes() + words.known.tobytes()).hexdigest()[:16],
+        "shares": words.identity,
     }
 
 
@@ -149,7 +151,8 @@ class _Run:
         self._per_epoch = len(inputs.train) // self._batch
         self._position = _Progress()
         allow_bfloat16()
-        shares, known = words.rows(np.arange(len(inputs.train)))
+        shares, weights = words.rows(np.arange(len(inputs.train)))
+        known = (weights > 0).astype(np.float32)
         mean_shares = shares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         self._trainer = ExitFlowTrainer(inputs.tensors, mean_shares, settings, self._per_epoch)
         self._restore()
@@ -170,13 +173,13 @@ class _Run:
                 elif position.step % self._settings.checkpoint_steps == 0:
                     self._checkpoint()
 
-    def save(self) -> TunedEncoder:
+    def save(self) -> TunedExitFlow:
         """Write the results."""
-        save_weights(self._trainer.tuned_tensors(), self._folder / TUNED_WEIGHTS)
+        save_weights(self._trainer.tuned_tensors(self._settings.share), self._folder / TUNED_WEIGHTS)
         write_json(self._folder / "words.json", [list(word) for word in self._words.words])
         with atomic_path(self._folder / "words.safetensors") as temporary:
             save_file(self._trainer.classifier(), temporary)
-        return TunedEncoder(self._folder / TUNED_WEIGHTS, tuple(self._position.epochs))
+        return TunedExitFlow(self._folder / TUNED_WEIGHTS, tuple(self._position.epochs))
 
     def _step(self) -> None:
         epoch, index = divmod(self._position.step, self._per_epoch)

@@ -18,6 +18,8 @@ class EncoderSettings(BaseModel):
         head_rate: peak rate of the classifier of words. (default: 2e-3)
         weight_decay: decay of AdamW. (default: 0.05)
         dropout: dropout rate of the mean cell, 0 up to 1. (default: 0.5)
+        share: interpolation factor from the untuned exit flow, 0, to the tuned one, 1, applied to the finished run, so
+            that another one needs no training. (default: 1)
         checkpoint_steps: steps between checkpoints, beside those after each epoch. (default: 100)
         seed: seed of the order of photos, of mirroring and of dropout. (default: 0)
     """
@@ -32,5 +34,6 @@ class EncoderSettings(BaseModel):
     head_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.05, ge=0)
     dropout: float = Field(default=0.5, ge=0, lt=1)
+    share: float = Field(default=1.0, ge=0, le=1)
     checkpoint_steps: int = Field(default=100, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)

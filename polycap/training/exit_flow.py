@@ -60,7 +60,7 @@ class ExitFlowTrainer:
         self,
         activations: NDArray[np.float16],
         shares: NDArray[np.float32],
-        known: NDArray[np.float32],
+        weights: NDArray[np.float32],
         kept: NDArray[np.float32],
     ) -> float:
         """Learn from a batch.
@@ -68,21 +68,21 @@ class ExitFlowTrainer:
         Args:
             activations: `(batch, 361, 728)`, before `block13_sepconv1_act`.
             shares: share of a photo's captions with each word, `(batch, words)`.
-            known: 1 if the photo has captions in the word's language, else 0, `(batch, words)`.
+            weights: weight of the photo's captions in the word's language, 0 without captions, `(batch, words)`.
             kept: 1 for each channel of the mean cell that dropout keeps, else 0, `(batch, 2048)`.
 
         Returns:
             The loss before the step: binary cross-entropy, summed over words, in nats per photo.
         """
-        return float(self._step(activations, shares, known, kept))
+        return float(self._step(activations, shares, weights, kept))
 
     def scores(self, activations: NDArray[np.float16]) -> NDArray[np.float32]:
         """Return the logits of words: `(batch, 361, 728)` → `(batch, words) float32`."""
         return np.asarray(self._scores(activations), dtype=np.float32)
 
-    def tuned_tensors(self) -> Tensors:
-        """Return Xception's tensors, the exit flow's as they are now."""
-        return self._exit_flow.tensors(self._tensors)
+    def tuned_tensors(self, share: float) -> Tensors:
+        """Return Xception's tensors, the exit flow's interpolated from those before, 0, to those as they are now, 1."""
+        return self._exit_flow.tensors(self._tensors, share)
 
     def classifier(self) -> dict[str, NDArray[np.float16]]:
         """Return kernel `(2048, words)` and bias `(words,)` of the words' logits."""
@@ -113,11 +113,11 @@ class ExitFlowTrainer:
             return ops.matmul(pooled * factors, self._kernel) + self._bias
 
         @tf.function(input_signature=[photos, table, table, cell])  # type: ignore[untyped-decorator]
-        def step(activations: Any, shares: Any, known: Any, kept: Any) -> Any:
+        def step(activations: Any, shares: Any, weights: Any, kept: Any) -> Any:
             trained = [variable for _, group in self._groups for variable in group]
             with tf.GradientTape() as tape:
                 logits = score(activations, kept / keep_rate)
-                losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=shares, logits=logits) * known
+                losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=shares, logits=logits) * weights
                 loss = ops.mean(ops.sum(losses, axis=1))
             gradients = tape.gradient(loss, [variable.value for variable in trained])
             for optimizer, group in self._groups:

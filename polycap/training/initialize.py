@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from polycap.decoder.base import Decoder
-from polycap.decoder.settings import DecoderSettings
 from polycap.decoder.shapes import photo_shapes
 from polycap.decoder.weights import named_weights
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.errors import TrainingError
 from polycap.pack.card import DECODER, read_card
 from polycap.pack.pack import load_pack
@@ -18,13 +18,14 @@ from polycap.text.tokenizer import EOS
 __all__ = ["fix_photo_layers", "initial_pack_hash", "set_token_frequencies", "transfer_weights"]
 
 
-def transfer_weights(decoder: Decoder, folder: Path, tokenizer: str) -> bool:
+def transfer_weights(decoder: Decoder, folder: Path, tokenizer: str, encoder: EncoderArtefact) -> bool:
     """Transfer the weights of a pack to a decoder; those of its tokens only if the tokenizers are the same.
 
     Args:
         decoder: decoder that gets the weights.
         folder: folder of the pack.
         tokenizer: identity of the decoder's tokenizer.
+        encoder: encoder of the pack and of the decoder.
 
     Returns:
         Whether the tokenizers are the same.
@@ -33,7 +34,7 @@ def transfer_weights(decoder: Decoder, folder: Path, tokenizer: str) -> bool:
         PackError: there is no pack, or it is broken.
         TrainingError: the decoder of the pack is of another kind or size.
     """
-    pack = load_pack(folder)
+    pack = load_pack(folder, encoder)
     same_tokens = pack.card.tokenizer == tokenizer
     pack_weights, own_weights = (
         {name: value for name, value in named_weights(model).items() if same_tokens or name not in model.token_weights}
@@ -52,49 +53,38 @@ def transfer_weights(decoder: Decoder, folder: Path, tokenizer: str) -> bool:
     return same_tokens
 
 
-def fix_photo_layers(decoder: Decoder, folder: Path) -> None:
-    """Assign the photo layers of the pack in `folder` to `decoder`, and train them no further.
+def fix_photo_layers(decoder: Decoder, encoder: EncoderArtefact) -> None:
+    """Assign the encoder's photo layers to `decoder`, and train them no further.
 
     Raises:
-        PackError: there is no pack, or it is broken.
-        TrainingError: one of the two decoders has no photo layers, or they are of another size.
+        TrainingError: they are of another size.
     """
-    pack = load_pack(folder)
-    shapes = photo_shapes(decoder.settings)
-    if not shapes or photo_shapes(pack.card.decoder) != shapes:
-        ours, theirs = (_photo_sizes(settings) for settings in (decoder.settings, pack.card.decoder))
+    layers, shapes = encoder.photo_layers, photo_shapes(decoder.settings)
+    if {name: layer.shape for name, layer in layers.items()} != shapes:
+        cells, units = layers["place"].shape
         raise TrainingError(
-            f"{folder}: its photo layers are of {theirs}, the decoder's of {ours}; train with the settings that its "
-            "card names, or with photo layers of its own"
+            f"units={decoder.settings.units}: the photo layers of encoder {encoder.identity} ({encoder.folder}) have "
+            f"{units} units, for {cells} cells of {encoder.pca.components} channels; set units={units}, or kind=merge, "
+            "which has none"
         )
-    weights = named_weights(pack.decoder)
-    for name, variable in named_weights(decoder).items():
-        if name in shapes:
-            variable.assign(weights[name])
+    variables = named_weights(decoder)
+    for name, layer in layers.items():
+        variables[name].assign(layer)
     decoder.photo_layers.trainable = False
 
 
-def _photo_sizes(settings: DecoderSettings) -> str:
-    return f"kind {settings.kind}, {settings.cells} cells, {settings.channels} channels and {settings.units} units"
-
-
-def initial_pack_hash(folder: Path, encoder: str, pca: str | None) -> str:
-    """Return the hash of the decoder's weights in a pack.
-
-    Args:
-        folder: folder of the pack.
-        encoder: identity of the encoder of the features.
-        pca: identity of the PCA of the features; None without one.
+def initial_pack_hash(folder: Path, encoder: EncoderArtefact) -> str:
+    """Return the hash of the decoder's own weights in a pack of this encoder.
 
     Raises:
         PackError: there is no pack.
-        TrainingError: the pack was trained on features of another encoder or PCA.
+        TrainingError: the pack is of another encoder.
     """
     card = read_card(folder)
-    if (card.encoder, card.pca) != (encoder, pca):
+    if card.encoder != encoder.identity:
         raise TrainingError(
-            f"{folder}: was trained on features of {card.encoder}, PCA {card.pca}; these are of {encoder}, PCA {pca}: "
-            f"make the features with its PCA (`polycap features DATA --pca {folder}`), or train without an initial pack"
+            f"{folder}: is of encoder {card.encoder}, but the encoder in use is {encoder.identity} ({encoder.folder}); "
+            "train without an initial pack, or give the pack's encoder (`encoder`)"
         )
     return card.files[DECODER].sha256
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polycap.dataset import Dataset, Photo, main_origin
-from polycap.encoder.pca import FeaturePCA
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.errors import TrainingError
 from polycap.features.store import FeatureStore
 from polycap.language import Language
@@ -21,30 +21,26 @@ class TrainingInputs:
     Attributes:
         language: language of the captions, with the settings of normalisation, tokenizer and search.
         dataset: photos, splits and captions in the language.
-        stores: stored features of the photos, one store per view, the plain view first; all of one encoder and PCA.
-        pca: PCA that reduced the features; None without one.
+        stores: stored features of the photos, one store per view, the plain view first; all of `encoder`.
+        encoder: artefact of the encoder, whose photo layers the decoder has and does not train.
         tokenizer: a trained tokenizer, or its file. (default: one is trained on the captions of the train split)
         initial_pack: folder of a pack whose decoder's weights initialise this one; if its tokenizer differs, the
             weights of its tokens are not used. (default: random weights)
         terms: terms of use of the captions, for the pack's card, beside those of photos and encoder. (default: none)
-        photo_layers: folder of a pack whose photo layers the decoder has, not trained further. (default: layers of its
-            own)
     """
 
     language: Language
     dataset: Dataset
     stores: Sequence[FeatureStore]
-    pca: FeaturePCA | None
+    encoder: EncoderArtefact
     tokenizer: Tokenizer | Path | None = None
     initial_pack: Path | None = None
     terms: tuple[str, ...] = ()
-    photo_layers: Path | None = None
 
     def check(self) -> None:
         """Raise TrainingError for an empty split, and FeatureStoreError for stores of another encoder or PCA."""
-        first = self.stores[0]
         for store in self.stores:
-            store.require(first.encoder, self.pca.identity if self.pca else None)
+            store.require(self.encoder.features, self.encoder.card.pca)
         for split in ("train", "dev"):
             if not self.photos(split):
                 raise TrainingError(f"{self.dataset.folder}: no photo with captions in the {split} split")

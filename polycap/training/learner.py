@@ -1,7 +1,7 @@
 """Training phases: teacher forcing, self-critical training, and interpolation of their best weights.
 
 Self-critical training raises the scores of captions and reduces their diversity. Weights interpolated between those
-before and after it score higher than both, and keep most of the vocabulary.
+before and after it keep most of the vocabulary, and often score higher than both; the best of the three are kept.
 
 Reference: Wortsman et al. (2022), "Robust fine-tuning of zero-shot models", arXiv:2109.01903 (the interpolation).
 """
@@ -89,11 +89,19 @@ class Learner:
         }
         if not self._settings.self_critical_epochs:
             return TrainedWeights(self._folder / BEST, facts)
-        self_critical, score = self._self_critical(), self._interpolate()
-        if score < forced["dev_bleu4"]:
-            return TrainedWeights(self._folder / BEST, facts)
-        facts |= {"best self-critical epoch": int(self_critical["epoch"]), "dev BLEU-4": round(score, 2)}
-        return TrainedWeights(self._folder / INTERPOLATED, facts)
+        self_critical = self._self_critical()
+        share = self._settings.self_critical_share
+        kept = {  # of equal scores the first, whose captions are more diverse
+            0.0: (forced["dev_bleu4"], BEST),
+            share: (self._interpolate(), INTERPOLATED),
+            1.0: (self_critical["dev_bleu4"], f"{SELF_CRITICAL}/{BEST}"),
+        }
+        best = max(kept, key=lambda share: kept[share][0])
+        score, path = kept[best]
+        if best:
+            facts |= {"best self-critical epoch": int(self_critical["epoch"]), "self-critical share": best}
+            facts["dev BLEU-4"] = round(score, 2)
+        return TrainedWeights(self._folder / path, facts)
 
     def forced_phase(self) -> Phase:
         """Return the phase of teacher forcing."""

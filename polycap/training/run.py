@@ -17,9 +17,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from polycap.decoder.base import Decoder
 from polycap.decoder.kinds import build_decoder
 from polycap.decoder.settings import DecoderSettings, DecoderSizes
+from polycap.decoder.shapes import photo_shapes
 from polycap.errors import TrainingError
 from polycap.files import make_folder, sha256_file
 from polycap.machine.backend import allow_bfloat16, keras
@@ -45,7 +45,7 @@ def train_decoder(
     """Train a decoder, or resume the run in a folder, and write its pack.
 
     After each epoch the averaged weights are evaluated by BLEU-4 of free-running captions of the dev split; the best
-    are saved. After the self-critical epochs, their best weights and those of teacher forcing are interpolated, see
+    are saved. After the self-critical epochs, the best of these, of theirs and of weights between them are kept, see
     `polycap.training.learner`.
 
     Args:
@@ -58,8 +58,9 @@ def train_decoder(
         The folder of the pack.
 
     Raises:
-        TrainingError: a split is empty, the folder has a run of other inputs or settings, or the loss is not finite.
-        FeatureStoreError: a photo has no features, or the stores are of different encoders or PCAs.
+        TrainingError: a split is empty, the folder has a run of other inputs or settings, the decoder does not fit the
+            photo layers, or the loss is not finite.
+        FeatureStoreError: a photo has no features, or a store is of another encoder.
     """
     settings = settings or TrainingSettings()
     inputs.check()
@@ -73,38 +74,42 @@ def train_decoder(
     start_or_check(folder, config)
     decoder = build_decoder(decoder_settings(inputs, settings, tokenizer))
     learner = Learner(inputs, settings, decoder, tokenizer, folder, progress=progress)
-    if inputs.initial_pack is None or not transfer_weights(decoder, inputs.initial_pack, tokenizer.identity):
+    if inputs.initial_pack is None or not transfer_weights(
+        decoder, inputs.initial_pack, tokenizer.identity, inputs.encoder
+    ):
         if not settings.epochs:
             raise TrainingError(f"epochs=0: {inputs.initial_pack} has another tokenizer; train with epochs above 0")
         learner.set_token_frequencies()
-    if inputs.photo_layers is not None:
-        fix_photo_layers(decoder, inputs.photo_layers)
-    return write_pack(inputs, folder, config, decoder, learner.train(), machine)
+    if photo_shapes(decoder.settings):
+        fix_photo_layers(decoder, inputs.encoder)
+    return write_pack(inputs, folder, config, decoder.settings, learner.train(), machine, folder / "pack")
 
 
 def write_pack(
     inputs: TrainingInputs,
     folder: Path,
     config: dict[str, Any],
-    decoder: Decoder,
+    settings: DecoderSettings,
     trained: TrainedWeights,
     machine: dict[str, Any],
+    out: Path,
 ) -> Path:
-    """Write the pack of a finished run and return its folder.
+    """Write the pack of a finished run to `out` and return its folder.
 
     Args:
         inputs: inputs of the run.
         folder: folder of the run.
         config: contents of the run's `config.json`, see `make_config`.
-        decoder: decoder of the run; only its settings are used.
+        settings: settings of the decoder.
         trained: weights of the pack, and facts for its card.
         machine: description of the machine, for the card.
+        out: folder of the pack.
     """
     cost = {**time_spent([folder / LOG, folder / SELF_CRITICAL / LOG]), **machine}
-    card = make_card(inputs, config, decoder, trained.facts | cost)
+    card = make_card(inputs, config, settings, trained.facts | cost)
     weights, tokenizer = read_arrays(trained.weights), Tokenizer.load(folder / TOKENIZER)
-    save_pack(folder / "pack", card, weights, tokenizer, inputs.pca)
-    return folder / "pack"
+    save_pack(out, card, weights, tokenizer)
+    return out
 
 
 def make_tokenizer(inputs: TrainingInputs, folder: Path) -> Tokenizer:
@@ -130,19 +135,19 @@ def make_config(
         side_by_side: codes of all languages that are trained in turns, in that order. (default: this one alone)
 
     Raises:
-        PackError: a pack that the run begins with is missing or broken.
-        TrainingError: such a pack was trained on other features.
+        PackError: the pack that the run begins with is missing or broken.
+        TrainingError: it is of another encoder.
     """
     packages = ("polycap", "keras", "numpy", "sentencepiece", "sacrebleu", keras.backend.backend())
-    pca = inputs.pca.identity if inputs.pca else None
-    packs = {"start": inputs.initial_pack, "photo layers": inputs.photo_layers}
+    encoder, start = inputs.encoder, inputs.initial_pack
     hooks = inputs.language.folder / "hooks.py"
     return {
         "language": inputs.language.code,
         "settings": settings.model_dump(),
         "dataset": inputs.dataset.fingerprint(),
-        "encoder": inputs.stores[0].encoder,
-        "pca": pca,
+        "encoder": encoder.features,
+        "pca": encoder.card.pca,
+        "photo layers": encoder.card.photo_layers,
         "views": ["mirrored" if store.mirrored else "plain" for store in inputs.stores],
         "tokenizer": tokenizer.identity,
         "tokenizer settings": None if inputs.tokenizer else inputs.language.tokenizer.model_dump(mode="json"),
@@ -150,7 +155,7 @@ def make_config(
         "hooks": sha256_file(hooks) if hooks.is_file() else None,
         "words": inputs.language.evaluation.sacrebleu_tokenizer,
         "decoding": inputs.language.decoding.model_dump(),
-        **{key: pack and initial_pack_hash(pack, inputs.stores[0].encoder, pca) for key, pack in packs.items()},
+        "start": start and initial_pack_hash(start, encoder),
         "side by side": list(side_by_side) or None,
         "versions": {name: _version(name) for name in packages},
     }

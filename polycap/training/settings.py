@@ -21,7 +21,7 @@ class TrainingSettings(DecoderSizes):
     For the sizes of the decoder see `DecoderSizes`.
 
     Attributes:
-        epochs: number of epochs of teacher forcing; 0 keeps the weights of the initial pack. (default: 9)
+        epochs: number of epochs of teacher forcing; 0 keeps the weights of the initial pack. (default: 5)
         photos_per_batch: photos per batch. (default: 32)
         learning_rate: peak learning rate of AdamW. (default: 2e-3)
         warmup_epochs: epochs until the peak learning rate. (default: 1)
@@ -31,17 +31,17 @@ class TrainingSettings(DecoderSizes):
         ema_decay: decay per step of the averaged weights, which are evaluated and saved, 0 to 1. (default: 0.998)
         max_tokens: maximum length of a caption, tokens; longer captions are cut. (default: 30)
         captions_per_photo: maximum number of captions per photo and epoch; more are sampled. (default: 5)
-        self_critical_epochs: number of epochs of self-critical training, after teacher forcing. (default: 3)
+        self_critical_epochs: number of epochs of self-critical training, after teacher forcing. (default: 1)
         self_critical_reward: reward of sampled captions: cider, bleu or both. (default: both)
         self_critical_rate: peak learning rate of self-critical training. (default: 1e-4)
         self_critical_share: interpolation factor between the weights of teacher forcing and those of self-critical
-            training, 0 to 1. (default: 0.5)
+            training, 0 to 1; those of self-critical training are kept where they score higher. (default: 0.5)
         self_critical_samples: captions sampled per photo. (default: 5)
         self_critical_ema_decay: decay per step of the averaged weights in self-critical training. (default: 0.99)
         seed: seed of initial weights, dropout and sampling. (default: 0)
     """
 
-    epochs: int = Field(default=9, ge=0)
+    epochs: int = Field(default=5, ge=0)
     photos_per_batch: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     warmup_epochs: float = Field(default=1.0, ge=0)
@@ -51,7 +51,7 @@ class TrainingSettings(DecoderSizes):
     ema_decay: float = Field(default=0.998, ge=0, lt=1)
     max_tokens: int = Field(default=30, ge=1)
     captions_per_photo: int = Field(default=5, ge=1)
-    self_critical_epochs: int = Field(default=3, ge=0)
+    self_critical_epochs: int = Field(default=1, ge=0)
     self_critical_reward: Literal["cider", "bleu", "both"] = "both"
     self_critical_rate: float = Field(default=1e-4, gt=0)
     self_critical_share: float = Field(default=0.5, gt=0, le=1)

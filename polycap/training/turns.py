@@ -2,7 +2,8 @@
 
 In a turn each language makes its step from the same photo layers, which then move by the mean of those steps. Steps one
 after another would move them several times as far as one language does: English, beside three others, then fell from
-dev BLEU-4 19.6 after two epochs to 19.0 after three; alone it rose from 20.4 to 21.2.
+dev BLEU-4 19.6 after two epochs to 19.0 after three; alone it rose from 20.4 to 21.2. A language counts in that mean by
+the weight of its captions.
 
 The epochs are judged by the mean of all languages' dev BLEU-4, so that all keep the weights of one epoch: their photo
 layers stay the same numbers.
@@ -40,12 +41,14 @@ class Member:
         phase: its batches, loss and optimizer, and the folder of its best weights and its log.
         decoder: its decoder, which shares photo layers with those of the others.
         score: function that returns the dev BLEU-4 of the decoder's weights, 0–100.
+        weight: weight of its steps of the photo layers. (default: 1)
     """
 
     code: str
     phase: Phase
     decoder: Decoder
     score: Callable[[], float]
+    weight: float = 1.0
 
 
 def run_in_turns(members: Sequence[Member], folder: Path, *, progress: bool | None) -> dict[str, dict[str, float]]:
@@ -106,24 +109,24 @@ def in_turns(batches: Sequence[EpochBatches]) -> Iterator[list[tuple[int, tuple[
 
 
 class MeanStep:
-    """Mean of several steps of shared weights, each of which begins with the weights before all of them."""
+    """Weighted mean of several steps of shared weights, each of which begins with the weights before all of them."""
 
     def __init__(self, weights: Sequence[Any]) -> None:
         self._weights = weights
         self._before = [keras.ops.copy(weight.value) for weight in weights]
         self._total = [keras.ops.zeros_like(value) for value in self._before]
-        self._steps = 0
+        self._share = 0.0
 
-    def add(self) -> None:
-        """Add the step that the weights have made, and undo it."""
+    def add(self, share: float = 1.0) -> None:
+        """Add the step that the weights have made, and undo it; `share` is its weight in the mean."""
         moved = zip(self._total, self._weights, self._before, strict=True)
-        self._total = [total + (weight.value - before) for total, weight, before in moved]
-        self._steps += 1
+        self._total = [total + share * (weight.value - before) for total, weight, before in moved]
+        self._share += share
         self._set([0.0] * len(self._before))
 
     def apply(self) -> None:
         """Move the weights by the mean of the steps."""
-        self._set([total / self._steps for total in self._total])
+        self._set([total / self._share for total in self._total])
 
     def _set(self, steps: Sequence[Any]) -> None:
         for weight, before, step in zip(self._weights, self._before, steps, strict=True):
@@ -143,7 +146,7 @@ def _run_epoch(
         for index, batch in turn:
             start = time.monotonic()
             loss = float(members[index].decoder.train_on_batch(*batch))
-            mean.add()
+            mean.add(members[index].weight)
             seconds[index] += time.monotonic() - start
             check_interrupt()
             require_finite(loss, f"{members[index].code}: epoch {epoch + 1}")

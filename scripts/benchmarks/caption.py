@@ -47,7 +47,8 @@ def ready_features(photos: Sequence[Path], code: str, path: Path) -> None:
     from polycap.photos.batches import decode_batches
     from polycap.runtime.choose import open_runtime
 
-    pca, encoder = load_pack(get_language(code).pack_folder).pca, open_runtime().encoder()
+    artefact = load_pack(get_language(code).pack_folder).encoder
+    pca, encoder = artefact.pca, open_runtime().encoder(artefact)
     different = list(dict.fromkeys(photos))
     found: dict[Path, Any] = {}
     for batch in decode_batches([(photo, photo) for photo in different], encoder.size):
@@ -55,7 +56,7 @@ def ready_features(photos: Sequence[Path], code: str, path: Path) -> None:
             if isinstance(pixels, PhotoError):
                 raise pixels
         grid = encoder.grid(np.stack([pixels for _, pixels in batch if not isinstance(pixels, PhotoError)]))
-        reduced = (pca(grid) if pca else grid).astype(np.float16)
+        reduced = pca(grid).astype(np.float16)
         found |= dict(zip((photo for photo, _ in batch), reduced, strict=True))
     np.save(path, np.stack([found[photo] for photo in photos]))
 

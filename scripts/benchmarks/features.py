@@ -38,11 +38,12 @@ class OurFeatures:
     """polycap, with this machine's runtime. See `Side`."""
 
     def __init__(self, photos: Sequence[Path]) -> None:
+        from polycap.encoder.artefact import open_encoder
         from polycap.runtime.choose import open_runtime
 
         # A repeated photo needs a different name each time.
         self._photos = [(f"{number}-{path.name}", path) for number, path in enumerate(photos)]
-        self._encoder = open_runtime().encoder()
+        self._encoder = open_runtime().encoder(open_encoder())
         self.about = f"polycap's extract_features, {runtime_of(self._encoder)}"
         self.size = f"{len(photos)} photos"
 

@@ -69,6 +69,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
 
 
 def _has_int8() -> bool:
+    from polycap.encoder.artefact import open_encoder
     from polycap.runtime.encoder_graphs import EncoderGraphs
 
-    return EncoderGraphs.of().int8_folder.is_dir()
+    return EncoderGraphs(open_encoder()).int8_folder.is_dir()

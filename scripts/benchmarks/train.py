@@ -42,12 +42,14 @@ class Material:
     """Captions of train photos as token ids, and the stores of their features."""
 
     def __init__(self, options: Options, max_tokens: int) -> None:
+        from polycap.encoder.artefact import open_encoder
         from polycap.features.prepare import open_features
         from polycap.language import get_language
         from polycap.training.tokenizer import train_tokenizer
 
         self.language, everything = get_language(options.language), dataset(options)
-        self.stores = open_features(options.features).stores
+        self.encoder = open_encoder()
+        self.stores = open_features(options.features, self.encoder).stores
         self.tokenizer = train_tokenizer(self.language, everything)
         known = [photo for photo in everything.split("train") if all(photo.name in store for store in self.stores)]
         examples = [(photo.name, [ids[:max_tokens] for ids in self._token_ids(photo)]) for photo in known]
@@ -84,6 +86,7 @@ class OurTraining:
         from polycap.language import get_language
         from polycap.machine.backend import allow_bfloat16, keras
         from polycap.training.batches import Batches
+        from polycap.training.initialize import fix_photo_layers
         from polycap.training.settings import parse_settings
 
         language = get_language(options.language)
@@ -96,6 +99,8 @@ class OurTraining:
         self._decoder = build_decoder(
             DecoderSettings(vocab_size=material.tokenizer.vocab_size, cells=cells, channels=channels, **sizes)
         )
+        if settings.kind == "attention":
+            fix_photo_layers(self._decoder, material.encoder)
         batches = Batches(
             material.examples,
             material.stores,

@@ -132,4 +132,4 @@ def _word_by_word(code: str) -> tuple[WordByWord, Any]:
 
     language = get_language(code)
     pack = load_pack(language.pack_folder)
-    return WordByWord(pack.decoder, pack.tokenizer, language.decoding.max_length), pack.reduce
+    return WordByWord(pack.decoder, pack.tokenizer, language.decoding.max_length), pack.pca

@@ -17,14 +17,14 @@ __all__ = ["TutorialFeatures", "encoder_network", "read_photo"]
 
 
 def encoder_network(pooled: bool) -> Any:
-    """Build Xception without its top, with the published weights: pooled, or the cells of polycap's decoders."""
+    """Build Xception without its top, with the weights of the shared encoder: pooled, or the cells of decoders."""
     keras = plain_keras()
+    from polycap.encoder.artefact import open_encoder
     from polycap.encoder.network import cells_of
-    from polycap.encoder.weights import find_weights
 
     pooling = "avg" if pooled else None
     model = keras.applications.Xception(weights=None, include_top=False, pooling=pooling, input_shape=(299, 299, 3))
-    model.set_weights(find_weights())
+    model.set_weights(open_encoder().tensors)
     if not pooled:
         photos = keras.Input((299, 299, 3))
         model = keras.Model(photos, cells_of(model, (photos + 1.0) * 127.5))

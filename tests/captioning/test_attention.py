@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from encoders import CARD
 from polycap.captioning.attention import AttentionMap
 from polycap.captioning.attention import attention_maps as maps_of
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.pack.pack import Pack
 from polycap.runtime.keras_runtime import KerasRuntime
 from polycap.text.tokenizer import BOS, Tokenizer
@@ -20,7 +22,7 @@ CAPTIONS = ["a red circle on white", "", "a blue square"]
 
 def make_pack(kind: str, tokenizer: Tokenizer) -> Pack:
     decoder = make_decoder(kind, scale=1.0, vocab_size=tokenizer.vocab_size)
-    pack = Pack(Path(), make_card(decoder, tokenizer), tokenizer, None, {})
+    pack = Pack(Path(), make_card(decoder, tokenizer), tokenizer, EncoderArtefact(Path(), CARD), {})
     vars(pack)["decoder"] = decoder  # as if it had been loaded
     return pack
 

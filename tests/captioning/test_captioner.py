@@ -18,6 +18,7 @@ from polycap.captioning.caption import Candidate, Caption
 from polycap.captioning.captioner import Captioner
 from polycap.captioning.group import CaptionerGroup
 from polycap.captioning.stream import CaptionRequest, caption_requests
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
 from polycap.language.settings import DecodingSettings
 from polycap.photos.load import PhotoBytes, load_photo
@@ -259,7 +260,6 @@ def test_candidates(captioner: Captioner, photos: list[Path]) -> None:
         assert all(candidate.log_prob < candidate.score < 0 for candidate in candidates)
     grid = np.random.default_rng(0).normal(size=(2, 100, 2840)).astype(np.float16)
     assert [len(found) for found in captioner.decode(grid)] == [1, 1]
-    assert captioner.pack.pca is not None
     np.testing.assert_allclose(captioner.reduce(grid), captioner.pack.pca(grid), atol=1e-4)
     assert captioner.decode(grid, 2) == captioner.decode_reduced(captioner.reduce(grid), 2)
 
@@ -272,7 +272,7 @@ def test_languages_that_share_a_pca_have_photos_reduced_once(
 
     def reduce(self: Captioner, grid: Any) -> Any:
         reduced.append(len(grid))
-        return self.pack.reduce(grid)
+        return self.pack.pca(grid)
 
     monkeypatch.setattr(Captioner, "reduce", reduce)
     wanted = [
@@ -320,15 +320,15 @@ def test_loading(
     expected = texts(captioner(photos[:2]))
     given = []
 
-    def load(weights: Path | None = None) -> Any:
-        given.append(weights)
+    def load(artefact: EncoderArtefact) -> Any:
+        given.append(artefact)
         return encoder
 
     monkeypatch.setattr("polycap.encoder.encoder.Encoder.load", load)
     assert texts(polycap.load(CODE)(photos[:2])) == expected
-    other = polycap.load(CODE, pack=world.pack, encoder_weights=world.weights)
+    other = polycap.load(CODE, pack=world.pack, encoder=str(world.encoder))
     assert (other.encoder, other.pack.card) == (encoder, captioner.pack.card)
-    assert given == [None, world.weights]
+    assert given == [encoder.artefact, encoder.artefact]
     greedy = polycap.load(CODE, encoder=encoder, decoding=DecodingSettings(beam_width=1, max_length=4))
     assert len(given) == 2
     assert all(len(found) == 1 for found in greedy.decode(np.zeros((1, 100, 2840), dtype=np.float32), 3))
@@ -360,16 +360,16 @@ def test_an_encoder_of_other_weights(
 ) -> None:
     pack = shutil.copytree(world.pack, tmp_path / "pack")
     change_json(pack / "card.json", encoder="another")
-    with pytest.raises(PackError, match="was trained for encoder another, but the encoder at hand is"):
+    with pytest.raises(PackError, match="is of encoder another, but the encoder in use is"):
         polycap.load(CODE, pack=pack)
 
     class Stranger:
-        identity = ("another", "another")
+        identity = "another"
         size = encoder.size
 
     stranger = Captioner(captioner.language, polycap.load(CODE).pack, encoder)
     stranger.encoder = Stranger()  # type: ignore[assignment]
-    with pytest.raises(PackError, match="but the encoder at hand is another"):
+    with pytest.raises(PackError, match="but the one that was loaded is another"):
         CaptionerGroup([stranger, other])
 
 

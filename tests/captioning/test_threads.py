@@ -46,6 +46,7 @@ def captioners(finished_world: World, quick_graph: Path, cache: Path) -> list[Ca
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYCAP_LANGUAGES", str(finished_world.places))
         patch.setenv("POLYCAP_CACHE", str(cache))
+        patch.setenv("POLYCAP_ENCODER", str(finished_world.encoder))
         return load_two((CODE, OTHER_CODE), finished_world.pack, quick_graph)
 
 
@@ -156,6 +157,7 @@ def test_a_forked_process_captions_or_says_why_not(
     when: str, finished_world: World, quick_graph: Path, cache: Path
 ) -> None:
     variables = {"POLYCAP_LANGUAGES": str(finished_world.places), "POLYCAP_CACHE": str(cache)}
+    variables["POLYCAP_ENCODER"] = str(finished_world.encoder)
     arguments = [str(Path(quick_captioners.__file__).parent), str(finished_world.pack), str(quick_graph), when]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKS, *arguments],

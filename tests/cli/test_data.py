@@ -16,14 +16,13 @@ pytest_plugins = ["tiny_fixtures"]
 
 def test_features_and_train(finished_world: World) -> None:
     made, trained = finished_world.printed
-    assert f"{finished_world.features}: 13 photos, 2 views; 8 components of the last cells keep " in made.out
+    assert f"{finished_world.features}: 13 photos, 2 views; 100 cells of 12 channels each\n" in made.out
     assert f"polycap: corrupt.jpg: {finished_world.data / 'Images' / 'corrupt.jpg'}: is not an image" in made.err
     assert trained.out == f"{finished_world.pack}\n"
     assert {path.name for path in finished_world.features.iterdir()} == {
         ".lock",
         "hashes.json",
         "mirrored",
-        "pca.safetensors",
         "plain",
     }
     card = read_card(finished_world.pack)
@@ -38,7 +37,7 @@ def test_features_and_train(finished_world: World) -> None:
 def test_the_commands_go_on_where_they_stopped(world: World) -> None:
     """Here: nothing is left to do."""
     stamps = {path: path.stat().st_mtime_ns for path in world.features.rglob("*") if path.is_file()}
-    again = run_polycap("features", world.data, "--out", world.features, "--components", 8)
+    again = run_polycap("features", world.data, "--out", world.features)
     assert again.status == 0
     assert again.out == world.printed[0].out
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 import polycap
 from command_line import HEAVY, ROOT, RUN, python
+from encoders import make_encoder
 from polycap.cli import name_options
 from polycap.cli.app import app
 from tiny import CODE, OTHER_CODE, Finished, World, change_json, run_polycap
@@ -54,11 +55,6 @@ class Place:
         change_json(features / view / "store.json", **changes)
         return features
 
-    def weights(self, name: str) -> Path:
-        path = self.folder / name
-        path.write_bytes(b"no weights")
-        return path
-
 
 def caption(*arguments: Any, code: str = CODE) -> list[Any]:
     return ["caption", *arguments, "--language", code]
@@ -83,13 +79,13 @@ MISTAKES: dict[str, tuple[Callable[[Place], list[Any]], str]] = {
     "caption: empty folder": (lambda p: caption(p.empty), "empty: no photo in this folder"),
     "caption: other encoder": (
         lambda p: caption(p.photo, "--pack", p.pack(encoder="another")),
-        "was trained for encoder another, but the encoder at hand is",
+        "is of encoder another, but the encoder in use is",
     ),
     "caption: truncated pack": (
         lambda p: caption(p.photo, "--pack", p.truncated_pack()),
         "decoder.safetensors: is 1,000 bytes long; its card says",
     ),
-    "caption: later pack": (lambda p: caption(p.photo, "--pack", p.pack(schema=2)), "update polycap"),
+    "caption: later pack": (lambda p: caption(p.photo, "--pack", p.pack(schema=3)), "update polycap"),
     "caption: no pack there": (lambda p: caption(p.photo, "--pack", p.empty), "empty: no trained pack here"),
     "caption: one pack for two": (
         lambda p: caption(p.photo, "--pack", p.world.pack, code=f"{CODE},{OTHER_CODE}"),
@@ -103,14 +99,22 @@ MISTAKES: dict[str, tuple[Callable[[Place], list[Any]], str]] = {
         lambda p: caption(p.photo, "--html", p.empty),
         "empty: is a folder; name a file for the page",
     ),
-    "caption: no weights": (lambda p: caption(p.photo, "--encoder-weights", p.missing), "missing: no such file"),
-    "caption: broken weights": (
-        lambda p: caption(p.photo, "--encoder-weights", p.weights("x.safetensors")),
-        "x.safetensors: can't be read as Xception's weights",
+    "caption: no encoder": (
+        lambda p: caption(p.photo, "--encoder", p.missing),
+        "missing: no encoder here (card.json is missing); name the folder of one that `polycap tune-encoder` made "
+        "(--encoder)",
     ),
-    "caption: weights of a kind": (
-        lambda p: caption(p.photo, "--encoder-weights", p.weights("x.bin")),
-        "x.bin: encoder weights are .safetensors, .h5, .keras, .whl files",
+    "caption: another encoder": (
+        lambda p: caption(p.photo, "--encoder", make_encoder(p.out).folder),
+        "make the pack anew with `polycap build qaa`, or give its encoder (--encoder)",
+    ),
+    "caption: a pack of former times": (
+        lambda p: caption(p.photo, "--pack", p.pack(schema=1)),
+        "a pack of schema 1, which had an encoder of its own; this polycap reads 2: install the language's new pack",
+    ),
+    "train: other units": (
+        lambda p: train(p, "--set", "units=8"),
+        "units=8: the photo layers of encoder",
     ),
     "evaluate: unknown language": (lambda p: evaluate(p, code="xx"), "unknown language 'xx'"),
     "evaluate: several languages": (lambda p: evaluate(p, code=f"{CODE},en"), f"unknown language '{CODE},en'"),
@@ -152,12 +156,12 @@ MISTAKES: dict[str, tuple[Callable[[Place], list[Any]], str]] = {
         "can't make this folder",
     ),
     "features: other encoder's": (
-        lambda p: ["features", p.data, "--components", 8, "--out", p.features_of("plain", encoder="another")],
+        lambda p: ["features", p.data, "--out", p.features_of("plain", encoder="another")],
         "holds features of encoder another",
     ),
-    "features: other components": (
-        lambda p: ["features", p.data, "--components", 9, "--out", p.features],
-        "has 8 components, not 9",
+    "features: another PCA's": (
+        lambda p: ["features", p.data, "--out", p.features_of("plain", pca="another")],
+        "holds features of PCA another, not",
     ),
     "data check: nothing there": (lambda p: ["data", "check", p.missing], "missing: can't be listed"),
     "data fetch: unknown": (lambda p: ["data", "fetch", "imagenet", p.out], "imagenet: no such dataset to fetch"),
@@ -353,7 +357,7 @@ def test_output_that_nobody_reads(world: World) -> None:
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("`encoder_weights` x.h5: no such file", "--encoder-weights x.h5: no such file"),
+        ("`n_best` 0: too few", "--n-best 0: too few"),
         ("choose `runtime` keras", "choose --runtime keras"),
         ("train one with `polycap train qaa`, see `[probes]`", "train one with `polycap train qaa`, see `[probes]`"),
     ],

@@ -19,7 +19,6 @@ from polycap.evaluation.evaluate import evaluate_captioner
 from polycap.evaluation.failures import count_failures
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.metrics import Scores
-from polycap.pack.pack import Pack
 from tiny import CODE, World, change_json
 
 pytest_plugins = ["tiny_fixtures"]
@@ -92,9 +91,6 @@ def test_an_unreduced_store(captioner: Captioner, tiny_dataset: Dataset, tmp_pat
     assert full.pca is None
     scores = evaluate(captioner, tiny_dataset, "dev")
     assert evaluate(captioner, tiny_dataset, "dev", store=full) == scores
-    card = captioner.pack.card.model_copy(update={"encoder": captioner.encoder.identity.xception_only})
-    former = Captioner(captioner.language, replace(captioner.pack, card=card), captioner.encoder)
-    assert evaluate(former, tiny_dataset, "dev", store=full) == scores
 
 
 def test_other_references(captioner: Captioner, tiny_dataset: Dataset, store: FeatureStore) -> None:
@@ -151,7 +147,7 @@ def test_bad_photos_are_left_out(
     assert printed.out == ""
     assert f"polycap: left out: {tmp_path / bad.name}: is not an image" in printed.err
     identity = captioner.encoder.identity
-    writer = StoreWriter(tmp_path / "store", [bad.name, good.name], (100, 2840), encoder=identity.full)
+    writer = StoreWriter(tmp_path / "store", [bad.name, good.name], (100, 2840), encoder=identity)
     writer.write({1: np.zeros((100, 2840))}, {0: "is broken"})
     assert evaluate(captioner, dataset, "test", store=FeatureStore(tmp_path / "store")).photos == 1
     assert f"polycap: left out: {bad.name}: is broken" in capsys.readouterr().err
@@ -169,24 +165,12 @@ def test_stores_that_do_not_fit(
         change_json(folder / "store.json", **{key: "another"})
         with pytest.raises(FeatureStoreError, match=f"features of {what} another, but .* is needed"):
             evaluate(captioner, tiny_dataset, store=FeatureStore(folder))
-    without = Captioner(captioner.language, without_pca(captioner.pack), captioner.encoder)
-    with pytest.raises(FeatureStoreError, match="but None is needed"):
-        evaluate(without, tiny_dataset, store=store)
     few = StoreWriter(
         tmp_path / "few", [tiny_dataset.split("train")[0].name], store.shape, encoder=store.encoder, pca=store.pca
     )
     few.write({0: np.zeros(store.shape)}, {})
     with pytest.raises(FeatureStoreError, match="7 photos have no features"):
         evaluate(captioner, tiny_dataset, store=FeatureStore(tmp_path / "few"))
-
-
-def without_pca(pack: Pack) -> Pack:
-    """Return the pack with a card as if its decoder read the features that its PCA reads."""
-    assert pack.pca is not None
-    decoder = pack.card.decoder.model_copy(update={"channels": pack.pca.mean.size})
-    other = replace(pack, pca=None, card=pack.card.model_copy(update={"decoder": decoder}))
-    vars(other)["decoder"] = pack.decoder  # as if it had been loaded
-    return other
 
 
 def test_splits_without_photos(captioner: Captioner, tiny_dataset: Dataset) -> None:

@@ -93,7 +93,7 @@ PLAUSIBLE: list[tuple[tuple[str, ...], list[Any]]] = [
     (("text", "strip_punctuation"), [True, False]),
     (("text", "keep_in_words"), ["", "-", "’·", "'.-"]),
     (("tokenizer", "model_type"), ["unigram", "bpe", "char", "word"]),
-    (("tokenizer", "vocab_size"), [16, 24, 33, 60, 4000, 64000]),
+    (("tokenizer", "vocab_size"), [16, 24, 33, 60, 3000, 3500]),
     (("tokenizer", "character_coverage"), [0.98, 0.9995, 1, 1.0]),
     (("evaluation", "sacrebleu_tokenizer"), ["13a", "zh", "char", "intl", "none", "spm", "nonsense"]),
     (("decoder", "units"), [1, 8192]),
@@ -137,7 +137,7 @@ def test_every_fault_is_reported_at_once(tmp_path: Path) -> None:
     [text]
     lowercase = "yes"
     [tokenizer]
-    vocab_size = "4000"
+    vocab_size = "3000"
     character_coverage = nan
     vocabulary = 4
     [decoding]
@@ -159,7 +159,7 @@ def test_every_fault_is_reported_at_once(tmp_path: Path) -> None:
     assert "language.toml:native_nam: received an unknown key" in message
     assert "fix: write native_name, or remove it" in message
     assert "language.toml:schema: received nothing; allowed: 1; fix: add schema = …" in message
-    assert "received '4000'; allowed: a whole number of pieces, 16 to 64000; fix: change vocab_size" in message
+    assert "received '3000'; allowed: a whole number of pieces, 16 to 3500; fix: change vocab_size" in message
 
 
 def test_code_is_the_folders_name(tmp_path: Path) -> None:

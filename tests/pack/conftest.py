@@ -11,8 +11,8 @@ from tiny import KINDS
 
 
 @pytest.fixture(scope="module")
-def parts(tiny_tokenizer: Tokenizer) -> Parts:
-    return make_parts(KINDS[0], tiny_tokenizer)
+def parts(tiny_tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    return make_parts(KINDS[0], tiny_tokenizer, tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture(scope="module")

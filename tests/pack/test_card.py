@@ -36,19 +36,24 @@ SCORES: dict[str, Any] = {
 def test_the_text_of_the_card(saved: Path, parts: Parts) -> None:
     text = (saved / "CARD.md").read_text(encoding="utf-8")
     assert text.startswith("# polycap pack: qaa\n")
-    parts_named = ("made up: use it as you like", "- name: twelve photos", "- encoder: tiny", "2020-02-02")
+    parts_named = (
+        "made up: use it as you like",
+        "- name: twelve photos",
+        f"- encoder: {parts.encoder.identity}",
+        "2020-02-02",
+    )
     for expected in (*parts_named, f"`{parts.decoder.settings.kind}`", parts.tokenizer.identity, "None recorded yet"):
         assert expected in text
 
 
-def test_scores_are_recorded_and_replaced(pack: Path) -> None:
-    before = load_pack(pack)
+def test_scores_are_recorded_and_replaced(pack: Path, parts: Parts) -> None:
+    before = load_pack(pack, parts.encoder)
     record_scores(pack, SCORES)
     record_scores(pack, {**SCORES, "split": "dev", "bleu4": 19.0})
     record_scores(pack, {**SCORES, "references_origin": "mt:x", "signature": "BLEU + text:lc-nopunct|refs:mt:x"})
     record_scores(pack, {**SCORES, "signature": "BLEU + text:raw|refs:human", "bleu4": 11.0})
     record_scores(pack, {**SCORES, "bleu4": 21.17, "signature": SCORES["signature"].replace("nrefs:5", "nrefs:var")})
-    card = load_pack(pack).card
+    card = load_pack(pack, parts.encoder).card
     assert card.model_copy(update={"scores": []}) == before.card
     found = [(row["split"], row["references_origin"], row["bleu4"]) for row in card.scores]
     assert found == [
@@ -86,6 +91,15 @@ def test_the_search_that_a_build_chose(pack: Path) -> None:
         read_card(pack)
 
 
+def test_calibration_stays_when_scores_are_entered(pack: Path) -> None:
+    weights = (pack / "decoder.safetensors").read_bytes()
+    change_json(pack / "card.json", calibration={"temperature": 1.5})
+    record_scores(pack, SCORES)
+    card = read_card(pack)
+    assert (card.calibration, len(card.scores)) == ({"temperature": 1.5}, 1)
+    assert (pack / "decoder.safetensors").read_bytes() == weights
+
+
 def test_the_card_has_intervals_human_agreement_and_diversity(pack: Path) -> None:
     """The card has no histograms."""
     scores = score_captions(
@@ -96,7 +110,7 @@ def test_the_card_has_intervals_human_agreement_and_diversity(pack: Path) -> Non
         normalized=True,
     )
     record_scores(pack, scores.to_json(language="qaa", split="dev"))
-    [row] = load_pack(pack).card.scores
+    [row] = read_card(pack).scores
     assert "lengths" not in row
     assert row["human_agreement"]["references_per_photo"] == 1
     assert row["diversity"]["distinct"] == 1

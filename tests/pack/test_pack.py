@@ -11,23 +11,25 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from packs import GRID, Parts, make_parts
+from encoders import CELLS, FEATURES, GRID, make_encoder
+from packs import Parts, make_parts
 from polycap.decoder.base import Decoder
 from polycap.decoder.kinds import build_decoder
 from polycap.decoder.merge import MergeDecoder
 from polycap.decoder.search import Search
 from polycap.decoder.settings import DecoderSettings
-from polycap.decoder.shapes import weight_shapes
-from polycap.decoder.weights import named_weights
+from polycap.decoder.shapes import photo_shapes, weight_shapes
+from polycap.decoder.weights import assign_weights, named_weights
+from polycap.encoder.int8 import from_int8, output_axes, to_int8
 from polycap.errors import PackError
 from polycap.files import sha256_file
 from polycap.language.settings import DecodingSettings
 from polycap.machine.backend import keras
 from polycap.pack.card import read_card
-from polycap.pack.pack import Pack, load_pack, save_pack
+from polycap.pack.pack import Pack, load_pack
 from polycap.text.settings import TokenizerSettings
 from polycap.text.tokenizer import Tokenizer
-from tiny import CELLS, CHANNELS, KINDS, change_json, decoder_settings, make_card, make_decoder, make_features
+from tiny import KINDS, change_json, decoder_settings, make_features
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -39,46 +41,38 @@ def found(decoder: Decoder, features: Any) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_saved_is_what_is_loaded(kind: str, tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
-    parts = make_parts(kind, tiny_tokenizer)
+    parts = make_parts(kind, tiny_tokenizer, tmp_path / "encoder")
     card = parts.save(tmp_path / "deep" / "pack")
-    pack = load_pack(tmp_path / "deep" / "pack")
+    pack = load_pack(tmp_path / "deep" / "pack", parts.encoder)
     assert pack.card == card == read_card(pack.folder)
     assert pack.tokenizer.identity == parts.tokenizer.identity
-    assert pack.pca is not None
-    assert pack.pca.identity == parts.pca.identity
-    grid = make_features(4, channels=GRID)
-    np.testing.assert_array_equal(pack.pca(grid), parts.pca(grid))
+    features = pack.pca(make_features(4, channels=GRID))
     rounded = build_decoder(parts.decoder.settings)
-    for name, variable in named_weights(rounded).items():
-        variable.assign(parts.weights[name].astype(np.float16))
-    before, after = found(rounded, parts.pca(grid)), found(pack.decoder, pack.pca(grid))
+    assign_weights(rounded, from_int8(to_int8(parts.weights, output_axes(parts.weights))))
+    before, after = found(rounded, features), found(pack.decoder, features)
     np.testing.assert_array_equal(after.token_ids, before.token_ids)
     np.testing.assert_array_equal(after.scores, before.scores)
     assert len({tuple(ids) for ids in before.token_ids[:, 0].tolist()}) > 1  # captions that depend on the photo
 
 
-def test_a_pack_without_a_pca(tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
-    decoder = make_decoder(KINDS[0], vocab_size=tiny_tokenizer.vocab_size)
-    save_pack(tmp_path, make_card(decoder, tiny_tokenizer), named_weights(decoder), tiny_tokenizer, None)
-    assert load_pack(tmp_path).pca is None
-    assert not (tmp_path / "pca.safetensors").exists()
-    assert "- PCA: none" in (tmp_path / "CARD.md").read_text(encoding="utf-8")
-
-
 def test_the_files(saved: Path, parts: Parts) -> None:
-    names = {"decoder.safetensors", "pca.safetensors", "tokenizer.model", "card.json", "CARD.md"}
+    names = {"decoder.safetensors", "tokenizer.model", "card.json", "CARD.md"}
     assert {path.name for path in saved.iterdir()} == names
-    tensors = load_file(saved / "decoder.safetensors")
-    assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(np.float16)}
+    types = {name: str(tensor.dtype) for name, tensor in load_file(saved / "decoder.safetensors").items()}
+    assert not types.keys() & photo_shapes(parts.decoder.settings).keys()  # they are the encoder's
+    kernels = {"token_gates/kernel", "state_gates/kernel", "query/kernel", "readout/kernel"}
+    assert {name for name in types if types[name] == "int8"} == {"embedding/embeddings", *kernels}
+    assert {types[name] for name in types if name.endswith((".scales", "bias"))} == {"float16"}
     card = json.loads((saved / "card.json").read_text(encoding="utf-8"))
-    assert card["schema"] == 1
+    assert card["schema"] == 2
+    assert card["encoder"] == parts.encoder.identity
     assert set(card["files"]) == names - {"card.json", "CARD.md"}
     for name, entry in card["files"].items():
         assert entry == {"size": (saved / name).stat().st_size, "sha256": sha256_file(saved / name)}
     assert card["decoder"] == parts.decoder.settings.model_dump()
 
 
-def test_files_are_read_once(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_read_once(pack: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """The decoder is built from the bytes that were checked, whatever happens to the file afterwards."""
     names = []
     read_bytes = Path.read_bytes
@@ -88,32 +82,44 @@ def test_files_are_read_once(pack: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         return read_bytes(path)
 
     monkeypatch.setattr(Path, "read_bytes", read)
-    loaded = load_pack(pack)
+    loaded = load_pack(pack, parts.encoder)
     for name in read_card(pack).files:
         (pack / name).unlink()
-    assert sorted(names) == ["decoder.safetensors", "pca.safetensors", "tokenizer.model"]
+    assert sorted(names) == ["decoder.safetensors", "tokenizer.model"]
     assert loaded.decoder.settings == loaded.card.decoder
 
 
-def test_another_encoder_is_refused(saved: Path) -> None:
-    pack = load_pack(saved)
-    pack.require_encoder(["another", "tiny"])
-    with pytest.raises(PackError, match="trained for encoder tiny, but the encoder at hand is another"):
-        pack.require_encoder(["another", "third"])
+def test_another_encoder_is_refused(saved: Path, parts: Parts, tmp_path: Path) -> None:
+    other = make_encoder(tmp_path)
+    message = (
+        rf"is of encoder {parts.encoder.identity}, but the encoder in use is {other.identity} \({tmp_path}\); make"
+    )
+    with pytest.raises(PackError, match=f"{message} the pack anew with `polycap build qaa`"):
+        load_pack(saved, other)
+    pack = load_pack(saved, parts.encoder)
+    pack.require_encoder(parts.encoder.features)
+    with pytest.raises(PackError, match=f"cells of encoder {FEATURES}, but the one that was loaded is another"):
+        pack.require_encoder("another")
 
 
-def test_a_pack_reads_the_first_channels(saved: Path, tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
-    """An encoder that gives more than the one that it was trained with is one of its kind."""
-    decoder = make_decoder(KINDS[0], vocab_size=tiny_tokenizer.vocab_size)
-    save_pack(tmp_path, make_card(decoder, tiny_tokenizer), named_weights(decoder), tiny_tokenizer, None)
-    for pack in (load_pack(saved), load_pack(tmp_path)):
-        channels = pack.pca.channels if pack.pca else CHANNELS
-        grid = make_features(2, channels=channels + 5)
-        pack.require_grid(CELLS, channels + 5)
-        np.testing.assert_array_equal(pack.reduce(grid), pack.reduce(grid[..., :channels]))
-        assert pack.reduce(grid).shape == (2, CELLS, pack.card.decoder.channels)
-        with pytest.raises(PackError, match=f"reads {CELLS} cells of {channels} channels; the encoder gives"):
-            pack.require_grid(CELLS, channels - 1)
+def test_the_encoder_in_use(saved: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYCAP_ENCODER", str(parts.encoder.folder))
+    assert load_pack(saved).encoder.identity == parts.encoder.identity
+
+
+def test_photo_layers_that_do_not_fit(pack: Path, parts: Parts, tmp_path: Path) -> None:
+    encoder = make_encoder(tmp_path / "encoder", units=9)
+    change_json(pack / "card.json", encoder=encoder.identity)
+    with pytest.raises(PackError, match="encoder: its tensors are not those of the decoder"):
+        _ = load_pack(pack, encoder).weights
+    assert load_pack(pack, encoder).own_weights.keys() < parts.weights.keys()
+
+
+def test_the_grid_must_fit(saved: Path, parts: Parts) -> None:
+    pack = load_pack(saved, parts.encoder)
+    pack.require_grid(CELLS, GRID)
+    with pytest.raises(PackError, match=f"reads {CELLS} cells of {GRID} channels; the encoder gives"):
+        pack.require_grid(CELLS, GRID + 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -132,12 +138,13 @@ def test_the_names_do_not_depend_on_those_of_keras(kind: str, monkeypatch: pytes
     assert list(named_weights(decoder)) == list(weight_shapes(decoder.settings))
 
 
-def test_the_shapes_are_those_of_the_shipped_packs() -> None:
+def test_the_shipped_packs() -> None:
+    """They are of the shipped encoder, their weights are those of their decoders, and they are small."""
     folders = [path.parent for path in (Path(__file__).parent.parent.parent / "languages").glob("*/pack/card.json")]
     assert len(folders) >= 7
     for folder in folders:
-        shapes = {name: tensor.shape for name, tensor in load_file(folder / "decoder.safetensors").items()}
-        assert weight_shapes(read_card(folder).decoder) == shapes
+        assert load_pack(folder).weights
+        assert sum(path.stat().st_size for path in folder.iterdir()) <= 3_100_000, folder
 
 
 # --- what is broken ---
@@ -186,7 +193,7 @@ def decoder_of_other_sizes(pack: Path) -> None:
 
 def tensor_missing(pack: Path) -> None:
     tensors = load_file(pack / "decoder.safetensors")
-    tensors.popitem()
+    del tensors["output_bias"]
     save_file(tensors, pack / "other")
     rewrite(pack, "decoder.safetensors", (pack / "other").read_bytes())
 
@@ -211,40 +218,36 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "no card": (remove("card.json"), "no trained pack here"),
     "no decoder": (remove("decoder.safetensors"), "decoder.safetensors: is missing"),
     "no tokenizer": (remove("tokenizer.model"), "tokenizer.model: is missing"),
-    "no PCA": (remove("pca.safetensors"), "pca.safetensors: is missing"),
     "decoder truncated": (truncate("decoder.safetensors"), "bytes long; its card says"),
     "tokenizer truncated": (truncate("tokenizer.model"), "bytes long; its card says"),
-    "PCA truncated": (truncate("pca.safetensors"), "bytes long; its card says"),
     "decoder changed": (flip("decoder.safetensors"), "its bytes are not those"),
     "tokenizer changed": (flip("tokenizer.model"), "its bytes are not those"),
     "card truncated": (truncate("card.json"), "card.json: is not JSON"),
     "card empty": (write_card(b""), "card.json: is not JSON"),
     "card not text": (write_card(b"\xff\xfe\x00"), "card.json: is not JSON"),
     "card a list": (write_card(b"[]"), "expected a JSON object"),
-    "card without keys": (write_card(b'{"schema": 1}'), "card.json:language: "),
+    "card without keys": (write_card(b'{"schema": 2}'), "card.json:language: "),
     "unknown key": (change(surprise=1), "card.json:surprise: "),
-    "later schema": (change(schema=2), "schema 2; this polycap reads 1: update polycap"),
-    "later schema, other keys": (change(schema=2, surprise=1), "schema 2; this polycap reads 1: update polycap"),
+    "former schema": (change(schema=1, pca=None), "reads 2: install the language's new pack, or make it anew with"),
+    "later schema": (change(schema=3), "schema 3; this polycap reads 2: update polycap"),
+    "later schema, other keys": (change(schema=3, surprise=1), "schema 3; this polycap reads 2: update polycap"),
     "unknown decoder": (change(decoder={"kind": "other", "vocab_size": 9}), "card.json:decoder.kind: "),
     "decoder of other sizes": (decoder_of_other_sizes, "its tensors are not those of the decoder"),
     "a tensor missing": (tensor_missing, "its tensors are not those of the decoder"),
     "no safetensors": (lambda pack: rewrite(pack, "decoder.safetensors", b"x" * 99), "decoder.safetensors: is broken"),
     "no SentencePiece": (lambda pack: rewrite(pack, "tokenizer.model", b"x" * 99), "no SentencePiece model"),
-    "no PCA inside": (lambda pack: rewrite(pack, "pca.safetensors", b"x" * 99), "is no PCA"),
     "another tokenizer": (another_tokenizer, "is not the one that card.json names"),
-    "another PCA": (change(pca="0123456789abcdef"), "is not the one that card.json names"),
-    "PCA not named": (file_not_named("pca.safetensors"), "is not the one that card.json names"),
     "decoder not named": (file_not_named("decoder.safetensors"), "decoder.safetensors"),
     "tokenizer not named": (file_not_named("tokenizer.model"), "tokenizer.model"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_broken_pack_is_refused_with_one_line(fault: str, pack: Path) -> None:
+def test_a_broken_pack_is_refused_with_one_line(fault: str, pack: Path, parts: Parts) -> None:
     break_it, message = FAULTS[fault]
     break_it(pack)
     with pytest.raises(PackError) as caught:
-        load_pack(pack)
+        load_pack(pack, parts.encoder)
     assert message in str(caught.value)
     assert str(pack) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -260,7 +263,7 @@ def test_a_pack_that_is_half_written_is_none(pack: Path, parts: Parts, monkeypat
     with pytest.raises(KeyboardInterrupt):
         parts.save(pack)
     with pytest.raises(PackError, match="no trained pack here"):
-        load_pack(pack)
+        load_pack(pack, parts.encoder)
 
 
 class Bomb:
@@ -270,14 +273,14 @@ class Bomb:
         return exec, ("raise SystemExit('unpickled')",)
 
 
-@pytest.mark.parametrize("name", ["decoder.safetensors", "pca.safetensors", "tokenizer.model"])
-def test_nothing_in_a_pack_is_executed(name: str, pack: Path) -> None:
+@pytest.mark.parametrize("name", ["decoder.safetensors", "tokenizer.model"])
+def test_nothing_in_a_pack_is_executed(name: str, pack: Path, parts: Parts) -> None:
     for other in ("hooks.py", "__init__.py", "decoder.py", "sitecustomize.py"):
         (pack / other).write_text("raise SystemExit('executed')")
-    assert isinstance(load_pack(pack), Pack)
+    assert isinstance(load_pack(pack, parts.encoder), Pack)
     rewrite(pack, name, pickle.dumps([Bomb()] * 3))
     with pytest.raises(PackError):
-        load_pack(pack)
+        load_pack(pack, parts.encoder)
 
 
 class Twins(MergeDecoder):

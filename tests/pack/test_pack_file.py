@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from pack_files import ENCODER, SCORES, make_pack, tree, visible
+from pack_files import SCORES, make_pack, tree, visible
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.errors import PackError
 from polycap.language import load_language
 from polycap.pack.install import install_pack, uninstall_pack
@@ -93,8 +94,7 @@ def set_sizes(**values: Any) -> Callable[[Files], Files]:
 
 
 def spoil(tensors: dict[str, Any]) -> None:
-    name = min(tensors)
-    tensors[name] = np.full_like(tensors[name], np.nan)
+    tensors["output_bias"] = np.full_like(tensors["output_bias"], np.nan)
 
 
 def with_decoder(change: Callable[[dict[str, Any]], None]) -> Callable[[Files], Files]:
@@ -113,18 +113,21 @@ INSIDE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "code": (lambda files: {**files, "hooks.py": b"raise SystemExit"}, "holds 'hooks.py', which no pack file has"),
     "a record": (lambda files: {**files, "installed.json": b"{}"}, "holds 'installed.json', which no pack file has"),
     "a language.toml too large": (lambda files: {**files, "language.toml": b"#" * 2_000_000}, "at most 1,048,576"),
-    "a later schema": (set_key("manifest.json", schema=2, more=1), "schema 2; this polycap reads 1: update polycap"),
-    "no schema": (lose_key("manifest.json", "schema"), "schema None; this polycap reads 1"),
+    "a later schema": (set_key("manifest.json", schema=3, more=1), "schema 3; this polycap reads 2: update polycap"),
+    "no schema": (lose_key("manifest.json", "schema"), "schema None; this polycap reads 2"),
     "a manifest with more": (set_key("manifest.json", more=1), "manifest.json:more: "),
     "a key for terminals": (set_key("manifest.json", **{"\x1b[2J\n": 1}), r"manifest.json:\x1b[2J\n: "),
     "a day for terminals": (set_key("pack/card.json", created="\x1b[2J"), "card.json:created: "),
     "a language that is a path": (set_key("manifest.json", language="../../x"), "manifest.json:language: "),
     "no language": (set_key("manifest.json", language=""), "manifest.json:language: "),
     "another language": (set_key("manifest.json", language="qab"), "language.toml:code: received 'qaa'"),
-    "an unlisted encoder": (set_key("manifest.json", encoder="x" * 16), f"encoder {'x' * 16}, but the encoder here is"),
-    "a card of another encoder": (set_key("pack/card.json", encoder="x" * 16), f"was trained for encoder {'x' * 16}"),
+    "an unlisted encoder": (
+        set_key("manifest.json", encoder="x" * 16),
+        f"encoder {'x' * 16}, but the encoder in use is",
+    ),
+    "a card of another encoder": (set_key("pack/card.json", encoder="x" * 16), f"is of encoder {'x' * 16}"),
     "a card of another language": (set_key("pack/card.json", language="qab"), "card.json:language: is qab"),
-    "a card of a later schema": (set_key("pack/card.json", schema=2), "schema 2; this polycap reads 1"),
+    "a card of a later schema": (set_key("pack/card.json", schema=3), "schema 3; this polycap reads 2"),
     "a card that is none": (lambda files: {**files, "pack/card.json": b"[]"}, "expected a JSON object"),
     "a card without end": (lambda files: {**files, "pack/card.json": DEEP}, "is not JSON"),
     "a card that names a path": (set_key("pack/card.json", files={"../x": {"size": 0, "sha256": "0" * 64}}), "files"),
@@ -141,7 +144,10 @@ INSIDE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "a pickled tokenizer": (replace("tokenizer.model", PICKLE), "no SentencePiece model"),
     "an empty tokenizer": (replace("tokenizer.model", b""), "no SentencePiece model"),
     "a pickled decoder": (replace("decoder.safetensors", PICKLE), "decoder.safetensors: is broken"),
-    "a pickled PCA": (replace("pca.safetensors", PICKLE), "pca.safetensors: is no PCA"),
+    "a pack of former times": (
+        replace("pca.safetensors", PICKLE),
+        "a pack of schema 1, which had an encoder of its own",
+    ),
     "a header too long": (replace("decoder.safetensors", struct.pack("<Q", 1 << 62) + b"{}"), "is broken"),
     "a header without end": (replace("decoder.safetensors", safetensors(b'{"a":' + DEEP, b"")), "is broken"),
     "a tensor beyond the file": (replace("decoder.safetensors", lie("F16", [2], 4_000)), "is broken"),
@@ -151,7 +157,6 @@ INSIDE: dict[str, tuple[Callable[[Files], Files], str]] = {
         replace("decoder.safetensors", lie("F8_E4M3", [64], 64)),
         "pack/decoder.safetensors: ",
     ),
-    "a PCA of such numbers": (replace("pca.safetensors", lie("BF16", [32], 64)), "is no PCA"),
     "a tensor of whole numbers": (
         replace("decoder.safetensors", lie("I16", [32], 64)),
         "has values that are no finite floats",
@@ -166,8 +171,8 @@ INSIDE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "a decoder that fills memory": (set_sizes(units=1_000_000, embedding=1_000_000), "are not those of the decoder"),
     "sizes beyond all numbers": (set_sizes(units=10**4200), "are not those of the decoder"),
     "cells that fill memory": (set_sizes(cells=1 << 40), "card.json:decoder.cells"),
-    "pieces that are not there": (set_sizes(vocab_size=1 << 40), "is not of the sizes"),
-    "other cells": (set_sizes(cells=9), "are not those of the decoder"),
+    "pieces that are not there": (set_sizes(vocab_size=1 << 40), "are not of the sizes"),
+    "other cells": (set_sizes(cells=9), "reads 9 cells"),
 }
 
 
@@ -225,16 +230,16 @@ def test_the_same_pack_gives_the_same_bytes(maker: Path, pack_file: Path, tmp_pa
     assert write_pack_file(load_language(copy), again.path).sha256 == again.sha256
 
 
-def test_what_is_in_it(maker: Path, pack_file: Path) -> None:
+def test_what_is_in_it(maker: Path, large_encoder: EncoderArtefact, pack_file: Path) -> None:
     with zipfile.ZipFile(pack_file) as archive:
         contents = {entry.filename: archive.read(entry) for entry in archive.infolist()}
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
     manifest = json.loads(contents.pop("manifest.json"))
     assert contents == tree(maker)
     assert {key: manifest[key] for key in ("schema", "language", "encoder", "hooks")} == {
-        "schema": 1,
+        "schema": 2,
         "language": CODE,
-        "encoder": ENCODER,
+        "encoder": large_encoder.identity,
         "hooks": None,
     }
     assert manifest["files"] == {
@@ -243,7 +248,9 @@ def test_what_is_in_it(maker: Path, pack_file: Path) -> None:
     assert pack_file.stat().st_size < sum(map(len, contents.values())) + 4_000
 
 
-def test_what_can_not_be_packed(maker: Path, tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_what_can_not_be_packed(
+    maker: Path, tiny_tokenizer: Tokenizer, large_encoder: EncoderArtefact, tmp_path: Path
+) -> None:
     bare = load_language(make_language(tmp_path / "bare"))
     with pytest.raises(PackError, match="no trained pack here"):
         write_pack_file(bare, tmp_path / "out")
@@ -252,7 +259,7 @@ def test_what_can_not_be_packed(maker: Path, tiny_tokenizer: Tokenizer, tmp_path
     other = load_language(make_language(tmp_path, "qab"))
     with pytest.raises(PackError, match="is a pack of qaa, not of qab"):
         write_pack_file(other, tmp_path / "out", pack=maker / "pack")
-    broken = make_pack(tmp_path / "broken", tiny_tokenizer)
+    broken = make_pack(tmp_path / "broken", tiny_tokenizer, large_encoder)
     (broken / "tokenizer.model").write_bytes(b"")
     with pytest.raises(PackError, match="bytes long; its card says"):
         write_pack_file(load_language(maker), tmp_path / "out", pack=broken)

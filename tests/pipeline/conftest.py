@@ -2,12 +2,14 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from builds import OTHER_TRANSLATION, STAGES, Place, edit, ran
+from encoders import QuickEncoder, make_encoder
 from polycap.dataset import read_captions
+from polycap.encoder.artefact import EncoderArtefact
+from polycap.encoder.identity import CELLS
 from tiny import CODE, OTHER_CODE, make_data, make_language
 
 _built: dict[str, Path] = {}
@@ -25,14 +27,21 @@ def make_place(folder: Path) -> Place:
     return place
 
 
+@pytest.fixture(scope="session")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> EncoderArtefact:
+    """The encoder in use, of few channels."""
+    return make_encoder(tmp_path_factory.mktemp("encoder"), cells=CELLS)
+
+
+@pytest.fixture
+def quick_encoder(artefact: EncoderArtefact) -> QuickEncoder:
+    return QuickEncoder(artefact)
+
+
 @pytest.fixture(autouse=True)
-def _encoder(quick_encoder: Any, encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loaded already, quick, and of so few channels that the PCA is quick, too."""
-    grid = quick_encoder.grid
-    monkeypatch.setattr(quick_encoder, "blocks", (16,))
-    monkeypatch.setattr(quick_encoder, "grid", lambda photos: grid(photos)[..., :16])
-    monkeypatch.setenv("POLYCAP_XCEPTION_WEIGHTS", str(encoder_weights))
-    monkeypatch.setattr("polycap.encoder.encoder.Encoder.load", lambda _=None: quick_encoder)
+def _encoder(_offline: None, quick_encoder: QuickEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYCAP_ENCODER", str(quick_encoder.artefact.folder))
+    monkeypatch.setattr("polycap.encoder.encoder.Encoder.load", lambda _: quick_encoder)
 
 
 @pytest.fixture

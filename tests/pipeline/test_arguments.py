@@ -35,7 +35,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "no such setting": (lambda _: ["--set", "epoch=3"], "'epoch=3': expected NAME=VALUE"),
     "an impossible setting": (lambda _: ["--set", "epochs=-1"], "epochs=-1: "),
-    "no such weights": (lambda p: ["--encoder-weights", p.folder / "no"], "no: no such file"),
+    "no such encoder": (lambda p: ["--encoder", p.folder / "no"], "no: no encoder here"),
     "broken arguments": (lambda p: corrupt(p, mirrored="perhaps"), "build.json:mirrored: "),
     "unknown arguments": (lambda p: corrupt(p, later="x"), "build.json:later: "),
     "no place for the pack": (no_folder, f"{os.sep}pack: is no folder, and the pack of {CODE} belongs there; copy "),
@@ -51,7 +51,7 @@ def test_the_arguments_are_kept(built: Place) -> None:
 
     first = kept()
     assert first["data"] == str(built.data)
-    assert (first["captions"], first["origin"], first["components"]) == ([str(built.captions)], "mt:engine", 8)
+    assert (first["captions"], first["origin"]) == ([str(built.captions)], "mt:engine")
     assert first["settings"] == dict(assignment.split("=") for assignment in RECIPE)
     built.plan("--set=epochs=1")
     assert kept() == first  # a dry run keeps nothing
@@ -67,7 +67,7 @@ def test_relative_paths_are_kept_whole(place: Place, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(place.folder)
     with pytest.raises(BuildError, match="captions in ynit are needed"):
         build_language(CODE, BuildOptions(data=Path("data")), dry_run=True)
-    found = run_polycap("build", OTHER_CODE, "--data", "data", "--components", 8, "--no-mirrored", *SETTINGS)
+    found = run_polycap("build", OTHER_CODE, "--data", "data", "--no-mirrored", *SETTINGS)
     assert ran(found) == STAGES
     monkeypatch.chdir(place.data)
     assert ran(run_polycap("build", OTHER_CODE, "--work", place.folder / "work")) == []

@@ -4,17 +4,17 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 
-from builds import AFTER, STAGES, Place, edit, ran
+from builds import AFTER, Place, edit, ran
+from encoders import make_encoder, make_pca, make_photo_layers
 from polycap.dataset import read_captions
-from polycap.encoder.weight_files import save_weights
+from polycap.encoder.identity import CELLS
 from polycap.pack.card import read_card
 from polycap.pack.pack import load_pack
 from polycap.pack.record import record_scores
-from random_weights import random_tensors
 from tiny import CODE
 
 pytest_plugins = ["tiny_fixtures"]
@@ -52,7 +52,6 @@ Damage = tuple[Callable[[Place], Path], list[str]]
 LOSSES: dict[str, Damage] = {
     "captions": (lambda p: p.work / CODE / "captions.jsonl", ["captions"]),
     "tokenizer": (lambda p: p.work / CODE / "tokenizer.model", ["tokenizer"]),
-    "PCA": (lambda p: p.features / "pca.safetensors", ["features"]),
     "features": (lambda p: p.features / "plain" / "features.f16", ["features"]),
     "progress": (lambda p: p.features / "mirrored" / "progress.jsonl", ["features"]),
     "a record": (lambda p: p.work / CODE / "captions.stage.json", ["captions"]),
@@ -103,7 +102,7 @@ def test_an_argument_asks_for_what_depends_on_it(arguments: list[str], first: st
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
-    [(["--components=6"], "changed: components (8 → 6)"), (["--no-mirrored"], "unfinished: 12 of 12 photos plain")],
+    [(["--no-mirrored"], "unfinished: 12 of 12 photos plain")],
 )
 def test_other_features(arguments: list[str], reason: str, built: Place) -> None:
     assert built.plan(*arguments)["features"] == reason
@@ -149,22 +148,24 @@ def test_another_photo(built: Place) -> None:
 
 
 def test_another_split(built: Place) -> None:
-    """The PCA is fitted on train photos only: who changes sides asks for other features."""
+    """Features are those of all photos, whatever their split."""
     dev, train = (built.data / f"Flickr_8k.{split}Images.txt" for split in ("dev", "train"))
     edit(dev, "p10.jpg\n" if "p10.jpg" in dev.read_text() else "p01.jpg\n", "")
     edit(train, "p02.jpg\n", "")
     plan = built.plan()
-    assert list(plan) == STAGES
-    assert plan["features"] == "changed: train split"
+    assert list(plan) == AFTER["captions"]
     assert plan["captions"] == "changed: captions"
 
 
-def test_another_encoder(built: Place, xception: Any, tmp_path: Path) -> None:
-    weights = tmp_path / "other.safetensors"
-    save_weights(random_tensors(xception, seed=1), weights)
-    plan = built.plan("--encoder-weights", weights)
-    weights.unlink()
-    assert plan["features"] == "changed: encoder"
+def test_another_encoder(built: Place, tmp_path: Path) -> None:
+    """Other photo layers ask for training, another PCA for other features, too."""
+    layers = make_encoder(tmp_path / "layers", photo_layers=make_photo_layers(CELLS, seed=1))
+    assert list(built.plan("--encoder", layers.folder)) == ["train", "evaluate", "install"]
+    assert "photo layers" in built.plan("--encoder", layers.folder)["train"]
+    pca = make_encoder(tmp_path / "pca", pca=make_pca(1), cells=CELLS)
+    assert "PCA" in built.plan("--encoder", pca.folder)["features"]
+    tensors = make_encoder(tmp_path / "tensors", tensors=[np.ones(1, np.float32)], cells=CELLS)
+    assert "encoder" in built.plan("--encoder", tensors.folder)["features"]
 
 
 @pytest.mark.parametrize("torn", [False, True])

@@ -31,7 +31,6 @@ def test_a_dry_run_and_status_write_nothing_and_load_nothing_heavy(change: bool,
     if change:
         edit(built.captions, "indeed", "in fact")
         (built.work / "hashes.json").unlink()
-        (built.features / "pca.safetensors").unlink()
     before = built.stamps()
     for command in (["build", CODE, "--dry-run"], ["status"]):
         done = python("-c", LOOK, *command, "--work", built.work)

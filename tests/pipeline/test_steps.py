@@ -32,7 +32,7 @@ def test_translate_train_caption_evaluate_and_build(
     dataset, faults = polycap.load_with_captions(built.data, [polycap.CaptionSource(out)])
     assert (dataset.caption_origin, faults) == ("mt:backwards/1", ())
 
-    options = polycap.FeatureOptions(components=8, mirrored=False)
+    options = polycap.FeatureOptions(mirrored=False)
     features = polycap.make_features(dataset, tmp_path / "features", options)
     assert [len(store.names) for store in features.stores] == [12]
     settings = training_settings(kind="merge", epochs=1)

@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def test_a_graph_is_known_by_all_that_decides_it(
         Path(job["out"]).write_text(str(next(numbers)))
 
     monkeypatch.setattr(graphs, "_trace", trace)
-    one, other = Graph("search", {"beam": 1}, {}), Graph("search", {"beam": 2}, {})
+    one, other = Graph("search", "abc", {"beam": 1}, {}), Graph("search", "abc", {"beam": 2}, {})
 
     def found(graph: Graph) -> str:
         path = find_graph(graph)
@@ -45,3 +46,19 @@ def test_a_graph_is_known_by_all_that_decides_it(
     monkeypatch.setattr(graphs, "_versions", lambda: ["newest"])
     assert found(one) == "5"
     assert not folder.exists()  # unused since 1970
+
+
+def test_graphs_of_other_encoders_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "_trace", lambda job: Path(job["out"]).touch())
+    now = time.time()
+    old = find_graph(Graph("encoder", "old", {}, {})).parent
+    former = old.parent / "encoder-0123456789abcdef"  # of polycap before its encoder was one artefact
+    former.mkdir()
+    recent, own = (find_graph(Graph("search", encoder, {}, {})).parent for encoder in ("recent", "new"))
+    assert not former.exists()
+    for folder in (old, own):
+        os.utime(folder, (now - 2 * 24 * 3600,) * 2)
+    find_graph(Graph("search", "new", {"beam": 2}, {}))
+    assert old.exists()
+    find_graph(Graph("encoder", "new", {}, {}))
+    assert [folder.exists() for folder in (old, recent, own)] == [False, True, True]

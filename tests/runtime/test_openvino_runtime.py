@@ -18,6 +18,7 @@ import polycap
 from polycap.dataset import load_dataset
 from polycap.decoder.search import Search
 from polycap.decoder.weights import named_weights
+from polycap.encoder.artefact import EncoderArtefact, open_encoder
 from polycap.encoder.pca import FeaturePCA
 from polycap.errors import CaptionRuntimeError, EncoderError, PackError
 from polycap.features.store import FeatureStore
@@ -32,16 +33,22 @@ from polycap.runtime.keras_runtime import KerasRuntime
 from polycap.runtime.openvino_runtime import OpenVINORuntime
 from polycap.runtime.precision import FPMATH
 from polycap.text.tokenizer import Tokenizer
-from tiny import CELLS, CHANNELS, CODE, World, make_card, make_decoder, make_features, run_polycap
+from tiny import CELLS, CHANNELS, CODE, World, encoder_of, make_card, make_decoder, make_features, run_polycap
 
 pytest_plugins = ["tiny_fixtures"]
+
+
+@pytest.fixture
+def artefact(encoder_folder: Path) -> EncoderArtefact:
+    return open_encoder(encoder_folder)
 
 
 def make_pack(folder: Path, kind: str, tokenizer: Tokenizer) -> Pack:
     decoder = make_decoder(kind, seed=4, vocab_size=tokenizer.vocab_size)
     weights = {name: np.asarray(value) for name, value in named_weights(decoder).items()}
-    save_pack(folder, make_card(decoder, tokenizer), weights, tokenizer, None)
-    return load_pack(folder)
+    encoder = encoder_of(folder / "encoder", decoder)
+    save_pack(folder, make_card(decoder, tokenizer, encoder), weights, tokenizer)
+    return load_pack(folder, encoder)
 
 
 SEARCHES = {
@@ -87,9 +94,10 @@ import sys
 sys.modules["tensorflow"] = None  # importing it fails, as where it is not installed
 from pathlib import Path
 import numpy as np
+from polycap.encoder.artefact import open_encoder
 from polycap.pack.pack import load_pack
 from polycap.runtime.openvino_runtime import OpenVINORuntime
-pack = load_pack(Path(sys.argv[1]))
+pack = load_pack(Path(sys.argv[1]), open_encoder(Path(sys.argv[1]) / "encoder"))
 features = np.ones((1, pack.card.decoder.cells, pack.card.decoder.channels), dtype=np.float32)
 weights = OpenVINORuntime().attention(pack)(features, np.array([[2, 5, 6]], dtype=np.int32))
 print(weights.shape[:2], weights.sum(axis=-1).round(3).tolist(), "keras" in sys.modules)
@@ -112,8 +120,8 @@ def test_a_decoder_that_attends_to_no_cell_has_no_graph(tmp_path: Path, tiny_tok
 
 
 @pytest.mark.usefixtures("cache")
-def test_the_encoder_sees_what_keras_sees(encoder: Any, encoder_weights: Path) -> None:
-    exported = OpenVINORuntime().encoder(encoder_weights)
+def test_the_encoder_sees_what_keras_sees(encoder: Any, artefact: EncoderArtefact) -> None:
+    exported = OpenVINORuntime().encoder(artefact)
     assert (exported.identity, exported.size, exported.cells, exported.blocks) == (
         encoder.identity,
         encoder.size,
@@ -133,7 +141,7 @@ def test_the_encoder_sees_what_keras_sees(encoder: Any, encoder_weights: Path) -
     assert (exported.grid(photos[:, :, ::-1]) != one).any()  # a view, as for mirrored photos
     if not (runtime := _bfloat16()):
         return
-    rounded = runtime.encoder(encoder_weights)
+    rounded = runtime.encoder(artefact)
     assert rounded.precision == "bf16"
     assert 0 < np.linalg.norm(rounded.grid(photos) - one) / np.linalg.norm(one) < 0.05
 
@@ -219,10 +227,11 @@ SEARCH = """
 import sys
 from pathlib import Path
 import numpy as np
+from polycap.encoder.artefact import open_encoder
 from polycap.language.settings import DecodingSettings
 from polycap.pack.pack import load_pack
 from polycap.runtime.openvino_runtime import OpenVINORuntime
-pack = load_pack(Path(sys.argv[1]))
+pack = load_pack(Path(sys.argv[1]), open_encoder(Path(sys.argv[1]) / "encoder"))
 features = np.ones((1, pack.card.decoder.cells, pack.card.decoder.channels), dtype=np.float32)
 print(OpenVINORuntime().search(pack, DecodingSettings()).find(features).token_ids[0, 0].tolist())
 """
@@ -246,83 +255,82 @@ def test_a_search_where_no_home_can_be_written(tmp_path: Path, tiny_tokenizer: T
 
 
 @pytest.mark.usefixtures("encoder")
-def test_tensorflow_is_told_the_precision_in_time(encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorflow_is_told_the_precision_in_time(artefact: EncoderArtefact, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FPMATH, "BF16")
     with pytest.raises(CaptionRuntimeError, match=f"f32 comes too late, .*; set {FPMATH}=STRICT beforehand"):
-        KerasRuntime("f32").encoder(encoder_weights)
+        KerasRuntime("f32").encoder(artefact)
     monkeypatch.setattr("polycap.encoder.encoder.Encoder.load", lambda _: None)
-    KerasRuntime("bf16").encoder(encoder_weights)
+    KerasRuntime("bf16").encoder(artefact)
     monkeypatch.delitem(sys.modules, "tensorflow")
-    KerasRuntime("f32").encoder(encoder_weights)
+    KerasRuntime("f32").encoder(artefact)
     assert os.environ[FPMATH] == "STRICT"
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_cpu_without_bfloat16(encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cpu_without_bfloat16(artefact: EncoderArtefact, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FPMATH, "BF16")
     monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32"])
     monkeypatch.setattr("polycap.runtime.openvino_runtime.RequestPool.open", lambda _: 1)
-    assert OpenVINORuntime().encoder(encoder_weights).precision == "f32"
+    assert OpenVINORuntime().encoder(artefact).precision == "f32"
     with pytest.raises(CaptionRuntimeError, match="this CPU has no bf16; give `precision` f32, or none"):
-        OpenVINORuntime("bf16").encoder(encoder_weights)
+        OpenVINORuntime("bf16").encoder(artefact)
 
 
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("fast", [False, True])
-def test_bfloat16_where_it_is_faster(fast: bool, encoder_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_where_it_is_faster(fast: bool, artefact: EncoderArtefact, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FPMATH)
     monkeypatch.setattr("openvino.Core.get_property", lambda *_: ["FP32", "BF16"])
     monkeypatch.setattr("polycap.runtime.openvino_runtime.RequestPool.open", lambda _: 1)
     monkeypatch.setattr("polycap.runtime.openvino_runtime.has_fast_bfloat16", lambda: fast)
-    assert OpenVINORuntime().encoder(encoder_weights).precision == ("bf16" if fast else "f32")
+    assert OpenVINORuntime().encoder(artefact).precision == ("bf16" if fast else "f32")
     for precision in ("f32", "bf16"):
-        assert OpenVINORuntime(precision).encoder(encoder_weights).precision == precision
+        assert OpenVINORuntime(precision).encoder(artefact).precision == precision
 
 
 @pytest.mark.usefixtures("cache")
-def test_an_interrupt_after_encoders_have_gone(encoder_weights: Path) -> None:
+def test_an_interrupt_after_encoders_have_gone(encoder_folder: Path) -> None:
     """Two Cores of OpenVINO that ended, the elder first, left a signal stack that was gone, and Ctrl-C crashed."""
     code = (
         "import gc, signal, sys; from pathlib import Path\n"
+        "from polycap.encoder.artefact import open_encoder\n"
         "from polycap.runtime.openvino_runtime import OpenVINORuntime\n"
-        "two = [OpenVINORuntime('f32').encoder(Path(sys.argv[1])) for _ in range(2)]\n"
+        "two = [OpenVINORuntime('f32').encoder(open_encoder(Path(sys.argv[1]))) for _ in range(2)]\n"
         "while two:\n  two.pop(0); gc.collect()\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it\n"
         "try:\n  signal.raise_signal(signal.SIGINT)\n"
         "except KeyboardInterrupt:\n  print('interrupted')\n"
     )
-    command = [sys.executable, "-c", code, str(encoder_weights)]
+    command = [sys.executable, "-c", code, str(encoder_folder)]
     done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
 
 
 @pytest.mark.usefixtures("cache")
-def test_features_are_made_as_captions_are(tiny_data: Path, encoder_weights: Path, tmp_path: Path) -> None:
+def test_features_are_made_as_captions_are(tiny_data: Path, artefact: EncoderArtefact, tmp_path: Path) -> None:
     """By OpenVINO, also where TensorFlow is at hand. `test_extras.py` makes them where it is not."""
-    pca = FeaturePCA(np.zeros(2840, np.float32), np.eye(2840, 4, dtype=np.float32), 1.0)
-    pca.save(tmp_path / "pca.safetensors")
-    options = ["--pca", tmp_path / "pca.safetensors", "--no-mirrored", "--encoder-weights", encoder_weights]
+    options = ["--no-mirrored", "--encoder", artefact.folder]
     done = run_polycap("features", tiny_data, "--out", tmp_path / "f", *options, "--precision", "f32")
     assert done.status == 0, done
     store = FeatureStore(tmp_path / "f" / "plain")
     assert store.precision == "f32"
     assert len(store.rows(store.names)) == 12
-    encoder = OpenVINORuntime("f32").encoder(encoder_weights)
+    encoder = OpenVINORuntime("f32").encoder(artefact)
     paths = [photo.path for photo in load_dataset(tiny_data).photos]
-    expected = pca(encoder.grid(np.stack([load_photo(path, encoder.size) for path in paths])))
+    expected = artefact.pca(encoder.grid(np.stack([load_photo(path, encoder.size) for path in paths])))
     np.testing.assert_allclose(store.features, expected, atol=0.01 * float(np.abs(expected).max()))
 
 
 @pytest.mark.usefixtures("encoder")
 def test_a_score_is_the_reference_s(
-    encoder_weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    artefact: EncoderArtefact, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("POLYCAP_RUNTIME")
     asked = []
     monkeypatch.setattr(KerasRuntime, "encoder", lambda *_: asked.append("keras"))
     monkeypatch.setattr(OpenVINORuntime, "encoder", lambda *_: asked.append("openvino"))
-    open_runtime(reference=True).encoder(encoder_weights)
-    open_runtime().encoder(encoder_weights)
+    open_runtime(reference=True).encoder(artefact)
+    open_runtime().encoder(artefact)
     assert asked == ["keras", "openvino"]
     assert caplog.messages == []
 
@@ -339,10 +347,8 @@ def test_what_is_broken_is_told_in_its_own_words(
     (tmp_path / "decoder.safetensors").write_bytes(b"x")  # after it was loaded and checked
     with pytest.raises(PackError, match=r"decoder\.safetensors: is 1 bytes long; its card says"):
         OpenVINORuntime().search(pack, SEARCHES["merge"])
-    broken = tmp_path / "weights.h5"
-    broken.write_bytes(b"x")
-    with pytest.raises(EncoderError, match=r"weights\.h5: can't be read as Xception's weights"):
-        OpenVINORuntime().encoder(broken)
+    with pytest.raises(EncoderError, match=r"encoder\.safetensors: is no encoder of polycap's .shapes that are not"):
+        OpenVINORuntime().encoder(pack.encoder)
 
 
 SOURCE = '''"""A module."""

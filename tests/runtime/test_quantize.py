@@ -13,6 +13,7 @@ import pytest
 from openvino import opset13 as opset
 
 import polycap
+from polycap.encoder.artefact import open_encoder
 from polycap.errors import CaptionRuntimeError
 from polycap.features.store import FeatureStore
 from polycap.photos.load import load_photo
@@ -22,7 +23,7 @@ from polycap.runtime.encoder_graphs import EncoderGraphs
 from polycap.runtime.graphs import new_graph
 from polycap.runtime.openvino_runtime import OpenVINORuntime
 from polycap.runtime.quantize import quantize_encoder, quantize_graph
-from tiny import run_polycap
+from tiny import CODE, World, run_polycap
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -36,7 +37,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def int8_cache(
-    tiny_data: Path, encoder_weights: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory
+    tiny_data: Path, encoder_folder: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Any]:
     """A cache with an int8 encoder, and what the command said when it made it."""
     cache, photos = tmp_path_factory.mktemp("int8-cache"), tmp_path_factory.mktemp("photos")
@@ -45,11 +46,11 @@ def int8_cache(
     (photos / "torn.jpg").write_text("not a photo")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYCAP_CACHE", str(shared_cache))
-        traced = EncoderGraphs.of(encoder_weights).traced().parent
+        traced = EncoderGraphs(open_encoder(encoder_folder)).traced().parent
         shutil.copytree(traced, cache / "graphs" / traced.name, ignore=shutil.ignore_patterns("compiled"))
         patch.setattr(quantize, "FEWEST", FEW)
         patch.setenv("POLYCAP_CACHE", str(cache))
-        return cache, run_polycap("quantize", photos, "--encoder-weights", encoder_weights)
+        return cache, run_polycap("quantize", photos, "--encoder", encoder_folder)
 
 
 @pytest.fixture
@@ -101,10 +102,10 @@ def test_a_small_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert 0 < np.linalg.norm(one - other) / np.linalg.norm(one) < 0.05
 
 
-def test_the_command(int8_cache: tuple[Path, Any], encoder_weights: Path, cache: Path) -> None:
+def test_the_command(int8_cache: tuple[Path, Any], encoder_folder: Path, cache: Path) -> None:
     done = int8_cache[1]
     assert done.status == 0, done.err
-    path = EncoderGraphs.of(encoder_weights).int8()
+    path = EncoderGraphs(open_encoder(encoder_folder)).int8()
     assert path.is_relative_to(cache)
     assert done.out == f"{path}: int8, from {FEW} photos\n"
     assert "torn.jpg: is not an image that Pillow can read" in done.err
@@ -113,9 +114,9 @@ def test_the_command(int8_cache: tuple[Path, Any], encoder_weights: Path, cache:
 
 
 @pytest.mark.usefixtures("cache")
-def test_the_encoder_sees_about_what_it_sees_in_float32(photo_folder: Path, encoder_weights: Path) -> None:
-    rounded = open_runtime(precision="int8").encoder(encoder_weights)
-    whole = OpenVINORuntime("f32").encoder(encoder_weights)
+def test_the_encoder_sees_about_what_it_sees_in_float32(photo_folder: Path, encoder_folder: Path) -> None:
+    artefact = open_encoder(encoder_folder)
+    rounded, whole = open_runtime(precision="int8").encoder(artefact), OpenVINORuntime("f32").encoder(artefact)
     assert (rounded.precision, rounded.identity) == ("int8", whole.identity)
     photos = np.stack([load_photo(path, 299) for path in sorted(photo_folder.iterdir())])
     one, other = (encoder.grid(photos).astype(np.float32) for encoder in (rounded, whole))
@@ -124,8 +125,8 @@ def test_the_encoder_sees_about_what_it_sees_in_float32(photo_folder: Path, enco
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_store_says_that_it_is_of_int8(tiny_data: Path, encoder_weights: Path, tmp_path: Path) -> None:
-    options = ["--components", 4, "--no-mirrored", "--encoder-weights", encoder_weights, "--precision", "int8"]
+def test_a_store_says_that_it_is_of_int8(tiny_data: Path, encoder_folder: Path, tmp_path: Path) -> None:
+    options = ["--no-mirrored", "--encoder", encoder_folder, "--precision", "int8"]
     assert run_polycap("features", tiny_data, "--out", tmp_path / "f", *options).status == 0
     assert FeatureStore(tmp_path / "f" / "plain").precision == "int8"
 
@@ -134,25 +135,25 @@ def test_a_store_says_that_it_is_of_int8(tiny_data: Path, encoder_weights: Path,
 
 
 def test_int8_before_it_is_made(
-    photo_folder: Path, encoder_weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    photo_folder: Path, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No other runtime goes on in its place: what was asked for is int8."""
     monkeypatch.delenv("POLYCAP_RUNTIME")
-    monkeypatch.setenv("POLYCAP_XCEPTION_WEIGHTS", str(encoder_weights))
-    done = run_polycap("caption", photo_folder, "--language", "en", "--precision", "int8")
+    done = run_polycap("caption", photo_folder, "--language", CODE, "--precision", "int8")
     assert done.status == 1
     assert "no int8 encoder in" in done.err
     assert "make it, once, with `polycap quantize PHOTOS`" in done.err
     assert "Traceback" not in done.err
     with pytest.raises(CaptionRuntimeError, match="no int8 encoder"):
-        polycap.load("en", precision="int8")
+        polycap.load(CODE, precision="int8")
     with pytest.raises(CaptionRuntimeError, match="no int8 encoder"):
-        open_runtime(precision="int8", reference=True).encoder()
+        open_runtime(precision="int8", reference=True).encoder(open_encoder(world.encoder))
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.mark.usefixtures("world")
 def test_keras_has_no_int8(photo_folder: Path) -> None:
-    done = run_polycap("caption", photo_folder, "--runtime", "keras", "--precision", "int8")
+    done = run_polycap("caption", photo_folder, "--language", CODE, "--runtime", "keras", "--precision", "int8")
     assert done.status == 1
     assert "runtime keras: computes in f32 or bf16; for int8, choose --runtime openvino" in done.err
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,12 @@ from looked_at_captions import read_set
 from polycap.dataset import Dataset
 
 Run = Callable[..., str]
+
+
+def test_the_program_starts_as_its_script_starts_it(tmp_path: Path) -> None:
+    program = [sys.executable, "-P", looked_at.__file__, "--help"]
+    found = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "photos" in found.stdout
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ def languages(finished_world: World, encoder: Any, tmp_path_factory: pytest.Temp
         patch.setenv("POLYCAP_LANGUAGES", os.pathsep.join([str(finished_world.places), str(folder)]))
         patch.setenv("POLYCAP_RUNTIME", "keras")
         patch.setattr("polycap.language.registry._built_in", lambda _: iter(()))
-        patch.setattr("polycap.encoder.encoder.Encoder.load", lambda _=None: encoder)
+        patch.setenv("POLYCAP_ENCODER", str(finished_world.encoder))
+        patch.setattr("polycap.encoder.encoder.Encoder.load", lambda _: encoder)
 
     return reach
 

@@ -66,7 +66,7 @@ class Place:
     def first(self, *more: object, code: str = CODE) -> Finished:
         """The first build, with all that it needs."""
         mine = ["--captions", self.captions, "--origin", "mt:engine"] if code == CODE else []
-        return self.build("--data", self.data, *mine, "--components", 8, *SETTINGS, *more, code=code)
+        return self.build("--data", self.data, *mine, *SETTINGS, *more, code=code)
 
     def build(self, *more: object, code: str = CODE) -> Finished:
         return run_polycap("build", code, "--work", self.work, *more)

@@ -5,27 +5,22 @@ from pathlib import Path
 import numpy as np
 
 from polycap.decoder.weights import named_weights
-from polycap.encoder.identity import CELLS, CHANNELS, encoder_identity
-from polycap.encoder.pca import FeaturePCA
-from polycap.encoder.weights import PUBLISHED
+from polycap.encoder.artefact import EncoderArtefact
+from polycap.encoder.identity import CELLS
 from polycap.files import packs_folder
 from polycap.pack.pack import save_pack
 from polycap.text.tokenizer import Tokenizer
 from tiny import KINDS, make_card, make_decoder
 
-ENCODER = encoder_identity(PUBLISHED).full  # what a polycap without weights of its own expects
 SCORES = {"split": "dev", "references_origin": "human", "signature": "s|text:raw|refs:human", "photos": 2}
 SCORES |= dict.fromkeys(("bleu1", "bleu2", "bleu3", "bleu4", "chrf"), 1.0)
 
 
-def make_pack(folder: Path, tokenizer: Tokenizer, *, seed: int = 0, encoder: str = ENCODER) -> Path:
+def make_pack(folder: Path, tokenizer: Tokenizer, encoder: EncoderArtefact, *, seed: int = 0) -> Path:
     """A pack that reads what Xception gives."""
-    generator = np.random.default_rng(seed)
-    mean, basis = (generator.normal(size=size).astype(np.float32) for size in (CHANNELS, (CHANNELS, 6)))
-    pca = FeaturePCA(mean, basis, 0.5)
     decoder = make_decoder(KINDS[0], seed=seed, vocab_size=tokenizer.vocab_size, cells=CELLS)
     weights = {name: np.asarray(variable) for name, variable in named_weights(decoder).items()}
-    save_pack(folder, make_card(decoder, tokenizer, pca, encoder), weights, tokenizer, pca)
+    save_pack(folder, make_card(decoder, tokenizer, encoder), weights, tokenizer)
     return folder
 
 

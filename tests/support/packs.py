@@ -8,13 +8,11 @@ import numpy as np
 
 from polycap.decoder.base import Decoder
 from polycap.decoder.weights import named_weights
-from polycap.encoder.pca import FeaturePCA
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.pack.card import Card
 from polycap.pack.pack import save_pack
 from polycap.text.tokenizer import Tokenizer
-from tiny import make_card, make_decoder
-
-GRID = 10  # channels before the PCA
+from tiny import encoder_of, make_card, make_decoder
 
 
 @dataclass(frozen=True)
@@ -23,22 +21,21 @@ class Parts:
 
     decoder: Decoder
     tokenizer: Tokenizer
-    pca: FeaturePCA
+    encoder: EncoderArtefact
 
     @property
     def card(self) -> Card:
-        return make_card(self.decoder, self.tokenizer, self.pca)
+        return make_card(self.decoder, self.tokenizer, self.encoder)
 
     @property
     def weights(self) -> dict[str, Any]:
         return {name: np.asarray(v) for name, v in named_weights(self.decoder).items()}
 
     def save(self, folder: Path) -> Card:
-        return save_pack(folder, self.card, self.weights, self.tokenizer, self.pca)
+        return save_pack(folder, self.card, self.weights, self.tokenizer)
 
 
-def make_parts(kind: str, tokenizer: Tokenizer) -> Parts:
-    generator = np.random.default_rng(0)
-    mean, basis = (generator.normal(size=size).astype(np.float32) for size in (GRID, (GRID, 6)))
+def make_parts(kind: str, tokenizer: Tokenizer, folder: Path) -> Parts:
+    """Parts, and an encoder in `folder` that has the decoder's photo layers."""
     decoder = make_decoder(kind, vocab_size=tokenizer.vocab_size)
-    return Parts(decoder, tokenizer, FeaturePCA(mean, basis, 0.5))
+    return Parts(decoder, tokenizer, encoder_of(folder, decoder))

@@ -9,10 +9,10 @@ import numpy as np
 import polycap
 from polycap.captioning.captioner import Captioner
 from polycap.captioning.group import CaptionerGroup
-from polycap.encoder.identity import CELLS, CHANNELS, SIZE, EncoderIdentity
+from polycap.encoder.artefact import open_encoder
+from polycap.encoder.identity import CELLS, CHANNELS, SIZE
 from polycap.language.settings import DecodingSettings
 from polycap.machine.telemetry import import_openvino
-from polycap.pack.card import read_card
 from polycap.runtime.openvino_runtime import ExportedEncoder, OpenVINORuntime
 
 __all__ = ["caption_some", "load_two", "write_quick_graph"]
@@ -34,7 +34,8 @@ def write_quick_graph(path: Path) -> None:
 
 def load_two(codes: Sequence[str], pack: Path, graph: Path) -> list[Captioner]:
     """Two languages' captioners over one encoder, with one pack and two searches."""
-    encoder = ExportedEncoder(EncoderIdentity(read_card(pack).encoder, ""), "f32", graph, "f32")
+    artefact = open_encoder()
+    encoder = ExportedEncoder(artefact.features, "f32", graph, "f32", artefact)
     runtime, narrow = OpenVINORuntime("f32"), DecodingSettings(beam_width=1, max_length=5)
     first = polycap.load(codes[0], pack=pack, encoder=encoder, runtime=runtime)
     return [first, polycap.load(codes[1], pack=pack, encoder=encoder, runtime=runtime, decoding=narrow)]

@@ -19,9 +19,15 @@ from PIL import Image, ImageDraw
 # Before TensorFlow looks: whole float32, so that what should be equal is equal.
 os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "STRICT"
 
+from encoders import CELLS as CELLS
+from encoders import CHANNELS as CHANNELS
+from encoders import FEATURES, make_encoder, make_pca
 from polycap.decoder.base import Decoder
 from polycap.decoder.kinds import DECODERS, build_decoder
 from polycap.decoder.settings import DecoderSettings
+from polycap.decoder.shapes import photo_shapes
+from polycap.decoder.weights import named_weights
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.encoder.pca import FeaturePCA
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.pack.card import Card
@@ -30,7 +36,6 @@ from polycap.training.settings import TrainingSettings
 
 CODE, OTHER_CODE = "qaa", "qab"
 KINDS = sorted(DECODERS)
-CELLS, CHANNELS = 4, 6
 COLOURS, SHAPES = ("red", "green", "blue", "black"), ("circle", "square", "bar")
 TEMPLATES = ("A {0} {1} on white.", "the {1} is {0}", "One {0} {1}!", "here is a {0} {1}", "a {1}, {0} and small")
 
@@ -88,7 +93,7 @@ def make_language(place: Path, code: str = CODE, direction: str = "ltr") -> Path
 def make_store(folder: Path, names: list[str], *, seed: int = 0, mirrored: bool = False, **more: Any) -> FeatureStore:
     """A feature store of random numbers."""
     features = np.random.default_rng(seed).normal(size=(len(names), CELLS, CHANNELS)).astype(np.float16)
-    options = {"encoder": "tiny", "pca": None, **more}
+    options = {"encoder": FEATURES, "pca": make_pca().identity, **more}  # of the tiny artefact
     StoreWriter(folder, names, (CELLS, CHANNELS), mirrored=mirrored, **options).write(dict(enumerate(features)), {})
     return FeatureStore(folder)
 
@@ -115,13 +120,23 @@ def make_features(photos: int, *, seed: int = 0, cells: int = CELLS, channels: i
     return np.random.default_rng(seed).normal(size=(photos, cells, channels)).astype(np.float32)
 
 
-def make_card(decoder: Decoder, tokenizer: Tokenizer, pca: FeaturePCA | None = None, encoder: str = "tiny") -> Card:
+def photo_layers_of(decoder: Decoder) -> dict[str, Any]:
+    """The weights of a decoder's photo layers; none of a kind without them."""
+    weights = named_weights(decoder)
+    return {name: np.asarray(weights[name]) for name in photo_shapes(decoder.settings)}
+
+
+def encoder_of(folder: Path, decoder: Decoder, pca: FeaturePCA | None = None) -> EncoderArtefact:
+    """An artefact that has a decoder's photo layers."""
+    return make_encoder(folder, pca=pca, photo_layers=photo_layers_of(decoder), cells=decoder.settings.cells)
+
+
+def make_card(decoder: Decoder, tokenizer: Tokenizer, encoder: EncoderArtefact | str = "tiny") -> Card:
     """A card for a pack of these parts."""
     return Card(
         language=CODE,
         decoder=decoder.settings,
-        encoder=encoder,
-        pca=pca.identity if pca else None,
+        encoder=encoder if isinstance(encoder, str) else encoder.identity,
         tokenizer=tokenizer.identity,
         data={"name": "twelve photos"},
         terms=["made up: use it as you like"],
@@ -209,7 +224,7 @@ class World:
     Attributes:
         data: the dataset's folder: the twelve photos and `corrupt.jpg` of the train split, which is no photo.
         places: what `POLYCAP_LANGUAGES` is set to: `qaa` is trained, `qab` (right to left) is not.
-        weights: the encoder's.
+        encoder: folder of the encoder's artefact.
         features: what `polycap features` made.
         run: the run's folder.
         pack: the run's pack, which `qaa` has too.
@@ -218,7 +233,7 @@ class World:
 
     data: Path
     places: Path
-    weights: Path
+    encoder: Path
     features: Path
     run: Path
     pack: Path

@@ -1,17 +1,17 @@
 """What is made once of the tiny world. A test file that needs it says `pytest_plugins = ["tiny_fixtures"]`."""
 
 import json
-import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from filelock import FileLock
 
+from encoders import QuickEncoder, make_encoder
 from polycap.dataset import Dataset, load_dataset
+from polycap.encoder.artefact import EncoderArtefact
 from polycap.language import Language, load_language
 from polycap.text.tokenizer import Tokenizer
 from polycap.training.inputs import TrainingInputs
@@ -44,39 +44,39 @@ def tiny_tokenizer(tiny_dataset: Dataset, tiny_language: Language) -> Tokenizer:
 
 
 @pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> EncoderArtefact:
+    """An artefact without an encoder: tiny PCA and photo layers, of random numbers."""
+    return make_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="session")
 def tiny_inputs(
-    tiny_dataset: Dataset, tiny_language: Language, tmp_path_factory: pytest.TempPathFactory
+    tiny_dataset: Dataset,
+    tiny_language: Language,
+    tiny_encoder: EncoderArtefact,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> TrainingInputs:
     """What a training run takes, with two views of random features."""
     folder = tmp_path_factory.mktemp("stores")
     names = [photo.name for photo in tiny_dataset.photos]
     stores = [make_store(folder / str(m), names, seed=m, mirrored=bool(m)) for m in (0, 1)]
-    return TrainingInputs(tiny_language, tiny_dataset, stores, None)
+    return TrainingInputs(tiny_language, tiny_dataset, stores, tiny_encoder)
 
 
 @pytest.fixture(scope="session")
-def folder_of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for what is made once, by whichever of pytest-xdist's processes needs it first."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def finished_world(tiny_data: Path, encoder_weights: Path, folder_of_all_workers: Path) -> World:
+def finished_world(tiny_data: Path, encoder_folder: Path, folder_of_all_workers: Path) -> World:
     """A language trained from one end to the other by the command line; read-only. Tests ask for `world`."""
     folder = folder_of_all_workers / "world"
     places, features, run = folder / "languages", folder / "features", folder / "run"
     with FileLock(f"{folder}.lock"):
         if not (folder / "printed.json").exists():
-            printed = _make_world(folder, tiny_data, encoder_weights)
+            printed = _make_world(folder, tiny_data, encoder_folder)
             (folder / "printed.json").write_text(json.dumps([asdict(finished) for finished in printed]))
     made, trained = (Finished(**values) for values in json.loads((folder / "printed.json").read_text()))
-    return World(folder / "data", places, encoder_weights, features, run, run / "pack", (made, trained))
+    return World(folder / "data", places, encoder_folder, features, run, run / "pack", (made, trained))
 
 
-def _make_world(folder: Path, tiny_data: Path, encoder_weights: Path) -> tuple[Finished, Finished]:
+def _make_world(folder: Path, tiny_data: Path, encoder_folder: Path) -> tuple[Finished, Finished]:
     """See `World`; returns what the two commands printed."""
     data = shutil.copytree(tiny_data, folder / "data")
     (data / "Images" / "corrupt.jpg").write_text("not a photo")
@@ -89,8 +89,8 @@ def _make_world(folder: Path, tiny_data: Path, encoder_weights: Path) -> tuple[F
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYCAP_LANGUAGES", str(places))
         patch.setenv("POLYCAP_CACHE", str(folder / "cache"))
-        options = ("--out", features, "--components", 8, "--encoder-weights", encoder_weights)
-        made = run_polycap("features", data, *options)
+        patch.setenv("POLYCAP_ENCODER", str(encoder_folder))
+        made = run_polycap("features", data, "--out", features)
         recipe = [f"--set={name}={value}" for name, value in RECIPE.model_dump().items()]
         trained = run_polycap("train", CODE, "--data", data, "--features", features, "--out", run, *recipe)
     assert (made.status, trained.status) == (0, 0), (made, trained)
@@ -101,13 +101,7 @@ def _make_world(folder: Path, tiny_data: Path, encoder_weights: Path) -> tuple[F
 @pytest.fixture
 def quick_encoder(encoder: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The encoder, its network replaced by a product: what it returns still depends on the photo, but at once."""
-    colours = np.random.default_rng(0).normal(size=(3, sum(encoder.blocks))).astype(np.float32)
-
-    def grid(photos: Any) -> Any:
-        cells = photos[:, 15::30, 15::30].reshape(len(photos), encoder.cells, 3)  # a pixel of each of 10 × 10 cells
-        return (cells / np.float32(255)) @ colours
-
-    monkeypatch.setattr(encoder, "grid", grid)
+    monkeypatch.setattr(encoder, "grid", QuickEncoder(encoder.artefact).grid)
     return encoder
 
 
@@ -117,7 +111,7 @@ def world(finished_world: World, encoder: Any, monkeypatch: pytest.MonkeyPatch) 
     from polycap.encoder.encoder import Encoder
 
     monkeypatch.setenv("POLYCAP_LANGUAGES", str(finished_world.places))
-    monkeypatch.setenv("POLYCAP_XCEPTION_WEIGHTS", str(finished_world.weights))
+    monkeypatch.setenv("POLYCAP_ENCODER", str(finished_world.encoder))
     load = Encoder.load  # takes seconds
-    monkeypatch.setattr(Encoder, "load", lambda weights=None: load(weights) if weights else encoder)
+    monkeypatch.setattr(Encoder, "load", lambda artefact: encoder if artefact is encoder.artefact else load(artefact))
     return finished_world

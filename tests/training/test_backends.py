@@ -25,6 +25,7 @@ import sys
 from pathlib import Path
 from polycap.machine.backend import keras
 from polycap.dataset import load_dataset
+from polycap.encoder.artefact import open_encoder
 from polycap.features.store import FeatureStore
 from polycap.language import load_language
 from polycap.training.inputs import TrainingInputs
@@ -33,7 +34,7 @@ from polycap.training.settings import TrainingSettings
 
 data, language, plain, mirrored, start, run = map(Path, sys.argv[1:7])
 stores = [FeatureStore(plain), FeatureStore(mirrored)]
-inputs = TrainingInputs(load_language(language), load_dataset(data), stores, None, initial_pack=start)
+inputs = TrainingInputs(load_language(language), load_dataset(data), stores, open_encoder(), initial_pack=start)
 train_decoder(inputs, run, TrainingSettings.model_validate_json(sys.argv[7]), progress=False)
 print(keras.backend.backend(), "tensorflow" in sys.modules)
 """

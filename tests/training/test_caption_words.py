@@ -1,5 +1,6 @@
 """Tests of polycap/training/caption_words.py."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,25 @@ def test_shares_of_the_most_frequent_words(tiny_language: Language) -> None:
     code = tiny_language.code
     assert words.words == ((code, "a"), (code, "dog"), (code, "cat"))  # of train photos; ties by the alphabet
     np.testing.assert_array_equal(words.shares, [[1, 1, 0], [0, 0, 1], [0, 0, 0], [0.75, 0.5, 0.25]])
-    np.testing.assert_array_equal(words.known.all(axis=1), [True, True, False, True])
+    np.testing.assert_array_equal(words.weights, np.outer([1, 1, 0, 1], [1, 1, 1]))
 
 
 def test_several_languages_have_columns_of_their_own(tiny_language: Language) -> None:
     words = CaptionWords.of([(tiny_language, PHOTOS), (tiny_language, PHOTOS[:1])], ["a", "b"], 2, 2)
     assert words.shares.shape == (2, 4)
-    np.testing.assert_array_equal(words.known, [[1, 1, 1, 1], [1, 1, 0, 0]])
+    np.testing.assert_array_equal(words.weights, [[1, 1, 1, 1], [1, 1, 0, 0]])
+
+
+def test_a_caption_counts_by_its_weight(tiny_language: Language) -> None:
+    captions = (ReferenceCaption(0, "a dog"), ReferenceCaption(1, "a cat", "mt:x", weight=0.25))
+    photos = [replace(PHOTOS[0], captions=captions), replace(PHOTOS[1], captions=captions[1:])]
+    words = CaptionWords.of([(tiny_language, photos)], ["a", "b"], train=2, words_per_language=3)
+    assert [word for _, word in words.words] == ["a", "dog", "cat"]  # seen once, but by a person
+    expected = np.array([[1, 0.8, 0.2], [1, 0, 1]], dtype=np.float32)
+    np.testing.assert_allclose(words.shares.astype(np.float32), expected, atol=1e-3)
+    np.testing.assert_array_equal(words.weights, [[1, 1, 1], [0.25, 0.25, 0.25]])
+    alike = CaptionWords.of([(tiny_language, [photos[0], PHOTOS[1]])], ["a", "b"], 2, 3)
+    assert words.identity != alike.identity
 
 
 def test_captions_of_other_photos(tiny_language: Language) -> None:

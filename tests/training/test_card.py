@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
+from encoders import TERMS
 from polycap.dataset.terms import FLICKR8K_TERMS
 from polycap.pack.card import DECODER, TOKENIZER, Card, FileEntry
 from polycap.pack.record import write_card
-from polycap.training.card import ENCODER_TERMS, OTHER_TERMS, make_card
+from polycap.training.card import OTHER_TERMS, make_card
 from polycap.training.inputs import TrainingInputs
 from tiny import decoder_settings
 
@@ -16,8 +15,6 @@ pytest_plugins = ["tiny_fixtures"]
 
 CONFIG = {
     "settings": {"epochs": 1},
-    "encoder": "tiny",
-    "pca": None,
     "tokenizer": "t",
     "dataset": "d",
     "views": ["plain"],
@@ -27,8 +24,7 @@ CONFIG = {
 
 
 def card_of(inputs: TrainingInputs) -> Card:
-    decoder: Any = SimpleNamespace(settings=decoder_settings("merge"))
-    return make_card(inputs, CONFIG, decoder, {})
+    return make_card(inputs, CONFIG, decoder_settings("merge"), {})
 
 
 def with_terms(inputs: TrainingInputs, *terms: str) -> TrainingInputs:
@@ -37,15 +33,15 @@ def with_terms(inputs: TrainingInputs, *terms: str) -> TrainingInputs:
 
 def test_a_card_has_the_datasets_terms(tiny_inputs: TrainingInputs) -> None:
     inputs = with_terms(replace(tiny_inputs, terms=("captions: CC0",)), FLICKR8K_TERMS, "photos: ask me")
-    assert card_of(inputs).terms == [FLICKR8K_TERMS, "photos: ask me", "captions: CC0", ENCODER_TERMS]
+    assert card_of(inputs).terms == [FLICKR8K_TERMS, "photos: ask me", "captions: CC0", TERMS]
 
 
 def test_a_dataset_without_terms_may_have_some(tiny_inputs: TrainingInputs) -> None:
-    assert card_of(with_terms(tiny_inputs)).terms == [OTHER_TERMS, ENCODER_TERMS]
+    assert card_of(with_terms(tiny_inputs)).terms == [OTHER_TERMS, TERMS]
 
 
 def test_a_card_has_the_terms_of_the_initial_pack(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
     files = {name: FileEntry(size=1, sha256="0" * 64) for name in (DECODER, TOKENIZER)}
     write_card(tmp_path, card_of(with_terms(tiny_inputs, FLICKR8K_TERMS)).model_copy(update={"files": files}))
     inputs = replace(with_terms(tiny_inputs), initial_pack=tmp_path)
-    assert card_of(inputs).terms == [OTHER_TERMS, FLICKR8K_TERMS, ENCODER_TERMS]
+    assert card_of(inputs).terms == [OTHER_TERMS, FLICKR8K_TERMS, TERMS]

@@ -1,5 +1,6 @@
 """Tests of polycap/training/encoder.py and exit_flow.py."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from exit_flows import activation_stores, tiny_exit_flow
 from polycap.dataset import Dataset
 from polycap.errors import TrainingError
 from polycap.language import Language
-from polycap.training.encoder import EncoderInputs, TunedEncoder, tune_exit_flow
+from polycap.training.encoder import EncoderInputs, TunedExitFlow, tune_exit_flow
 from polycap.training.encoder_settings import EncoderSettings
 from polycap.training.exit_flow import ExitFlowTrainer
 
@@ -28,7 +29,7 @@ def inputs(tiny_dataset: Dataset, tiny_language: Language, tmp_path_factory: pyt
 
 
 @pytest.fixture(scope="module")
-def finished(inputs: EncoderInputs, tmp_path_factory: pytest.TempPathFactory) -> TunedEncoder:
+def finished(inputs: EncoderInputs, tmp_path_factory: pytest.TempPathFactory) -> TunedExitFlow:
     """An uninterrupted run; read-only."""
     return tune_exit_flow(inputs, tmp_path_factory.mktemp("run") / "whole", SETTINGS, progress=False)
 
@@ -37,7 +38,7 @@ def results(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in ("xception.safetensors", "words.safetensors", "words.json")}
 
 
-def test_the_exit_flow_learns(finished: TunedEncoder, inputs: EncoderInputs) -> None:
+def test_the_exit_flow_learns(finished: TunedExitFlow, inputs: EncoderInputs) -> None:
     assert [epoch["epoch"] for epoch in finished.epochs] == [1, 2, 3]
     losses = [epoch["loss"] for epoch in finished.epochs]
     assert losses == sorted(losses, reverse=True)
@@ -51,7 +52,7 @@ def test_the_exit_flow_learns(finished: TunedEncoder, inputs: EncoderInputs) -> 
 
 
 def test_a_run_that_was_stopped_resumes_to_the_same_bytes(
-    finished: TunedEncoder, inputs: EncoderInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: TunedExitFlow, inputs: EncoderInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step = ExitFlowTrainer.step
     calls = []
@@ -72,13 +73,27 @@ def test_a_run_that_was_stopped_resumes_to_the_same_bytes(
         assert {**ours, "seconds": 0} == {**whole, "seconds": 0}
 
 
-def test_a_folder_has_one_run(finished: TunedEncoder, inputs: EncoderInputs) -> None:
+def test_another_share_of_the_tuned_weights_needs_no_training(
+    finished: TunedExitFlow, inputs: EncoderInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned = list(load_file(finished.weights).values())
+    shutil.copytree(finished.weights.parent, tmp_path, dirs_exist_ok=True)
+    monkeypatch.delattr(ExitFlowTrainer, "step")
+    for share in (0.25, 0.0, 1.0):
+        settings = SETTINGS.model_copy(update={"share": share})
+        made = tune_exit_flow(inputs, tmp_path, settings, progress=False)
+        for ours, before, after in zip(load_file(made.weights).values(), inputs.tensors, tuned, strict=True):
+            np.testing.assert_allclose(ours, before + share * (after - before), rtol=0, atol=1e-6)
+    assert results(tmp_path) == results(finished.weights.parent)
+
+
+def test_a_folder_has_one_run(finished: TunedExitFlow, inputs: EncoderInputs) -> None:
     other = SETTINGS.model_copy(update={"seed": 1})
     with pytest.raises(TrainingError, match=r"config.json:settings: this run was started with .*'seed': 0.*, not"):
         tune_exit_flow(inputs, finished.weights.parent, other, progress=False)
 
 
-def test_a_broken_checkpoint(finished: TunedEncoder, inputs: EncoderInputs, tmp_path: Path) -> None:
+def test_a_broken_checkpoint(finished: TunedExitFlow, inputs: EncoderInputs, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes((finished.weights.parent / "config.json").read_bytes())
     (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 half of one")
     with pytest.raises(TrainingError, match=r"checkpoint.npz: can't be resumed from .*; delete the run folder"):

@@ -19,9 +19,11 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 
+from encoders import FEATURES, UNITS, make_encoder, make_pca, make_photo_layers
 from polycap.dataset import ReferenceCaption
 from polycap.decoder.search import Search
 from polycap.decoder.weights import named_weights
+from polycap.encoder.int8 import from_int8, output_axes, to_int8
 from polycap.errors import EvaluationError, FeatureStoreError, TrainingError
 from polycap.features.store import FeatureStore, StoreWriter
 from polycap.metrics import corpus_bleu
@@ -30,6 +32,7 @@ from polycap.pack.pack import load_pack
 from polycap.text.tokenizer import Tokenizer
 from polycap.training.batches import Batches
 from polycap.training.inputs import TrainingInputs
+from polycap.training.learner import Learner
 from polycap.training.phase import _run_epochs
 from polycap.training.run import train_decoder
 from polycap.training.settings import TrainingSettings
@@ -68,7 +71,8 @@ def test_a_run_learns_and_is_evaluated_by_its_captions(
     kind: str, tiny_inputs: TrainingInputs, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="polycap")
-    train_decoder(tiny_inputs, tmp_path, RECIPE.model_copy(update={"kind": kind}), progress=False)
+    units = {"attention": UNITS}.get(kind, RECIPE.units)  # as many as the photo layers have
+    train_decoder(tiny_inputs, tmp_path, RECIPE.model_copy(update={"kind": kind, "units": units}), progress=False)
     log = read_log(tmp_path)
     assert log[-1]["loss"] < 0.8 * log[0]["loss"]
     assert f"epoch 20: loss {log[-1]['loss']:.4g}" in caplog.text
@@ -97,7 +101,7 @@ def test_the_run_folder(run: Path, tiny_inputs: TrainingInputs) -> None:
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     assert config["settings"] == SETTINGS.model_dump()
     assert config["dataset"] == tiny_inputs.dataset.fingerprint()
-    assert (config["language"], config["encoder"], config["pca"]) == ("qaa", "tiny", None)
+    assert (config["language"], config["encoder"], config["pca"]) == ("qaa", FEATURES, make_pca().identity)
     assert config["views"] == ["plain", "mirrored"]
     assert config["tokenizer"] == Tokenizer.load(run / "tokenizer.model").identity
     assert {"polycap", "keras", "numpy", "tensorflow"} <= config["versions"].keys()
@@ -113,7 +117,25 @@ def test_the_log(run: Path) -> None:
         assert row["tokens_per_second"] > 0
 
 
-def test_the_pack_has_the_interpolated_weights(run: Path, tiny_inputs: TrainingInputs) -> None:
+@pytest.mark.parametrize(
+    ("forced", "halfway", "all_the_way", "kept"),
+    [(20.0, 19.0, 18.0, None), (20.0, 22.0, 21.0, 0.5), (20.0, 21.0, 22.0, 1.0), (20.0, 21.0, 21.0, 0.5)],
+)
+def test_the_share_of_the_self_critical_weights_with_the_best_score_is_kept(
+    forced: float, halfway: float, all_the_way: float, kept: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = Learner.__new__(Learner)
+    learner._settings, learner._folder = TrainingSettings(), Path("run")
+    monkeypatch.setattr(learner, "_self_critical", lambda: {"epoch": 2.0, "dev_bleu4": all_the_way})
+    monkeypatch.setattr(learner, "_interpolate", lambda: halfway)
+    found = learner.finish({"epoch": 7.0, "dev_bleu4": forced})
+    paths = {None: "best.npz", 0.5: "interpolated.npz", 1.0: "self-critical/best.npz"}
+    assert found.weights == Path("run") / paths[kept]
+    assert found.facts.get("self-critical share") == kept
+    assert found.facts.get("dev BLEU-4", forced) == max(forced, halfway, all_the_way)
+
+
+def test_the_pack_has_the_best_of_three_weights(run: Path, tiny_inputs: TrainingInputs) -> None:
     pack = load_pack(run / "pack")
     folders = (run, run / "self-critical")
     forced, free = (read_arrays(folder / "best.npz") for folder in folders)
@@ -125,10 +147,14 @@ def test_the_pack_has_the_interpolated_weights(run: Path, tiny_inputs: TrainingI
         there = forced[name] + SETTINGS.self_critical_share * (free[name] - forced[name])
         np.testing.assert_allclose(weights, there, rtol=1e-5, atol=1e-7)
     better = "dev BLEU-4" in card.training  # else the self-critical epochs were in vain
+    by_share = {None: forced, SETTINGS.self_critical_share: interpolated, 1.0: free}
+    chosen_weights = by_share[card.training.get("self-critical share")]
+    rounded = from_int8(to_int8(chosen_weights, output_axes(chosen_weights)))
     for name, variable in named_weights(pack.decoder).items():
-        chosen = (interpolated if better else forced)[name].astype(np.float16).astype(np.float32)
-        np.testing.assert_array_equal(np.asarray(variable), chosen)
-    assert card.training.get("dev BLEU-4", 100) >= card.training["best epoch's dev BLEU-4"]
+        np.testing.assert_array_equal(np.asarray(variable), rounded[name])
+    for name, layer in tiny_inputs.encoder.photo_layers.items():
+        np.testing.assert_array_equal(chosen_weights[name], layer)  # they are not trained
+    assert card.training.get("dev BLEU-4", 100) >= max(round(epoch["dev_bleu4"], 2) for epoch in best)
     assert card.training["best epoch"] == best[0]["epoch"]
     assert card.training["best epoch's dev BLEU-4"] == round(best[0]["dev_bleu4"], 2)
     if better:
@@ -140,7 +166,7 @@ def test_the_pack_has_the_interpolated_weights(run: Path, tiny_inputs: TrainingI
     assert card.training["cores"] >= 1
     assert card.training["processor"] not in ("", "unknown")
     assert card.training["backend"].startswith("tensorflow, ")
-    assert (card.language, card.encoder, card.scores) == ("qaa", "tiny", [])
+    assert (card.language, card.encoder, card.scores) == ("qaa", tiny_inputs.encoder.identity, [])
     assert (card.data["train photos"], card.data["train captions"]) == (8, 40)
     assert card.data["fingerprint"] == tiny_inputs.dataset.fingerprint()
     for folder, log, chosen in zip(folders, logs, best, strict=True):
@@ -155,6 +181,7 @@ import os, signal, sys
 from pathlib import Path
 import tiny
 from polycap.dataset import load_dataset
+from polycap.encoder.artefact import open_encoder
 from polycap.features.store import FeatureStore
 from polycap.language import load_language
 from polycap.training.callbacks import Average
@@ -173,7 +200,7 @@ def die_in_an_epoch(self, batch, logs=None):
 
 Average.on_train_batch_end = die_in_an_epoch
 stores = [FeatureStore(plain), FeatureStore(mirrored)]
-inputs = TrainingInputs(load_language(language), load_dataset(data), stores, None)
+inputs = TrainingInputs(load_language(language), load_dataset(data), stores, open_encoder())
 train_decoder(inputs, run, TrainingSettings.model_validate_json(sys.argv[6]), progress=False)
 """
 
@@ -263,9 +290,8 @@ def test_a_run_is_not_resumed_with_other_inputs(run: Path, tiny_inputs: Training
     photos = tuple(replace(photo, captions=photo.captions[:4]) for photo in tiny_inputs.dataset.photos)
     refused(replace(tiny_inputs, dataset=replace(tiny_inputs.dataset, photos=photos)), SETTINGS, "dataset")
     refused(replace(tiny_inputs, stores=tiny_inputs.stores[:1]), SETTINGS, "views")
-    names = [photo.name for photo in tiny_inputs.dataset.photos]
-    other = make_store(tmp_path, names, encoder="another")
-    refused(replace(tiny_inputs, stores=[other]), SETTINGS, "encoder")
+    other = make_encoder(tmp_path, photo_layers=make_photo_layers(seed=1))
+    refused(replace(tiny_inputs, encoder=other), SETTINGS, "photo layers")
     language = tiny_inputs.language
     pieces = language.tokenizer.model_copy(update={"vocab_size": 20})
     refused(
@@ -329,8 +355,13 @@ def test_stores_that_do_not_belong_together(tiny_inputs: TrainingInputs, tmp_pat
     others = [make_store(tmp_path / "a", names, encoder="another"), make_store(tmp_path / "b", names, pca="one")]
     for other in others:
         inputs = replace(tiny_inputs, stores=[tiny_inputs.stores[0], other])
-        with pytest.raises(FeatureStoreError, match="is needed; extract them again"):
+        with pytest.raises(FeatureStoreError, match="is needed; make them anew with `polycap features`"):
             train_decoder(inputs, tmp_path / "run", SETTINGS, progress=False)
+
+
+def test_photo_layers_that_do_not_fit(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"^units=8: the photo layers of encoder .* have 16 units, for 4 cells"):
+        train_decoder(tiny_inputs, tmp_path, training_settings(units=8), progress=False)
 
 
 def test_a_photo_without_features(tiny_inputs: TrainingInputs, tmp_path: Path) -> None:
@@ -352,7 +383,7 @@ def test_unreadable_photos_and_empty_captions(tiny_inputs: TrainingInputs, tmp_p
             photo = replace(photo, captions=(ReferenceCaption(0, "…"),))
         photos.append(photo)
     names = [photo.name for photo in photos]
-    writer = StoreWriter(tmp_path / "store", names, (CELLS, CHANNELS), encoder="tiny")
+    writer = StoreWriter(tmp_path / "store", names, (CELLS, CHANNELS), encoder=FEATURES, pca=make_pca().identity)
     faults = {names.index(photo.name): "is no photo" for photo in (bad, bad_dev)}
     writer.write({row: np.full((CELLS, CHANNELS), row) for row in range(len(names)) if row not in faults}, faults)
     inputs = replace(

@@ -27,8 +27,8 @@ class JobStage(Stage):
         """Open the features of the features stage, without a view that only other languages use."""
         from polycap.features.prepare import Features, open_features
 
-        features = open_features(self.job.work / "features" / inputs["features"])
-        return Features(features.stores[: 1 + self.job.arguments.mirrored], features.pca)
+        features = open_features(self.job.work / "features" / inputs["features"], self.job.artefact)
+        return Features(features.stores[: 1 + self.job.arguments.mirrored], features.encoder)
 
 
 def judged_by(job: Job) -> dict[str, str]:

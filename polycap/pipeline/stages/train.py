@@ -25,7 +25,8 @@ class TrainStage(JobStage):
         job = self.job
         settings = {name: str(value) for name, value in job.settings.model_dump().items()}
         start = {"start": card_hash(read_card(job.start))} if job.start else {}
-        return {**settings, **start, **job.text, **judged_by(job)}
+        layers = {"photo layers": str(job.artefact.card.photo_layers)}
+        return {**settings, **layers, **start, **job.text, **judged_by(job)}
 
     def unfinished(self, place: Path) -> str:
         """Return the number of finished epochs of both phases."""

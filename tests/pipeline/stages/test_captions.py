@@ -54,7 +54,7 @@ def test_captions_are_translated_where_none_are_given(place: Place, monkeypatch:
     )
     monkeypatch.setattr("polycap.translation.engine._BUILT_IN", {"mirror": f"{__name__}:MirrorEngine"})
     monkeypatch.setattr(MirrorEngine, "calls", 0)
-    arguments = ("--data", place.data, "--components", 8, *SETTINGS)
+    arguments = ("--data", place.data, *SETTINGS)
     assert ran(place.build(*arguments)) == STAGES
     captions, faults = read_captions(place.work / CODE / "captions.jsonl")
     texts = {caption.text for found in captions.values() for caption in found}
@@ -103,7 +103,7 @@ def test_captions_mixed_as_the_folder_says(
     """All captions translated and a few that people wrote, with weights, from `language.toml` alone."""
     edit(place.language() / "language.toml", OTHER_TRANSLATION, MIXTURE)
     monkeypatch.setattr("polycap.translation.engine._BUILT_IN", {"mirror": f"{__name__}:MirrorEngine"})
-    arguments = ("--data", place.data, "--components", 8, *SETTINGS)
+    arguments = ("--data", place.data, *SETTINGS)
     people = place.data / "people.txt"
     missing = place.build(*arguments).fault()
     assert f"captions[1].file: no file 'people.txt' in {place.language()} nor in {place.data}; put it there" in missing

@@ -4,15 +4,14 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from builds import ROOT, STAGES, Place, ran
-from polycap.encoder.identity import PREPROCESSING, encoder_identity, expected_identity
-from polycap.encoder.weights import PUBLISHED
-from polycap.errors import PolycapError
+from builds import STAGES, Place, ran
+from encoders import make_encoder, make_pca
+from polycap.encoder.artefact import EncoderArtefact
+from polycap.encoder.identity import CELLS
 from polycap.files.hashes import HashCache
 from polycap.pack.card import read_card
 from tiny import CODE, OTHER_CODE
@@ -20,25 +19,7 @@ from tiny import CODE, OTHER_CODE
 pytest_plugins = ["tiny_fixtures"]
 
 
-# --- the encoder's identity, and hashes of files ---
-
-
-def test_the_identity_is_known_without_the_network(
-    encoder: Any, encoder_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert expected_identity(encoder_weights) == expected_identity() == encoder.identity
-    monkeypatch.delenv("POLYCAP_XCEPTION_WEIGHTS")
-    assert expected_identity() == encoder_identity(PUBLISHED)  # what a download will bring
-    card = json.loads((ROOT / "languages" / "en" / "pack" / "card.json").read_text(encoding="utf-8"))
-    assert card["encoder"] in encoder_identity(PUBLISHED)
-    monkeypatch.setitem(PREPROCESSING, "aspect", "cut")
-    assert card["encoder"] not in encoder_identity(PUBLISHED)
-    other = tmp_path / "weights.h5"
-    other.write_bytes(b"one")
-    with pytest.raises(PolycapError, match="can't be read as Xception's weights"):
-        expected_identity(other)
-    with pytest.raises(PolycapError, match="no such file"):
-        expected_identity(tmp_path / "missing.h5")
+# --- hashes of files ---
 
 
 def test_hashes_are_remembered(tmp_path: Path) -> None:
@@ -104,10 +85,7 @@ def test_a_build_begins_with_another_language(built: Place) -> None:
     assert "has no pack: build that first" in built.build("--dry-run", code=OTHER_CODE).err
 
 
-def test_features_are_reduced_by_the_pca_of_what_a_build_begins_with(built: Place) -> None:
-    """Elsewhere than where that was built: other photos would have another PCA, and training would refuse."""
-    shutil.rmtree(built.work / "features")
-    assert "train" in ran(built.first(f"--start={CODE}", code=OTHER_CODE))
-    assert read_card(built.pack(OTHER_CODE)).pca == read_card(built.pack()).pca
-    assert ran(built.build(code=OTHER_CODE)) == []
-    assert built.plan("--start=", code=OTHER_CODE)["features"] == "changed: PCA"
+def test_a_build_begins_with_a_pack_of_its_own_encoder(built: Place, artefact: EncoderArtefact, tmp_path: Path) -> None:
+    other = make_encoder(tmp_path / "other", pca=make_pca(1), cells=CELLS)
+    told = built.first(f"--start={CODE}", "--encoder", other.folder, "--dry-run", code=OTHER_CODE).fault()
+    assert f"pack: is of encoder {artefact.identity}, but the encoder in use is {other.identity}" in told

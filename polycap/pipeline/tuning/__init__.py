@@ -1,0 +1,1 @@
+"""Stages of the encoder's tuning, a file each."""
