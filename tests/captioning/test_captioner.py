@@ -321,14 +321,14 @@ def test_loading(
     given = []
 
     def load(artefact: EncoderArtefact) -> Any:
-        given.append(artefact)
+        given.append(artefact.identity)
         return encoder
 
     monkeypatch.setattr("polycap.encoder.encoder.Encoder.load", load)
     assert texts(polycap.load(CODE)(photos[:2])) == expected
     other = polycap.load(CODE, pack=world.pack, encoder=str(world.encoder))
     assert (other.encoder, other.pack.card) == (encoder, captioner.pack.card)
-    assert given == [encoder.artefact, encoder.artefact]
+    assert given == [encoder.artefact.identity] * 2
     greedy = polycap.load(CODE, encoder=encoder, decoding=DecodingSettings(beam_width=1, max_length=4))
     assert len(given) == 2
     assert all(len(found) == 1 for found in greedy.decode(np.zeros((1, 100, 2840), dtype=np.float32), 3))
