@@ -21,7 +21,7 @@ class TrainingSettings(DecoderSizes):
     For the sizes of the decoder see `DecoderSizes`.
 
     Attributes:
-        epochs: number of epochs of teacher forcing; 0 keeps the weights of the initial pack. (default: 5)
+        epochs: number of epochs of teacher forcing; 0 keeps the weights of the initial pack. (default: 7)
         photos_per_batch: photos per batch. (default: 32)
         learning_rate: peak learning rate of AdamW. (default: 2e-3)
         warmup_epochs: epochs until the peak learning rate. (default: 1)
@@ -41,7 +41,7 @@ class TrainingSettings(DecoderSizes):
         seed: seed of initial weights, dropout and sampling. (default: 0)
     """
 
-    epochs: int = Field(default=5, ge=0)
+    epochs: int = Field(default=7, ge=0)
     photos_per_batch: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     warmup_epochs: float = Field(default=1.0, ge=0)
