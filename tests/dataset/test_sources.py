@@ -100,6 +100,10 @@ def test_origins_of_a_mixture() -> None:
     assert main_origin(mixed({"mt:a": 5}, {"human": 1, "human-revised": 2}).photos) == "human"
     assert main_origin(mixed({"mt:a": 5}, {"human-revised": 2}).photos) == "human-revised"
     assert main_origin(mixed({"mt:a": 1}, {"mt:b": 2}).photos) == "mt:b"
+    people = Photo("a.jpg", Path("a.jpg"), "dev", (ReferenceCaption(0, "a", "human"),))
+    machine = replace(people, captions=(ReferenceCaption(0, "a", "mt:a"),))
+    assert main_origin([people, *[machine] * 3]) == "human"
+    assert main_origin([people, *[machine] * 4]) == "mt:a", "too few photos with people's captions"
 
 
 def test_a_score_is_against_one_origin() -> None:
