@@ -1,7 +1,8 @@
 """Persian letters for the Arabic ones that other keyboards type, and the zero-width non-joiner where spelling wants it.
 
-The non-joiner (U+200C) parts می and suffixes from their word: می‌دود, بچه‌ها, قهوه‌ای. Many type a space there. The rules are
-those of the Academy of Persian as Hazm's normaliser applies them; where a letter never joins the next, none is written.
+The non-joiner (U+200C) parts می and suffixes from their word: می‌دود, بچه‌ها, قهوه‌ای. Many type a space there. The rules
+are those of the Academy of Persian, as Hazm's normaliser applies them. After a letter that never joins the next,
+none is written. No native reader has checked them.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 Variation selectors (U+180B to U+180D, U+180F) choose a letter's form, and half of the typists leave them out: they are
 dropped. The vowel separator U+180E is spelling, and is kept; some type a joiner (U+200D) in its place. U+202F before a
-suffix is a space to `normalize_text`: the captions write suffixes apart with a plain space, or joined, and never with it.
+suffix is a space to `normalize_text`: the captions write suffixes joined, or apart with a plain space, never with it.
 
 ᠣ and ᠤ, ᠥ and ᠦ, mostly ᠲ and ᠳ, and ᠬ and ᠭ in words of front vowels, look alike, and captions mix them: `_LOOK_ALIKE`
 has the frequent words, spelt as the Cyrillic spelling of the same word tells (нохой: ᠣ, дугуй: ᠳ). No native reader has
