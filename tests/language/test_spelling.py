@@ -75,7 +75,7 @@ def test_a_text(code: str, text: str, normal: str) -> None:
 def test_captions(code: str, shared: Path) -> None:
     """Normalised captions stay as they are, and have letters of the language, digits and what its words need alone."""
     language = get_language(code)
-    normals = list(islice(map(language.normalize, captions(shared, code)), 0, None, 7))
+    normals = normalized(shared, code)
     assert [text for text in normals if language.normalize(text) != text] == []
     allowed = {"bo": "་", "mn-Mong": MVS, "fa": ZWNJ}.get(code, "") + language.text.keep_in_words + " "
     strange = {letter for text in normals for letter in text if not letter.isalnum() and letter not in allowed}
@@ -86,13 +86,16 @@ def test_captions(code: str, shared: Path) -> None:
 
 def test_spellings_are_one(shared: Path) -> None:
     """What the rules are for: words that captions write in several ways."""
-    mongolian = " ".join(
-        map(get_language("mn-Mong").normalize, islice(captions(shared, "mn-Mong"), 0, None, 7))
-    ).split()
+    mongolian = " ".join(normalized(shared, "mn-Mong")).split()
     assert {word for word in mongolian if word.replace(MVS, "") in {"ᠪᠠᠢᠨᠠ", "ᠪᠠᠢᠢᠨᠠ", "ᠪᠠᠶᠢᠨᠠ"}} == {f"ᠪᠠᠶᠢᠨ{MVS}ᠠ"}
-    persian = " ".join(map(get_language("fa").normalize, islice(captions(shared, "fa"), 0, None, 7))).split()
+    persian = " ".join(normalized(shared, "fa")).split()
     assert not {"می", "نمی", "ها", "های"} & set(persian)
     assert sum(word.startswith(f"می{ZWNJ}") for word in persian) > 1000
+
+
+def normalized(shared: Path, code: str) -> list[str]:
+    """Every seventh caption."""
+    return list(map(get_language(code).normalize, islice(captions(shared, code), 0, None, 7)))
 
 
 def captions(shared: Path, code: str) -> Iterator[str]:
