@@ -61,8 +61,8 @@ def _block(name: str, captions: Sequence[Shown], path: Path) -> dict[str, Any]:
     """Return a photo and its captions as the template takes them."""
     rows = [
         {"number": caption.number, "language": caption.language, "text": caption.text}
-        | {"direction": get_language(caption.language).direction}
-        for caption in captions
+        | {"direction": language.html_direction, "writing_mode": language.writing_mode}
+        for caption, language in ((each, get_language(each.language)) for each in captions)
     ]
     return {"name": name, "source": thumbnail(name, path).source, "captions": rows}
 

@@ -37,7 +37,8 @@ class Caption:
 
     Attributes:
         photo: photo, as received.
-        language: language of the text; its `code` and `direction` are values for `lang` and `dir` in HTML.
+        language: language of the text; its `code` and `html_direction` are values for `lang` and `dir` in
+            HTML, its `writing_mode` is that of CSS.
         candidates: one to `n_best` candidates, best first: by score or, if the language has `minimum_bayes_risk`, by
             expected BLEU.
         via: source language and engine of a translation, `CODE:ENGINE`. (default: "", not translated)

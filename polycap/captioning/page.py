@@ -74,6 +74,7 @@ def write_page(path: Path, title: str, results: Iterable[PhotoCaptions]) -> None
 def caption_html(caption: Caption) -> str:
     """Return an HTML figure for a notebook: a thumbnail of the photo, and the caption with language and direction."""
     language, text = caption.language, escape(caption.text)
+    style = "" if language.writing_mode == "horizontal-tb" else f' style="writing-mode: {language.writing_mode}"'
     try:
         small = _thumbnail(caption.photo)
     except PhotoError as error:
@@ -81,9 +82,8 @@ def caption_html(caption: Caption) -> str:
     else:
         size = f'width="{small.width}" height="{small.height}"'
         picture = f'<img src="{small.source}" {size} alt="{text}" lang="{language.code}">'
-    return (
-        f'<figure>{picture}<figcaption lang="{language.code}" dir="{language.direction}">{text}</figcaption></figure>'
-    )
+    attributes = f'lang="{language.code}" dir="{language.html_direction}"{style}'
+    return f"<figure>{picture}<figcaption {attributes}>{text}</figcaption></figure>"
 
 
 def _card(result: PhotoCaptions) -> _Card:

@@ -18,6 +18,7 @@ AnswerRow = dict[str, Any]
 def caption_row(caption: "Caption") -> AnswerRow:
     """Return the JSON object of a caption."""
     row: AnswerRow = {"photo": str(caption.photo), "language": caption.language.code}
+    row["writing_mode"] = caption.language.writing_mode
     row |= {"caption": caption.text, "score": round(caption.score, 4)}
     if caption.via:
         row |= {"via": caption.via, "source": caption.candidates[0].source}

@@ -21,8 +21,8 @@ __all__ = ["new_language"]
 
 logger = logging.getLogger(__name__)
 
-# sacreBLEU's tokenizers of scripts without spaces between words; `char` if there is no better one.
-_TOKENIZERS = {"Hans": "zh", "Hant": "zh", "Hani": "zh", "Jpan": "ja-mecab", "Kore": "ko-mecab"}
+# Tokenizers of scripts without spaces between words; `char` if there is no better one.
+_TOKENIZERS = {"Hans": "zh", "Hant": "zh", "Hani": "zh", "Jpan": "ja-mecab", "Kore": "ko-mecab", "Tibt": "tsheg"}
 _DEFAULT_TOKENIZER = "13a"
 
 _LANGUAGE = """\

@@ -84,7 +84,7 @@ class Language(Table):
     script: Annotated[str, AfterValidator(_registered_script)] = Field(
         pattern=r"^[A-Z][a-z]{3}$", description='an ISO 15924 code, such as "Latn" or "Deva"'
     )
-    direction: Literal["ltr", "rtl"] = Field(description='"ltr" or "rtl"')
+    direction: Literal["ltr", "rtl", "ttb"] = Field(description='"ltr", "rtl" or, in columns from left to right, "ttb"')
     translation: TranslationSettings = Field(default_factory=TranslationSettings, description="a table")
     captions: tuple[CaptionSettings, ...] = Field(default=(), strict=False, description="tables, [[captions]]")
     text: TextSettings = Field(default_factory=TextSettings, description="a table")
@@ -152,6 +152,16 @@ class Language(Table):
     def status(self) -> Literal["trained", "untrained"]:
         """Whether the language has a trained pack."""
         return "trained" if (self.pack_folder / PACK_CARD).is_file() else "untrained"
+
+    @property
+    def html_direction(self) -> Literal["ltr", "rtl"]:
+        """Value of HTML's attribute `dir`, which knows lines alone; columns are `writing_mode`'s."""
+        return "ltr" if self.direction == "ttb" else self.direction
+
+    @property
+    def writing_mode(self) -> Literal["horizontal-tb", "vertical-lr"]:
+        """Value of CSS' property `writing-mode`: lines, or columns from left to right."""
+        return "vertical-lr" if self.direction == "ttb" else "horizontal-tb"
 
     @property
     def has_spaces(self) -> bool:

@@ -69,9 +69,9 @@ class LanguageEntry:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `polycap languages --json` prints."""
-        row: dict[str, Any] = dict.fromkeys(("name", "native_name", "script", "direction"))
+        row: dict[str, Any] = dict.fromkeys(("name", "native_name", "script", "direction", "writing_mode"))
         if self.language:
-            row = {key: getattr(self.language, key) for key in row}
+            row = {key: getattr(self.language, key) for key in row} | {"direction": self.language.html_direction}
         installed = bool(self.language and self.language.installed_pack)
         return {"code": self.code, **row, "status": self.status, "installed": installed}
 

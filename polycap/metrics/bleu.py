@@ -1,10 +1,11 @@
-"""BLEU and chrF++ by sacreBLEU, and sacreBLEU's tokenizers, which define words for every metric.
+"""BLEU and chrF++ by sacreBLEU, and the tokenizers, which define words for every metric.
 
 References: Post (2018), "A Call for Clarity in Reporting BLEU Scores"; Popović (2017), "chrF++: words helping
 character n-grams".
 """
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from polycap.errors import EvaluationError
@@ -19,14 +20,17 @@ __all__ = ["bleu_metric", "chrf_metric", "corpus_bleu", "known_tokenizers", "wor
 # These download a model on first use; a score must not depend on that.
 _DOWNLOADING_TOKENIZERS = frozenset({"spm", "flores101", "flores200", "spBLEU-1K"})
 
+# Tokenizers of polycap, for writing that sacreBLEU has none for: module and class.
+_OWN_TOKENIZERS = {"tsheg": ("polycap.metrics.tsheg", "TokenizerTsheg")}
+
 _TOKENIZER_EXTRAS = {"ja-mecab": 'pip install "sacrebleu[ja]"', "ko-mecab": 'pip install "sacrebleu[ko]"'}
 
 
 def known_tokenizers() -> list[str]:
-    """Return sacreBLEU's tokenizers that a language may name, sorted: all but those that download a model."""
+    """Return the tokenizers that a language may name, sorted: polycap's, and sacreBLEU's that download no model."""
     from sacrebleu.metrics.bleu import BLEU
 
-    return sorted(set(BLEU.TOKENIZERS) - _DOWNLOADING_TOKENIZERS)
+    return sorted({*BLEU.TOKENIZERS, *_OWN_TOKENIZERS} - _DOWNLOADING_TOKENIZERS)
 
 
 def corpus_bleu(
@@ -41,7 +45,7 @@ def bleu_metric(tokenizer: str, order: int = 4, *, effective_order: bool = False
     """Return sacreBLEU's metric of cumulative BLEU-`order`.
 
     Args:
-        tokenizer: sacreBLEU's name of the tokenizer.
+        tokenizer: name of the tokenizer, see `known_tokenizers`.
         order: length of the longest n-gram, words. (default: 4)
         effective_order: whether n-grams longer than the caption are ignored, for BLEU of one sentence. (default: False)
 
@@ -57,12 +61,19 @@ def bleu_metric(tokenizer: str, order: int = 4, *, effective_order: bool = False
         )
     if tokenizer not in known:
         raise EvaluationError(f"sacreBLEU has no tokenizer {tokenizer!r}; choose one of {', '.join(known)}")
+    own = _OWN_TOKENIZERS.get(tokenizer)
     try:
         # `force` suppresses the warning that normalised text looks tokenised.
-        return BLEU(max_ngram_order=order, tokenize=tokenizer, force=True, effective_order=effective_order)
+        metric = BLEU(
+            max_ngram_order=order, tokenize="none" if own else tokenizer, force=True, effective_order=effective_order
+        )
     except (ImportError, RuntimeError) as error:
         fix = _TOKENIZER_EXTRAS.get(tokenizer, "see sacreBLEU's documentation")
         raise EvaluationError(f"sacreBLEU's tokenizer {tokenizer!r} is not installed: {fix}") from error
+    if own:
+        metric.tokenizer = getattr(import_module(own[0]), own[1])()
+        metric.tokenizer_signature = metric.tokenizer.signature()
+    return metric
 
 
 def chrf_metric() -> "CHRF":
@@ -73,6 +84,6 @@ def chrf_metric() -> "CHRF":
 
 
 def words_of(tokenizer: str) -> Callable[[str], list[str]]:
-    """Return the function that splits a text into the words that BLEU counts, by sacreBLEU's tokenizer."""
+    """Return the function that splits a text into the words that BLEU counts, by its tokenizer."""
     tokenize = bleu_metric(tokenizer).tokenizer
     return lambda text: str(tokenize(text)).split()

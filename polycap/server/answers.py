@@ -26,6 +26,7 @@ class CaptionAnswer(Answer):
 
     photo: str = Field(description="File name of the photo, as received.")
     language: str = Field(description="BCP 47 code, for the attribute `lang` of HTML.")
+    writing_mode: Literal["horizontal-tb", "vertical-lr"] = Field(description="CSS' property `writing-mode`.")
     caption: str = Field(description="Best caption.")
     score: float = Field(description="Score of the best caption.")
     candidates: list[CandidateAnswer] = Field(
@@ -44,10 +45,13 @@ class LanguageRow(Answer):
     """Language, trained or not."""
 
     code: str = Field(description="BCP 47 code.")
-    name: str | None = Field(description="English name; null if the folder is broken, as the next three fields.")
+    name: str | None = Field(description="English name; null if the folder is broken, as the next four fields.")
     native_name: str | None = Field(description="Name in the language itself.")
     script: str | None = Field(description="ISO 15924 code.")
     direction: Literal["ltr", "rtl"] | None = Field(description="Writing direction, for the attribute `dir` of HTML.")
+    writing_mode: Literal["horizontal-tb", "vertical-lr"] | None = Field(
+        description="CSS' property `writing-mode`: lines, or columns from left to right."
+    )
     status: Literal["trained", "untrained", "broken"] = Field(description="Only trained languages have captions.")
     installed: bool = Field(description="Whether the pack was installed by `polycap install`.")
 

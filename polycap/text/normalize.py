@@ -14,7 +14,7 @@ __all__ = ["normalize_text"]
 JOINERS = "\u200c\u200d"  # ZWNJ and ZWJ: spelling in Persian, Hindi, Bengali, Sinhala, …
 
 # Characters that separate words without a space beside them. Brackets and dashes are matched by category.
-_WORD_BREAKS = frozenset("/\\|⁄∕_&+,;!?…،؛؟、，。；！？।॥፡።་།・")
+_WORD_BREAKS = frozenset("/\\|⁄∕_&+,;!?…،؛؟、，。；！？।॥፡።་༌།༎༏༐༑༔᠁᠂᠃᠄᠅᠈᠉・")
 # Marks of an emoji (variation selectors, keycap), which are stripped with the emoji.
 EMOJI_MARKS = frozenset("\ufe0e\ufe0f\u20e3")
 _TO_APOSTROPHE = dict.fromkeys(map(ord, APOSTROPHES), APOSTROPHE)

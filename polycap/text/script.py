@@ -40,9 +40,12 @@ _COMPOSITE = {
 }
 # Scripts that write words without spaces: Unicode breaks their lines between any two letters, or by a dictionary.
 _WITHOUT_SPACES = frozenset(
-    ("Bopo", "Hani", "Hira", "Kana", "Khmr", "Lana", "Laoo", "Mymr", "Talu", "Tale", "Tavt", "Thai", "Tibt", "Yiii")
+    ("Bopo", "Hani", "Hira", "Kana", "Khmr", "Lana", "Laoo", "Mymr", "Talu", "Tale", "Tavt", "Thai", "Yiii")
 )
+_SEPARATORS = {"Tibt": "\u0f0b"}  # Tibetan ends a syllable, not a word, with a tsheg: syllables are its words
 _LATIN_WORD_OR_LETTER = re.compile(r"[\x00-\u024f]+|.")
+_COLUMNS = frozenset({"Mong"})
+_VARIATION_SELECTOR = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _ANY = frozenset({"Zyyy", "Zinh"})  # common and inherited: of no script alone
 _LETTERLESS = _ANY | {"Zzzz", "Brai"}  # Zzzz: not assigned; the patterns of Braille are symbols
 _PLANES = 0x20000  # end of the first two planes: the basic one, and that of Adlam, Chakma, Osage, …
@@ -55,27 +58,36 @@ def is_script(code: str) -> bool:
     return code not in _LETTERLESS and all(script_name(part, None) is not None for part in _parts(code))
 
 
-def direction_of(code: str) -> Literal["ltr", "rtl"]:
-    """Return the direction of the script's writing."""
+def direction_of(code: str) -> Literal["ltr", "rtl", "ttb"]:
+    """Return the direction of the script's writing; "ttb": top to bottom, in columns from left to right."""
     from fontTools.unicodedata import script_horizontal_direction
 
+    if code in _COLUMNS:
+        return "ttb"
     return "rtl" if script_horizontal_direction(_parts(code)[0], default="LTR") == "RTL" else "ltr"
 
 
 def has_spaces(code: str) -> bool:
-    """Return whether the script writes spaces between words."""
+    """Return whether the script writes spaces, or a mark in place of them, between words."""
     return _parts(code)[0] not in _WITHOUT_SPACES
 
 
 def words(text: str, code: str) -> list[str]:
-    """Return the words of a text: what spaces part or, in a script without spaces, its letters, and words of Latin."""
-    found = text.split()
+    """Return the words of a text: what spaces part or, in a script without spaces, its letters, and words of Latin.
+
+    Of Tibetan, they are its syllables.
+    """
+    separator = _SEPARATORS.get(code)
+    found = (text.replace(separator, " ") if separator else text).split()
     return found if has_spaces(code) else [part for word in found for part in _LATIN_WORD_OR_LETTER.findall(word)]
 
 
 def is_letter(character: str) -> bool:
-    """Return whether a character is a letter or a mark, which is part of a letter in many scripts."""
-    return unicodedata.category(character)[0] in "LM"
+    """Return whether a character is a letter or a mark, which is part of a letter in many scripts.
+
+    A variation selector is neither: it chooses between forms of the letter before it.
+    """
+    return unicodedata.category(character)[0] in "LM" and not _VARIATION_SELECTOR.match(character)
 
 
 def outsiders(text: str, code: str) -> str:

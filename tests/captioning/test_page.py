@@ -13,6 +13,7 @@ from PIL import Image
 from html_elements import Elements
 from polycap.captioning.caption import Candidate, Caption
 from polycap.captioning.page import caption_html, write_page
+from polycap.captioning.rows import caption_row, text_lines
 from polycap.captioning.stream import PhotoCaptions
 from polycap.errors import PhotoError, PolycapError
 from polycap.language import Registry
@@ -72,6 +73,18 @@ def test_captions_carry_language_direction_and_escaped_text(tmp_path: Path) -> N
     assert "a dog &amp; a &lt;b&gt;cat&lt;/b&gt;</dd>" in text
     assert text.count("−0.42") == 1
     assert elements.of("html")[0]["lang"] == "en"
+
+
+def test_a_language_in_columns(tmp_path: Path) -> None:
+    caption = Caption(
+        PhotoBytes("dog.jpg", image_bytes()), LANGUAGES["mn-Mong"], (Candidate("ᠬᠠᠷ\u180eᠠ ᠨᠣᠬᠠᠢ", -1.0, -1.0),)
+    )
+    [shown] = page_of(tmp_path, {"mn-Mong": caption})[1].of("dd")
+    assert shown == {"lang": "mn-Mong", "dir": "ltr", "style": "writing-mode: vertical-lr"}
+    assert '<figcaption lang="mn-Mong" dir="ltr" style="writing-mode: vertical-lr">ᠬ' in caption_html(caption)
+    row = caption_row(caption)
+    assert (row["language"], row["writing_mode"], row["caption"]) == ("mn-Mong", "vertical-lr", "ᠬᠠᠷ\u180eᠠ ᠨᠣᠬᠠᠢ")
+    assert text_lines([caption], name_language=False) == ["dog.jpg\tᠬᠠᠷ\u180eᠠ ᠨᠣᠬᠠᠢ"]
 
 
 def test_page_has_no_links(tmp_path: Path) -> None:

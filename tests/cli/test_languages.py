@@ -17,11 +17,20 @@ def test_languages_in_json() -> None:
     assert found.status == 0
     rows = json.loads(found.out)
     for row in rows:
-        assert list(row) == ["code", "name", "native_name", "script", "direction", "status", "installed"]
+        assert list(row) == [
+            "code",
+            "name",
+            "native_name",
+            "script",
+            "direction",
+            "writing_mode",
+            "status",
+            "installed",
+        ]
     by_code = {row["code"]: row for row in rows}
     assert list(by_code) == sorted(by_code)
     assert "en" in by_code
-    common = {"name": "Tiny", "native_name": "ynit", "script": "Latn"}
+    common = {"name": "Tiny", "native_name": "ynit", "script": "Latn", "writing_mode": "horizontal-tb"}
     assert by_code[CODE] == {"code": CODE, **common, "direction": "ltr", "status": "trained", "installed": False}
     rest = {"direction": "rtl", "status": "untrained", "installed": False}
     assert by_code[OTHER_CODE] == {"code": OTHER_CODE, **common, **rest}

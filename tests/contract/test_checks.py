@@ -16,6 +16,8 @@ from polycap.errors import EvaluationError
     ("code", "script", "direction", "samples", "words"),
     [
         ("qaa", "Latn", "rtl", ENGLISH, ":direction: received 'rtl' for Latn; allowed: 'ltr'"),
+        ("qaa", "Latn", "ttb", ENGLISH, ":direction: received 'ttb' for Latn; allowed: 'ltr'"),
+        ("qaa", "Mong", "ltr", ENGLISH, ":direction: received 'ltr' for Mong; allowed: 'ttb'"),
         ("qaa", "Qaaa", "ltr", ENGLISH, ":script: received 'Qaaa'; allowed: a script that Unicode has letters of"),
         ("qaa", "Zyyy", "ltr", ENGLISH, ":script: received 'Zyyy'"),
         ("zh-Hant", "Hans", "ltr", CHINESE, ":script: received 'Hans' for zh-Hant; allowed: 'Hant'"),

@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from polycap.errors import EvaluationError
-from polycap.metrics import corpus_bleu, known_tokenizers
+from polycap.metrics import bleu_metric, corpus_bleu, known_tokenizers, words_of
 from scored import HYPOTHESES, REFERENCES, score
 
 
@@ -25,6 +25,17 @@ def test_unigram_bleu_by_hand() -> None:
 def test_the_tokenizer_decides_a_chinese_score() -> None:
     pair = (["一只狗在草地上跑"], [["一只狗在草地上奔跑"]])
     assert corpus_bleu(*pair, tokenizer="zh") > 50 > corpus_bleu(*pair, tokenizer="13a")
+
+
+def test_tibetan_words_are_syllables() -> None:
+    pair = (["ཁྱི་ནག་པོ་ཞིག་རྒྱུག"], [["ཁྱི་ནག་པོ་ཞིག་ཉལ"]])
+    assert corpus_bleu(*pair, tokenizer="tsheg", order=1) == pytest.approx(80)  # 4 of 5 syllables
+    assert corpus_bleu(*pair, tokenizer="13a", order=1) == 0
+    assert words_of("tsheg")("ཁྱི་ནག་ པོ༌ཞིག་།། རྒྱུག") == ["ཁྱི", "ནག", "པོ", "ཞིག", "།", "།", "རྒྱུག"]
+    metric = bleu_metric("tsheg")
+    metric.corpus_score(*pair)
+    assert "tok:tsheg" in str(metric.get_signature())
+    assert "tsheg" in known_tokenizers()
 
 
 def test_unknown_tokenizer_lists_the_known_ones() -> None:

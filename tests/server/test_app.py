@@ -133,9 +133,9 @@ def test_the_page(client: httpx.Client) -> None:
     assert not [attributes for tag, attributes in page.found if tag != "link" and {"src", "href"} & attributes.keys()]
     assert not re.search(r"https?:|@import|\burl\(", answer.text)
     boxes = [box for box in page.of("input") if box["type"] == "checkbox"]
-    assert [(box["value"], box["data-direction"], "checked" in box) for box in boxes] == [
-        (CODE, "ltr", True),
-        (RTL, "rtl", True),
+    assert [(box["value"], box["data-direction"], box["data-mode"], "checked" in box) for box in boxes] == [
+        (CODE, "ltr", "horizontal-tb", True),
+        (RTL, "rtl", "horizontal-tb", True),
     ]
     assert {"lang": RTL, "dir": "rtl"} in page.of("span")
     [script] = re.findall("<script>(.*)</script>", answer.text, re.DOTALL)

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from polycap.text.script import direction_of, is_letter, is_script, letters_of, outsiders, share_in_script
+from polycap.text.script import direction_of, is_letter, is_script, letters_of, outsiders, share_in_script, words
 
 SCRIPTS = ["Latn", "Arab", "Deva", "Hebr", "Thai", "Jpan", "Kore", "Hans", "Adlm", "Geor", "Cans"]
 
@@ -34,9 +34,13 @@ def test_from_right_to_left(code: str) -> None:
     assert direction_of(code) == "rtl"
 
 
-@pytest.mark.parametrize("code", ["Latn", "Cyrl", "Jpan", "Kore", "Hans", "Hanb", "Mong", "Ethi", "Geok", "Qaaa", ""])
+@pytest.mark.parametrize("code", ["Latn", "Cyrl", "Jpan", "Kore", "Hans", "Hanb", "Phag", "Ethi", "Geok", "Qaaa", ""])
 def test_from_left_to_right(code: str) -> None:
     assert direction_of(code) == "ltr"
+
+
+def test_from_top_to_bottom() -> None:
+    assert direction_of("Mong") == "ttb"
 
 
 @pytest.mark.parametrize("code", SCRIPTS)
@@ -125,3 +129,16 @@ def test_outsiders(text: str, code: str, others: str) -> None:
 def test_letters_and_marks() -> None:
     assert all(map(is_letter, "aßдकी\u0301ーʼ漢"))
     assert not any(map(is_letter, "1٣ .-\u200d😀\n"))
+    assert not any(map(is_letter, "\u180b\u180f\ufe0f\U000e0100"))  # choose a letter's form
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "expected"),
+    [
+        ("བུ་མོ་གཉིས རྒྱུག", "Tibt", ["བུ", "མོ", "གཉིས", "རྒྱུག"]),
+        ("一只dog跑", "Hans", ["一", "只", "dog", "跑"]),
+        ("a dog", "Latn", ["a", "dog"]),
+    ],
+)
+def test_words(text: str, code: str, expected: list[str]) -> None:
+    assert words(text, code) == expected

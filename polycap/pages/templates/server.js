@@ -89,8 +89,9 @@ async function request(file, codes) {
 function show(card) {
   const rows = chosen().filter((language) => card.captions.has(language.code));
   const list = element("dl", {});
-  for (const { code, name, direction } of rows) {
+  for (const { code, name, direction, mode } of rows) {
     const caption = element("dd", { lang: code, dir: direction }, card.captions.get(code));
+    if (mode !== "horizontal-tb") caption.setAttribute("style", `writing-mode: ${mode}`);
     list.append(element("div", {}, element("dt", { dir: direction }, element("span", { lang: code }, name)), caption));
   }
   if (rows.length) {
