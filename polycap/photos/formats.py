@@ -34,6 +34,9 @@ _SMALL, _STRIP_PIXELS = 8_000_000, 1 << 20
 _LARGE = 25_000_000
 """Pixels above which a photo of two pictures (MPO) is decoded at a smaller size, as a JPEG of any size is."""
 
+_STRAY = 0.01
+"""Share of the pixels of a 32-bit image that may lie outside its range, such as one of 1.004 among 0 to 1."""
+
 _Transpose = Image.Transpose
 # Transpositions that make a photo upright, by its EXIF orientation; 1 is upright.
 _TURNS = {
@@ -168,8 +171,8 @@ def _stored_box(
 def _converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     """Return a function that converts strips of `image` to RGB."""
     if image.mode.startswith("I") or image.mode == "F":
-        white = _white_point(image)
-        return lambda rows: _eight_bit(rows, white).convert("RGB")
+        black, white = _range(image)
+        return lambda rows: _eight_bit(rows, black, white).convert("RGB")
     if image.has_transparency_data:
         return _on_white
     return lambda rows: rows.convert("RGB")
@@ -180,22 +183,28 @@ def _on_white(rows: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", overlay.size, "white"), overlay).convert("RGB")
 
 
-def _white_point(image: Image.Image) -> float:
-    """Return the value of white; in 32-bit images it is guessed from the largest value."""
+def _range(image: Image.Image) -> tuple[float, float]:
+    """Return the values of black and white; in 32-bit images they are guessed, and a few stray pixels don't count."""
     if image.mode.startswith("I;16"):
-        return 65535.0
+        return 0.0, 65535.0
     width, height = image.size
     count = max(1, _STRIP_PIXELS // width)
-    boxes = ((0, top, width, min(top + count, height)) for top in range(0, height, count))
-    largest = max(float(_finite(image.crop(box)).max(initial=0.0)) for box in boxes)
     limits = [1.0, 255.0, 65535.0] if image.mode == "F" else [255.0, 65535.0]
-    return next((limit for limit in limits if largest <= limit), largest)
+    lowest, largest, negative, above = 0.0, 0.0, 0, np.zeros(len(limits), dtype=np.int64)
+    for top in range(0, height, count):
+        values = _finite(image.crop((0, top, width, min(top + count, height))))
+        lowest, largest = min(lowest, float(values.min())), max(largest, float(values.max()))
+        negative += int((values < 0).sum())
+        above += [int((values > limit).sum()) for limit in limits]
+    stray = _STRAY * width * height
+    white = next((limit for limit, pixels in zip(limits, above, strict=True) if pixels <= stray), largest)
+    return (lowest if negative > stray else 0.0), white
 
 
 def _finite(rows: Image.Image) -> NDArray[np.float32]:
     return np.nan_to_num(np.asarray(rows, dtype=np.float32), posinf=0.0, neginf=0.0)
 
 
-def _eight_bit(rows: Image.Image, white: float) -> Image.Image:
+def _eight_bit(rows: Image.Image, black: float, white: float) -> Image.Image:
     """Scale 16- and 32-bit greyscale to 0–255; Pillow's own conversion would clip it to white."""
-    return Image.fromarray((_finite(rows) / white * 255).clip(0, 255).astype(np.uint8))
+    return Image.fromarray(((_finite(rows) - black) / (white - black) * 255).clip(0, 255).astype(np.uint8))

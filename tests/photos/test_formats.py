@@ -114,6 +114,18 @@ def test_float_photo_with_holes(tmp_path: Path) -> None:
     assert (load_photo(tmp_path / "photo.tif", SIZE)[4, [0, -1]] == [BLACK, WHITE]).all()
 
 
+@pytest.mark.parametrize(("stray", "shifted"), [(1.004, 0.0), (-0.004, 0.0), (1.0, 0.5)])
+def test_range_of_a_float_photo_comes_from_nearly_all_pixels(tmp_path: Path, stray: float, shifted: float) -> None:
+    grey = np.linspace(0, 1, 512, dtype=np.float32).reshape(16, 32)
+    Image.fromarray(grey).save(tmp_path / "plain.tif")
+    other = (grey - shifted) / (1 - shifted)  # from 0 or, shifted, from -1
+    other[0, 0] = stray if not shifted else other[0, 0]
+    Image.fromarray(other).save(tmp_path / "other.tif")
+    plain, found = (load_photo(tmp_path / f"{name}.tif", SIZE).astype(int) for name in ("plain", "other"))
+    assert np.abs(plain - found)[2:].max() <= 2
+    assert plain.max() > 240
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
 def test_animation_gives_its_first_frame(tmp_path: Path, suffix: str) -> None:
     frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "blue", "green")]
