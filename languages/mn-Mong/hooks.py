@@ -15,8 +15,10 @@ _SELECTORS = re.compile("[\u180b-\u180d\u180f]")
 _JOINER_FOR_SEPARATOR = re.compile("(?<=[\u1828-\u1842])\u200d(?=[\u1820\u1821](?![\u1820-\u1842]))")
 _JOINER = re.compile("[\u200c\u200d]")
 _LOOSE_SEPARATOR = re.compile("\u180e(?![\u1820\u1821])|(?<![\u1820-\u1842])\u180e")
-# ᠢ within a word after a vowel is written with two teeth, and typed as ᠢ, ᠢᠢ or ᠶᠢ: ᠪᠠᠶᠢᠨ᠎ᠠ.
-_TWO_TEETH = re.compile("(?<=[ᠠᠡᠣᠤᠥᠦ])ᠢᠢ|(?<=[ᠠᠡᠣ])ᠢ(?=[ᠨ-ᡂ])")
+# ᠢ within a word after a vowel is written with two teeth, and typed as ᠢ, ᠢᠢ or ᠶᠢ: ᠪᠠᠶᠢᠨ᠎ᠠ. A single ᠢ is changed in the first
+# syllable only: later ones end words to which a suffix is joined (ᠨᠣᠬᠠᠢᠲᠠᠢ).
+_TWO_TEETH = re.compile("(?<=[ᠠᠡᠣᠤᠥᠦ])ᠢᠢ")
+_TWO_TEETH_TYPED_AS_ONE = re.compile("(?<![\u1820-\u1842])([ᠨ-ᡂ]?[ᠠᠡᠣ])ᠢ(?=[ᠨ-ᠵᠷ-ᡂ])")
 _LOOK_ALIKE = {
     "ᠬᠦᠮᠦᠨ": "ᠬᠥᠮᠥᠨ ᠬᠥᠮᠦᠨ",
     "ᠬᠦᠮᠦᠰ": "ᠬᠥᠮᠥᠰ ᠬᠥᠮᠦᠰ",
@@ -38,8 +40,9 @@ _LOOK_ALIKE = {
     "ᠳᠤᠮᠳᠠ": "ᠲᠤᠮᠳᠠ",
     "ᠳᠤᠮᠳᠠᠬᠢ": "ᠲᠤᠮᠳᠠᠬᠢ",
     "ᠬᠥᠯ": "ᠬᠦᠯ",
-    "ᠬᠡᠦᠬᠡᠳ": "ᠬᠡᠥᠬᠡᠳ",
-    "ᠬᠡᠦᠬᠡᠨ": "ᠬᠡᠥᠬᠡᠨ ᠬᠡᠦᠭᠡᠨ",
+    "ᠬᠡᠦᠬᠡᠳ": "ᠬᠡᠥᠬᠡᠳ ᠬᠡᠤᠬᠡᠳ ᠬᠡᠣᠬᠡᠳ",
+    "ᠬᠡᠦᠬᠡᠨ": "ᠬᠡᠥᠬᠡᠨ ᠬᠡᠦᠭᠡᠨ ᠬᠡᠤᠬᠡᠨ ᠬᠡᠣᠬᠡᠨ",
+    "ᠬᠦᠦ": "ᠬᠦᠤ",
     "ᠬᠣᠶᠠᠷ": "ᠬᠤᠶᠠᠷ",
     "ᠭᠦᠶᠦᠪᠡ": "ᠬᠦᠶᠦᠪᠡ",
     "ᠭᠦᠶᠦᠵᠦ": "ᠬᠦᠶᠦᠵᠦ",
@@ -86,5 +89,5 @@ def normalize(text: str) -> str:
     """`text` with one spelling for each."""
     text = _JOINER_FOR_SEPARATOR.sub("\u180e", _SELECTORS.sub("", text))
     text = _LOOSE_SEPARATOR.sub("", _JOINER.sub("", text))
-    text = _TWO_TEETH.sub("ᠶᠢ", text)
+    text = _TWO_TEETH_TYPED_AS_ONE.sub("\\1ᠶᠢ", _TWO_TEETH.sub("ᠶᠢ", text))
     return " ".join(_SPELLING.get(word, word) for word in text.split(" "))

@@ -13,7 +13,7 @@ _SHADS = "\u0f0d\u0f0e\u0f0f\u0f10\u0f11\u0f14"
 _BETWEEN_SYLLABLES = str.maketrans({_TSHEG: " ", _TSHEG_WITHOUT_BREAK: " "} | {shad: f" {shad} " for shad in _SHADS})
 
 
-class TokenizerTsheg(BaseTokenizer):  # type: ignore[misc]
+class TokenizerTsheg(BaseTokenizer):
     """Tokenizer in the form of sacreBLEU's own."""
 
     def signature(self) -> str:
