@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from polycap.dataset.dataset import HUMAN, Dataset, DatasetFault, Photo, ReferenceCaption, count_origins
+from polycap.dataset.dataset import Dataset, DatasetFault, Photo, ReferenceCaption, count_origins
 from polycap.dataset.load import load_dataset
+from polycap.dataset.origins import HUMAN, is_human
 from polycap.dataset.readers import is_origin, is_weight, read_captions
 from polycap.errors import DatasetError
 
@@ -133,4 +134,4 @@ def read_sources(
 def main_origin(photos: Iterable[Photo]) -> str:
     """Return the preferred origin of references: written by people, or revised by people, or the most frequent."""
     counts = count_origins(photos)
-    return max(counts, key=lambda origin: (origin == HUMAN, origin.startswith(HUMAN), counts[origin]), default=HUMAN)
+    return max(counts, key=lambda origin: (origin == HUMAN, is_human(origin), counts[origin]), default=HUMAN)
