@@ -24,8 +24,8 @@ files        errors
 machine      errors
 photos       errors machine
 text         errors files
-metrics      errors files machine
 dataset      errors files machine photos
+metrics      errors files machine dataset
 encoder      errors files machine
 pages        files
 language     errors files text

@@ -275,12 +275,9 @@ def _require_some(captioners: Mapping[str, object], left_out: Mapping[str, str])
 def _open_translators(languages: Sequence[Language], source: Language | None) -> "dict[str, Translator]":
     if not languages or source is None:
         return {}
-    from polycap.translation.choose import choose_engine
+    from polycap.translation.choose import choose_engine_from
 
-    return {
-        language.code: choose_engine(language, source=language.translation.source or source.code).open()
-        for language in languages
-    }
+    return {language.code: choose_engine_from(language, source).open() for language in languages}
 
 
 def _select_languages(registry: Registry, languages: str | None, pack: Path | None) -> list[Language]:

@@ -50,14 +50,13 @@ SETTINGS_DEFAULT = "the language's [decoder], and the recipe of the English pack
 ENCODER_DEFAULT = "POLYCAP_ENCODER, else the shipped one"
 
 
-def captions_option(default: str) -> Any:
+def captions_option(default: str, help_text: str | None = None) -> Any:
     """Return the option `--captions`, whose default depends on the command."""
-    return typer.Option(
-        metavar="FILE[,origin=…][,weight=…]",
-        help="Captions of these photos in the language. With weight=2 they are learned from twice as often as a "
-        "photo's others.",
-        show_default=default,
+    learned = (
+        "Captions of these photos in the language. With weight=2 they are learned from twice as often as a photo's "
+        "others."
     )
+    return typer.Option(metavar="FILE[,origin=…][,weight=…]", help=help_text or learned, show_default=default)
 
 
 def origin_option(default: str) -> Any:

@@ -4,7 +4,6 @@
 """
 
 from polycap.dataset.dataset import (
-    HUMAN,
     SPLITS,
     Dataset,
     DatasetFault,
@@ -14,6 +13,7 @@ from polycap.dataset.dataset import (
     join_origins,
 )
 from polycap.dataset.load import load_dataset
+from polycap.dataset.origins import HUMAN, is_human, translated_origin
 from polycap.dataset.readers import read_captions
 from polycap.dataset.sources import (
     CaptionSource,
@@ -33,6 +33,7 @@ __all__ = [
     "Photo",
     "ReferenceCaption",
     "count_origins",
+    "is_human",
     "join_origins",
     "load_dataset",
     "load_with_captions",
@@ -40,5 +41,6 @@ __all__ = [
     "read_captions",
     "read_sources",
     "sources_of",
+    "translated_origin",
     "with_sources",
 ]

@@ -5,16 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from polycap.dataset.origins import HUMAN
 from polycap.errors import DatasetError
 from polycap.files import digest
 
-__all__ = ["HUMAN", "SPLITS", "Dataset", "DatasetFault", "Photo", "ReferenceCaption", "count_origins", "join_origins"]
+__all__ = ["SPLITS", "Dataset", "DatasetFault", "Photo", "ReferenceCaption", "count_origins", "join_origins"]
 
 SPLITS = ("train", "dev", "test")
 """Names of the splits."""
-
-HUMAN = "human"
-"""Origin of captions that people wrote, and of captions whose file names no origin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polycap.dataset.dataset import HUMAN, DatasetFault, ReferenceCaption
+from polycap.dataset.dataset import DatasetFault, ReferenceCaption
+from polycap.dataset.origins import HUMAN
 from polycap.dataset.tables import CaptionRow, find_columns, parse_index, table_rows
 from polycap.errors import DatasetError
 

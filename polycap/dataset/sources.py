@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from polycap.dataset.dataset import HUMAN, Dataset, DatasetFault, Photo, ReferenceCaption, count_origins
+from polycap.dataset.dataset import Dataset, DatasetFault, Photo, ReferenceCaption, count_origins
 from polycap.dataset.load import load_dataset
+from polycap.dataset.origins import HUMAN, is_human
 from polycap.dataset.readers import is_origin, is_weight, read_captions
 from polycap.errors import DatasetError
 
@@ -146,6 +147,6 @@ def main_origin(photos: Iterable[Photo]) -> str:
     enough = [origin for origin in counts if covered[origin] >= LEAST_COVERED * len(photos)]
     return max(
         enough or counts,
-        key=lambda origin: (origin == HUMAN, origin.startswith(HUMAN), counts[origin]),
+        key=lambda origin: (origin == HUMAN, is_human(origin), counts[origin]),
         default=HUMAN,
     )

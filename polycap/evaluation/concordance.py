@@ -7,9 +7,9 @@ from itertools import chain, combinations
 from statistics import fmean
 from typing import Any
 
+from polycap.dataset import is_human
 from polycap.evaluation.concepts import WORD_KINDS, FindConcepts, find_concepts
 from polycap.evaluation.evaluate import Evaluation
-from polycap.metrics import is_human
 
 __all__ = ["Concordance", "MeanConcordance", "compare_concepts", "mean_concordance"]
 

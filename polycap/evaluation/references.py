@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from polycap.dataset import (
-    HUMAN,
     CaptionSource,
     Dataset,
     count_origins,
+    is_human,
     main_origin,
     read_captions,
     sources_of,
@@ -122,7 +122,7 @@ def select_references(dataset: Dataset, split: str, origin: str | None = None) -
     if origin is not None:
         return dataset.with_origin(origin)
     preferred = main_origin(dataset.split(split))
-    if len(counts) > 1 and preferred.startswith(HUMAN):
+    if len(counts) > 1 and is_human(preferred):
         return dataset.with_origin(preferred)
     if len(counts) > 1:
         shown = ", ".join(f"{count:,} {name}" for name, count in counts.items())

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from polycap.metrics import METRICS, ScoreRow, is_human
+from polycap.dataset import is_human
+from polycap.metrics import METRICS, ScoreRow
 
 __all__ = ["concordance_lines", "summary_lines"]
 

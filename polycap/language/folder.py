@@ -105,7 +105,23 @@ def _check_relations(path: Path, facts: dict[str, Any], language: Language | Non
         where, allowed = f"{path}:decoding.min_length", f"at most max_length, {language.decoding.max_length}"
         received = str(language.decoding.min_length)
         faults.append(LanguageFault(where, received, allowed, "lower min_length or raise max_length"))
-    return faults + (_check_captions(path, language) if language else [])
+    if language:
+        faults += _check_captions_of(path, language) + _check_captions(path, language)
+    return faults
+
+
+def _check_captions_of(path: Path, language: Language) -> list[LanguageFault]:
+    """Check that the captions of another language are translated by an engine."""
+    facts, where = language.translation, f"{path}:translation.captions_of"
+    if facts.captions_of is None:
+        return []
+    if facts.captions_of == language.code:
+        fix = "write the language whose captions are translated, or remove it"
+        return [LanguageFault(where, _short(facts.captions_of, quote=True), "the code of another language", fix)]
+    if facts.engine in NO_ENGINES:
+        received = f'captions_of with engine = "{facts.engine}"'
+        return [LanguageFault(where, received, "a translation by an engine", "name an engine, or remove captions_of")]
+    return []
 
 
 def _check_captions(path: Path, language: Language) -> list[LanguageFault]:

@@ -35,6 +35,24 @@ def _word_lists(entries: Any) -> tuple[str, ...]:
     return tuple(entries)
 
 
+def _codes(entries: Any) -> tuple[str, ...]:
+    """Return a list of non-empty texts without spaces as a tuple; a fault is of the whole list, not of an entry."""
+    codes = _word_lists(entries)
+    if any(len(code.split()) > 1 for code in codes):
+        raise PydanticCustomError("codes", "not a list of codes")
+    return codes
+
+
+def _corrections(table: Any) -> dict[str, str]:
+    """Return a table of words; a fault is of the whole table, not of an entry."""
+    texts = [text for pair in table.items() for text in pair] if isinstance(table, dict) else [None]
+    if not all(isinstance(text, str) and text == " ".join(text.split()) != "" for text in texts):
+        raise PydanticCustomError("corrections", "not a table of words")
+    return dict(table)
+
+
+Codes = Annotated[tuple[str, ...], BeforeValidator(_codes)]
+Corrections = Annotated[dict[str, str], BeforeValidator(_corrections)]
 ConceptWords = Annotated[tuple[str, ...], BeforeValidator(_word_lists)]
 _CONCEPT_WORDS = 'a list; each entry has all forms of a word, such as ["red", "goose geese"]'
 
@@ -69,17 +87,28 @@ class GateSettings(Table):
 
 
 class TranslationSettings(Table):
-    """The `[translation]` table: engine and language codes for the translation of the source language's captions."""
+    """The `[translation]` table: the captions that are translated, and engine and language codes for it."""
 
     engine: str = Field(
         default="none",
         pattern=r"^[a-z][a-z0-9_-]*$",
         description='an engine\'s name in small letters, or "none"',
     )
+    captions_of: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
+        description='the code of another language, whose captions are translated, such as "es"',
+    )
     source: str | None = Field(
         default=None, min_length=1, description="the engine's own code for the captions' language"
     )
+    through: Codes = Field(
+        default=(), description='a list of the engine\'s own codes of languages between source and target, ["ca"]'
+    )
     target: str | None = Field(default=None, min_length=1, description="the engine's own code for this language")
+    corrections: Corrections = Field(
+        default_factory=dict, description='a table of words and what is written in their place, "wrong" = "right"'
+    )
     gates: GateSettings = Field(default_factory=GateSettings, description="a table")
 
 

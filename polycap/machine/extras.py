@@ -13,6 +13,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "fast": {"openvino": "openvino"},
     "int8": {"nncf": "nncf"},
     "metrics": {"pycocoevalcap": "pycocoevalcap"},
+    "opencc": {"opencc": "opencc"},
     "server": {"fastapi": "fastapi", "python_multipart": "python-multipart", "uvicorn": "uvicorn"},
     "train": {"tensorflow": "tensorflow"},
     "translate": {"argostranslate": "argos-translate-lt", "ctranslate2": "ctranslate2"},

@@ -7,7 +7,7 @@ only collapse white space, since a text is one line of a file."""
 from polycap.metrics.agreement import Agreement
 from polycap.metrics.bleu import bleu_metric, corpus_bleu, known_tokenizers, words_of
 from polycap.metrics.diversity import Diversity, Lengths
-from polycap.metrics.measure import METRICS, is_human, scores_per_photo
+from polycap.metrics.measure import METRICS, scores_per_photo
 from polycap.metrics.score_files import write_score_files
 from polycap.metrics.scores import ScoreRow, Scores, score_captions
 
@@ -20,7 +20,6 @@ __all__ = [
     "Scores",
     "bleu_metric",
     "corpus_bleu",
-    "is_human",
     "known_tokenizers",
     "score_captions",
     "scores_per_photo",

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from polycap.metrics.measure import compute_metrics, is_human
+from polycap.dataset import is_human
+from polycap.metrics.measure import compute_metrics
 
 __all__ = ["Agreement", "measure_agreement"]
 

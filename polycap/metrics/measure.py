@@ -14,7 +14,7 @@ from polycap.metrics.texts import streams
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric, Signature
 
-__all__ = ["BOOTSTRAP_SAMPLES", "METRICS", "MetricValues", "compute_metrics", "is_human", "scores_per_photo"]
+__all__ = ["BOOTSTRAP_SAMPLES", "METRICS", "MetricValues", "compute_metrics", "scores_per_photo"]
 
 METRICS = {
     "bleu1": "BLEU-1",
@@ -126,8 +126,3 @@ def scores_per_photo(
     metric = bleu_metric(tokenizer, effective_order=True)
     pairs = zip(captions, references, strict=True)
     return "sentence BLEU-4", np.array([metric.sentence_score(text, texts).score for text, texts in pairs])
-
-
-def is_human(origin: str) -> bool:
-    """Return whether people wrote, translated or revised all references of this origin."""
-    return all(part.startswith("human") for part in origin.split("+"))

@@ -145,4 +145,4 @@ def score_captions(
 
 def _in_signature(origin: str) -> str:
     """Replace the separators of signatures in an origin: `mt:argos/en_de@1.0` → `mt.argos.en_de.1.0`."""
-    return re.sub(r"[^\w.+-]", ".", origin, flags=re.ASCII)
+    return re.sub(r"[^\w.+<-]", ".", origin, flags=re.ASCII)

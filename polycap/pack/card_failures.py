@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from polycap.pack.card_scores import markdown_text
+
 __all__ = ["failures_text"]
 
 _PREFERRED_SPLIT = "dev"  # a decoder may be evaluated on it more than once
@@ -20,7 +22,7 @@ def failures_text(scores: Sequence[Mapping[str, Any]]) -> str:
         return "Not counted yet: `polycap evaluate --record` counts them."
     failures = rows[0]["failures"]
     head = f"Counted in the captions of {failures['photos']:,} photos of the {rows[0]['split']} split"
-    lines = [f"{head}, references: {rows[0]['references_origin']}.", ""]
+    lines = [f"{head}, references: {markdown_text(rows[0]['references_origin'])}.", ""]
     lines += [*_concepts(failures["words"]), *_confusions(failures["mistaken"]), *_repetitions(failures)]
     return "\n".join(lines)
 

@@ -5,7 +5,12 @@ from typing import Any
 
 from polycap.metrics import METRICS, ScoreRow
 
-__all__ = ["scores_text"]
+__all__ = ["markdown_text", "scores_text"]
+
+
+def markdown_text(value: object) -> str:
+    """Return a value as text of Markdown: an origin may have a `<`."""
+    return str(value).replace("<", "&lt;")
 
 
 def scores_text(scores: Sequence[ScoreRow]) -> str:
@@ -17,7 +22,8 @@ def scores_text(scores: Sequence[ScoreRow]) -> str:
         "|---|---|---|" + "---|" * len(METRICS),
     ]
     for score in scores:
-        subject = f"{score['split']} | {score['references_origin']} | {score['photos']}"
+        origin = markdown_text(score["references_origin"])
+        subject = f"{score['split']} | {origin} | {score['photos']}"
         lines.append(f"| {subject} | {_metrics(score, score.get('intervals', {}))} |")
         agreement = score.get("human_agreement", {})
         for author, name in (("captions", score["split"]), ("people", "people's captions")):
@@ -26,7 +32,7 @@ def scores_text(scores: Sequence[ScoreRow]) -> str:
                 count = "–".join(map(str, references)) if isinstance(references, list) else references
                 noun = "reference" if references == 1 else "references"
                 lines.append(
-                    f"| {name}, against {count} {noun} | {score['references_origin']} | {agreement['photos']} "
+                    f"| {name}, against {count} {noun} | {origin} | {agreement['photos']} "
                     f"| {_metrics(agreement[author], {})} |"
                 )
     signatures = "\n".join(f"- {score['split']}: `{score['signature']}`" for score in scores)

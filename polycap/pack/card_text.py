@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from polycap.pack.card_failures import failures_text
-from polycap.pack.card_scores import scores_text
+from polycap.pack.card_scores import markdown_text, scores_text
 
 if TYPE_CHECKING:
     from polycap.pack.card import Card
@@ -60,4 +60,4 @@ def _value_line(value: object) -> str:
     """Return a value on one line, a table with its names."""
     if isinstance(value, Mapping):
         return "; ".join(f"{name}: {_value_line(part)}" for name, part in value.items())
-    return str(value)
+    return markdown_text(value)

@@ -1,5 +1,6 @@
 """Inputs of a build that its stages share, each read once, on first use."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -24,7 +25,9 @@ from polycap.translation.engine import Translator
 if TYPE_CHECKING:
     from polycap.encoder.protocol import PhotoEncoder
 
-__all__ = ["CAPTIONS", "Job", "built_captions", "table"]
+__all__ = ["CAPTIONS", "Job", "built_captions", "captions_to_translate", "table"]
+
+logger = logging.getLogger(__name__)
 
 CAPTIONS = "captions.jsonl"
 
@@ -72,7 +75,7 @@ class Job:
 
     @property
     def translates(self) -> bool:
-        """Whether translations of the dataset's own captions are learned from, alone or with other captions."""
+        """Whether translations of captions are learned from, alone or with other captions."""
         if self.arguments.captions or self.language.captions:
             return not self.arguments.captions and any(source.translated for source in self.language.captions)
         return self.language.translation.engine not in NO_ENGINES
@@ -89,8 +92,20 @@ class Job:
         return sources_of(self.language.caption_files(self.arguments.data))
 
     @cached_property
+    def untranslated(self) -> Dataset:
+        """Dataset with the captions that are translated: its own, or those of `[translation] captions_of`.
+
+        Raises:
+            BuildError: there are no captions of that language.
+            DatasetError: they can't be read, or the train split or the dev split has none.
+        """
+        dataset = captions_to_translate(self.language, self.dataset, self.work)
+        _require_splits(dataset, f"captions of {self.language.translation.captions_of}: none of")
+        return dataset
+
+    @cached_property
     def translator(self) -> Translator:
-        """Translator of the dataset's captions.
+        """Translator of the captions of `untranslated`.
 
         Raises:
             TranslationError: there is no such engine, or its package is not installed.
@@ -187,6 +202,37 @@ def _require_splits(dataset: Dataset, message: str, more: str = "") -> None:
     for split in ("train", "dev"):
         if not dataset.split(split):
             raise DatasetError(f"{message} a photo in the {split} split{more}")
+
+
+def captions_to_translate(
+    language: Language, dataset: Dataset, work: Path, sources: Sequence[CaptionSource] = ()
+) -> Dataset:
+    """Return the dataset with the captions that are translated into a language.
+
+    They are the first of: those of `sources`, the dataset's own if the language's folder has no `captions_of`, the
+    captions that the build of that other language in `work` learns from, and the files that its folder names.
+
+    Raises:
+        LanguageError: there is no such other language.
+        BuildError: there are none.
+        DatasetError: a caption file can't be read.
+    """
+    code = language.translation.captions_of
+    if not sources and code is None:
+        return dataset
+    if not sources and code is not None:
+        built = built_captions(work, code)
+        files = [CaptionSource(built)] if built.is_file() else None
+        sources = files or sources_of(get_language(code).caption_files(dataset.folder))
+        if not sources:
+            raise BuildError(
+                f"{language.code}: translated from captions of {code}, of which there are none in {built}: "
+                f"build {code} with this `work` first, or `polycap translate {language.code} --captions FILE`"
+            )
+    captioned, faults = with_sources(dataset, sources)
+    for fault in faults[:3]:
+        logger.warning("captions to translate: %s", fault)
+    return captioned
 
 
 def built_captions(work: Path, code: str) -> Path:

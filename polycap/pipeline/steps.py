@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polycap.dataset import Dataset
 from polycap.encoder.artefact import EncoderArtefact, open_encoder
+from polycap.files import digest
 from polycap.files.hashes import HashCache
 from polycap.files.locks import lock_folder
 from polycap.language import Language
@@ -32,6 +33,7 @@ __all__ = [
     "prepare_engine",
     "train_language",
     "translate_language",
+    "translation_journal",
 ]
 
 
@@ -172,6 +174,14 @@ def prepare_engine(language: Language, options: EngineOptions) -> EngineChoice:
     if options.install:
         choice.install_pair()
     return choice
+
+
+def translation_journal(folder: Path, dataset: Dataset, identity: str) -> Path:
+    """Return the folder of a translation's journal in a language's work folder.
+
+    Each engine and each set of source captions has its own; builds and `polycap translate --work` share them.
+    """
+    return folder / f"translation-{digest([dataset.fingerprint(), identity])}"
 
 
 @dataclass(frozen=True)

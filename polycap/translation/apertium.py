@@ -184,8 +184,10 @@ def _translation(source: str, output: str) -> Translation:
     marks = "".join(mark for mark in _MARKS if mark not in source)
     if not marks:
         return Translation(output)
-    text, count = re.subn(rf"[{re.escape(marks)}](?=\w)", "", output)
-    return Translation(text, unknown=count)
+    mark = rf"[{re.escape(marks)}](?=\w)"
+    words = tuple(dict.fromkeys(re.findall(rf"{mark}(\w+)", output)))
+    text, count = re.subn(mark, "", output)
+    return Translation(text, unknown=count, unknown_words=words)
 
 
 def _program() -> str | None:

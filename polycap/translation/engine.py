@@ -20,6 +20,7 @@ ENGINE_ENTRY_POINTS = "polycap.translators"
 _BUILT_IN = {
     "apertium": "polycap.translation.apertium:ApertiumEngine",
     "argos": "polycap.translation.argos.engine:ArgosEngine",
+    "opencc": "polycap.translation.opencc:OpenCCEngine",
 }
 
 
@@ -31,11 +32,14 @@ class Translation:
         text: the translation.
         score: mean log-probability of its tokens, nats; None if the engine has no scores. (default: None)
         unknown: number of words or tokens of the source that are unknown to the engine. (default: 0)
+        unknown_words: those of them that stand in the text, as they stand there; `[translation.corrections]` may have
+            them. (default: none)
     """
 
     text: str
     score: float | None = None
     unknown: int = 0
+    unknown_words: tuple[str, ...] = ()
 
 
 class Translator(Protocol):

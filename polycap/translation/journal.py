@@ -3,7 +3,7 @@
 ::
 
     FOLDER/manifest.json   identity of the engine, number and hash of the captions, captions per line
-    FOLDER/journal.jsonl   a line per chunk of the sorted captions: [[text, score, unknown], …]
+    FOLDER/journal.jsonl   a line per chunk of the sorted captions: [[text, score, unknown, unknown words], …]
     FOLDER/.lock           lock against other processes
 
 A chunk is always translated as a whole, so that an interrupted engine gets the same batches. An incomplete last line is
@@ -78,7 +78,10 @@ class Journal:
 
     def append(self, translations: Sequence[Translation]) -> None:
         """Write the translations of the next chunk, and flush them to disk."""
-        row = [[_clean_line(item.text), _finite(item.score), item.unknown] for item in translations]
+        row = [
+            [_clean_line(item.text), _finite(item.score), item.unknown, *([item.unknown_words] if item.unknown else [])]
+            for item in translations
+        ]
         self._file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -88,7 +91,8 @@ class Journal:
         """Yield all translations, in the order of the captions; one chunk at a time is in memory."""
         self._file.seek(0)
         for line in self._file:
-            yield from (Translation(*values) for values in json.loads(line))
+            for text, score, unknown, *words in json.loads(line):
+                yield Translation(text, score, unknown, *map(tuple, words))
 
     def _start_or_check(self, identity: str, chunk: int) -> int:
         """Write the manifest, or check that the existing one is of the same captions; return its captions per line."""
@@ -138,12 +142,15 @@ def _is_chunk(line: bytes, expected: int) -> bool:
 
 
 def _is_translation(row: Any) -> bool:
+    if not isinstance(row, list) or len(row) not in (3, 4):  # without unknown words
+        return False
+    words = row[3] if len(row) == 4 else []
     return (
-        isinstance(row, list)
-        and len(row) == 3
-        and isinstance(row[0], str)
+        isinstance(row[0], str)
         and isinstance(row[1], float | int | None)
         and isinstance(row[2], int)
+        and isinstance(words, list)
+        and all(isinstance(word, str) for word in words)
     )
 
 

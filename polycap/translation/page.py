@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polycap.language import Language
-from polycap.language.registry import get_source
 from polycap.pages.template import write_template
+from polycap.translation.choose import source_of
 from polycap.translation.sample import TranslatedPair, dropped_examples
 from polycap.translation.translate import TranslationReport
 
@@ -49,7 +49,7 @@ def write_report(path: Path, language: Language, report: TranslationReport, pair
         _Gate(name, _WORDS[name], count, dropped_examples(report, name) if count else ())
         for name, count in report.gates.items()
     ]
-    source_code = get_source().code
+    source_code = source_of(language).code
     write_template(
         path,
         "translation.html",

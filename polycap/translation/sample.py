@@ -71,5 +71,4 @@ def _read_pairs(path: Path) -> Iterator[TranslatedPair]:
     with path.open(encoding="utf-8") as stream:
         for line in stream:
             row = json.loads(line)
-            row.pop("origin")
-            yield TranslatedPair(**row)
+            yield TranslatedPair(**{key: value for key, value in row.items() if key not in ("origin", "weight")})

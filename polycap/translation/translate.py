@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polycap.dataset import Dataset
+from polycap.dataset import HUMAN, Dataset, count_origins, translated_origin
 from polycap.dataset.readers import is_origin
 from polycap.errors import TranslationError
 from polycap.files import atomic_path, make_folder
 from polycap.files.progress import progress_bar
 from polycap.language import Language
+from polycap.translation.corrections import corrector
 from polycap.translation.engine import Translation, Translator
 from polycap.translation.gates import GATES, Refusal, check_translation, lowest_scored, usual_ratio
 from polycap.translation.journal import CAPTIONS_PER_CHUNK, Journal
@@ -39,7 +40,7 @@ class TranslationReport:
 
     Attributes:
         language: code of the target language.
-        origin: origin of the translations, such as "mt:argos/en_de@1.0".
+        origin: origins of the translations, such as "mt:argos/en_de@1.0", joined by "+".
         captions: number of captions in the dataset.
         unique: number of different captions.
         kept: number of captions that passed the filters.
@@ -105,7 +106,8 @@ def translate_captions(
 
     Args:
         dataset: photos with captions in the source language.
-        language: target language; its script and `[translation.gates]` are for the filters.
+        language: target language; `[translation.corrections]` are applied, then the filters, by its script and
+            `[translation.gates]`.
         translator: loaded engine.
         out: caption file to write, JSON Lines; rejected translations are written beside it.
         journal: folder of the journal. (default: `NAME.journal` beside `out`)
@@ -117,8 +119,7 @@ def translate_captions(
             engine or other captions.
         PolycapError: the folder can't be written.
     """
-    origin = f"mt:{translator.identity}"
-    if not is_origin(origin):
+    if not is_origin(f"mt:{translator.identity}"):
         raise TranslationError(
             f"engine identity {translator.identity!r}: has a space, comma or |; report this to the engine's author"
         )
@@ -127,13 +128,26 @@ def translate_captions(
     folder = journal or out.with_name(f"{out.stem}.journal")
     with Journal(folder, translator.identity, texts, chunk) as opened:
         _translate_missing(opened, translator, len(texts), progress=progress)
-        translations = dict(zip(texts, opened.translations(), strict=True))
+        correct = corrector(language.translation.corrections)
+        translations = dict(zip(texts, map(correct, opened.translations()), strict=True))
     ratio, refusals = _filter(translations, language)
-    counts = _write(_rows(dataset, translations, origin), refusals, out)
+    origins = {
+        origin: translated_origin(translator.identity, origin, of_dataset=language.translation.captions_of is None)
+        for origin in count_origins(dataset.photos) or (HUMAN,)
+    }
+    counts = _write(_rows(dataset, translations, origins), refusals, out)
     total = sum(len(photo.captions) for photo in dataset.photos)
     gates = {gate: counts[gate] for gate in GATES}
     return TranslationReport(
-        language.code, origin, total, len(texts), counts["kept"], gates, ratio, out, dropped_file(out)
+        language.code,
+        "+".join(origins.values()),
+        total,
+        len(texts),
+        counts["kept"],
+        gates,
+        ratio,
+        out,
+        dropped_file(out),
     )
 
 
@@ -189,14 +203,17 @@ def _filter(
     return ratio, refusals
 
 
-def _rows(dataset: Dataset, translations: Mapping[str, Translation], origin: str) -> Iterator[dict[str, Any]]:
-    """Yield a row for each caption of the dataset."""
+def _rows(
+    dataset: Dataset, translations: Mapping[str, Translation], origins: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each caption of the dataset; `origins` has a translation's origin by its source's."""
     for photo in dataset.photos:
         for caption in photo.captions:
             source = _source_text(caption.text)
             translation = translations[source]
             row = {"image": photo.name, "index": caption.index, "source": source}
-            yield {**row, "caption": translation.text, "origin": origin, "score": translation.score}
+            row |= {"caption": translation.text, "origin": origins[caption.origin], "score": translation.score}
+            yield row | ({"weight": caption.weight} if caption.weight != 1 else {})
 
 
 def _source_text(text: str) -> str:

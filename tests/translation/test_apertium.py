@@ -107,20 +107,24 @@ def test_texts_come_back_in_order_each_different_one_once(fake: Callable[[str], 
 
 
 @pytest.mark.parametrize(
-    ("output", "text", "unknown"),
+    ("output", "text", "unknown", "words"),
     [
-        ("a *dog and @the #tri-*coloured *cat", "a dog and the tri-coloured cat", 5),
-        ("2 * 3 # 4 @", "2 * 3 # 4 @", 0),
-        ("coger#prpers 1950*s", "cogerprpers 1950s", 2),
-        ("no moído/móído , e moendo/móendo/x/y .", "no moído , e moendo .", 0),
+        ("a *dog and @the #tri-*coloured *dog", "a dog and the tri-coloured dog", 5, "dog the tri coloured"),
+        ("2 * 3 # 4 @", "2 * 3 # 4 @", 0, ""),
+        ("coger#prpers 1950*s", "cogerprpers 1950s", 2, "prpers s"),
+        ("no moído/móído , e moendo/móendo/x/y .", "no moído , e moendo .", 0, ""),
     ],
 )
-def test_marks_of_unknown_words_are_counted_and_removed(output: str, text: str, unknown: int) -> None:
-    assert apertium._translation("no marks", output) == Translation(text, unknown=unknown)
+def test_marks_of_unknown_words_are_counted_and_removed(output: str, text: str, unknown: int, words: str) -> None:
+    assert apertium._translation("no marks", output) == Translation(
+        text, unknown=unknown, unknown_words=tuple(words.split())
+    )
 
 
 def test_a_character_of_the_source_is_no_mark() -> None:
-    assert apertium._translation("the #1 dog", "el #1 *dog") == Translation("el #1 dog", unknown=1)
+    assert apertium._translation("the #1 dog", "el #1 *dog") == Translation(
+        "el #1 dog", unknown=1, unknown_words=("dog",)
+    )
     assert apertium._translation("*@#", "*dog") == Translation("*dog")
     assert apertium._translation("black/white", "negro/blanco") == Translation("negro/blanco")
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polycap.dataset import is_human
 from polycap.evaluation.compare import Comparison
 from polycap.evaluation.concordance import Concordance, MeanConcordance, mean_concordance
 from polycap.evaluation.evaluate import Evaluation
 from polycap.language import Language
-from polycap.metrics import METRICS, Diversity, is_human
+from polycap.metrics import METRICS, Diversity
 
 __all__ = [
     "Cell",

@@ -11,7 +11,7 @@ from polycap.pipeline.job import CAPTIONS, table
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.stages.base import JobStage
-from polycap.pipeline.steps import translate_language
+from polycap.pipeline.steps import translate_language, translation_journal
 
 __all__ = ["CaptionsStage", "MixedCaptionsStage", "TranslatedCaptionsStage"]
 
@@ -60,18 +60,22 @@ def _caption_lines(dataset: Dataset) -> Iterator[str]:
 
 
 class TranslatedCaptionsStage(JobStage):
-    """Captions translated from the dataset's own. Earlier translations are reused."""
+    """Captions translated from the dataset's own or another language's. Earlier translations are reused."""
 
     name = "captions"
 
     def facts(self) -> dict[str, str]:
         """Return the source captions, the engine and the filters."""
-        job = self.job
+        job, facts = self.job, self.job.language.translation
+        others = {} if facts.captions_of is None else _caption_facts(job.untranslated)
+        corrections = {"[translation.corrections]": digest(sorted(facts.corrections.items()))}
         return {
-            "source captions": job.dataset.fingerprint(),
+            "source captions": job.untranslated.fingerprint(),
+            **{f"source {name}": value for name, value in others.items()},
             "engine": job.translator.identity,
             "script": job.language.script,
-            **table("translation.gates", job.language.translation.gates),
+            **table("translation.gates", facts.gates),
+            **(corrections if facts.corrections else {}),
         }
 
     def run(self, place: Path, inputs: Values) -> StageResult:
@@ -82,9 +86,9 @@ class TranslatedCaptionsStage(JobStage):
     def translate(self, path: Path, inputs: Values) -> None:
         """Translate, or resume. Each engine and each set of source captions has its own journal."""
         job, place = self.job, path.parent
-        journal = place / f"translation-{digest([inputs['source captions'], inputs['engine']])}"
+        journal = translation_journal(place, job.untranslated, inputs["engine"])
         done = translate_language(
-            job.language, job.dataset, path, job.translator, journal=journal, progress=job.progress
+            job.language, job.untranslated, path, job.translator, journal=journal, progress=job.progress
         )
         for line in done.lines():
             logger.info("captions: %s", line)

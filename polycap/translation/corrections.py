@@ -1,0 +1,40 @@
+"""Corrections of translations: a language's table of words and what is written in their place. Pure functions."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from polycap.translation.engine import Translation
+
+__all__ = ["corrector"]
+
+
+def corrector(corrections: Mapping[str, str]) -> Callable[[Translation], Translation]:
+    """Return a function that corrects translations by a language's `[translation.corrections]`.
+
+    Whole words are replaced, in any case, the longest entry first; a capital at the start stays one. A word that the
+    engine does not know, but an entry does, counts as known.
+
+    Args:
+        corrections: a word or several, and what is written in their place.
+    """
+    if not corrections:
+        return lambda translation: translation
+    known = {wrong.casefold(): right for wrong, right in corrections.items()}
+    entries = "|".join(re.escape(wrong) for wrong in sorted(corrections, key=len, reverse=True))
+    pattern = re.compile(rf"(?<!\w)(?:{entries})(?!\w)", re.IGNORECASE)
+
+    def correct(translation: Translation) -> Translation:
+        replaced: set[str] = set()
+
+        def right(match: re.Match[str]) -> str:
+            replaced.update(re.findall(r"\w+", match[0].casefold()))
+            text = known[match[0].casefold()]
+            return text[0].upper() + text[1:] if match[0][0].isupper() else text
+
+        text = pattern.sub(right, translation.text)
+        words = tuple(word for word in translation.unknown_words if word.casefold() not in replaced)
+        unknown = translation.unknown - len(translation.unknown_words) + len(words)
+        return replace(translation, text=text, unknown=unknown, unknown_words=words)
+
+    return correct
