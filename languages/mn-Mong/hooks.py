@@ -15,8 +15,8 @@ _SELECTORS = re.compile("[\u180b-\u180d\u180f]")
 _JOINER_FOR_SEPARATOR = re.compile("(?<=[\u1828-\u1842])\u200d(?=[\u1820\u1821](?![\u1820-\u1842]))")
 _JOINER = re.compile("[\u200c\u200d]")
 _LOOSE_SEPARATOR = re.compile("\u180e(?![\u1820\u1821])|(?<![\u1820-\u1842])\u180e")
-# ᠢ within a word after a vowel is written with two teeth, and typed as ᠢ, ᠢᠢ or ᠶᠢ: ᠪᠠᠶᠢᠨ᠎ᠠ. A single ᠢ is changed in the first
-# syllable only: later ones end words to which a suffix is joined (ᠨᠣᠬᠠᠢᠲᠠᠢ).
+# ᠢ within a word after a vowel has two teeth, and is typed as ᠢ, ᠢᠢ or ᠶᠢ (ᠪᠠᠶᠢᠨ᠎ᠠ). A single ᠢ is changed
+# in the first syllable only: later ones end words to which a suffix is joined (ᠨᠣᠬᠠᠢᠲᠠᠢ).
 _TWO_TEETH = re.compile("(?<=[ᠠᠡᠣᠤᠥᠦ])ᠢᠢ")
 _TWO_TEETH_TYPED_AS_ONE = re.compile("(?<![\u1820-\u1842])([ᠨ-ᡂ]?[ᠠᠡᠣ])ᠢ(?=[ᠨ-ᠵᠷ-ᡂ])")
 _LOOK_ALIKE = {

@@ -153,7 +153,7 @@ class EvaluationSettings(Table):
     sacrebleu_tokenizer: str = Field(
         default="13a",
         pattern=r"^[a-z0-9][a-z0-9_-]*$",
-        description='a tokenizer of sacreBLEU, such as "13a" or "zh"',
+        description='a tokenizer of sacreBLEU, such as "13a" or "zh", or "tsheg"',
     )
 
 

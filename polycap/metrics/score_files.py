@@ -28,6 +28,8 @@ def write_score_files(
 
         sacrebleu references.*.txt -i predictions.txt -m bleu chrf --chrf-word-order 2 --tokenize TOKENIZER
 
+    A tokenizer of polycap's own (`tsheg`) is not sacreBLEU's: write spaces in place of ་ then, with `--tokenize none`.
+
     For a photo with fewer references than others, the first one is repeated: sacreBLEU's command line can't mark a
     reference as absent (an empty line is a reference of length 0 and changes the brevity penalty), and a repeated
     reference changes neither BLEU nor chrF.

@@ -8,6 +8,9 @@ import pytest
 from language_folders import CHINESE, ENGLISH, TURKISH, faults_of, make_folder, outcomes
 from polycap.contract import check_language
 from polycap.errors import EvaluationError
+from polycap.language import get_language
+
+MONGOLIAN = list(get_language("mn-Mong").samples)
 
 # --- script and samples ---
 
@@ -17,7 +20,7 @@ from polycap.errors import EvaluationError
     [
         ("qaa", "Latn", "rtl", ENGLISH, ":direction: received 'rtl' for Latn; allowed: 'ltr'"),
         ("qaa", "Latn", "ttb", ENGLISH, ":direction: received 'ttb' for Latn; allowed: 'ltr'"),
-        ("qaa", "Mong", "ltr", ENGLISH, ":direction: received 'ltr' for Mong; allowed: 'ttb'"),
+        ("qaa", "Mong", "ltr", MONGOLIAN, ":direction: received 'ltr' for Mong; allowed: 'ttb'"),
         ("qaa", "Qaaa", "ltr", ENGLISH, ":script: received 'Qaaa'; allowed: a script that Unicode has letters of"),
         ("qaa", "Zyyy", "ltr", ENGLISH, ":script: received 'Zyyy'"),
         ("zh-Hant", "Hans", "ltr", CHINESE, ":script: received 'Hans' for zh-Hant; allowed: 'Hant'"),

@@ -158,7 +158,7 @@ def view_of(evaluation: Evaluation) -> LanguageView:
         facts={
             "References": f"{scores.references_origin} ({KINDS[by_people]}), {count} per photo",
             "Intervals": f"95%, {scores.samples:,} samples of the photos, seed {scores.seed}",
-            "Word tokenizer": f"sacreBLEU's {evaluation.language.evaluation.sacrebleu_tokenizer}",
+            "Word tokenizer": evaluation.language.evaluation.sacrebleu_tokenizer,
             "Signature": scores.signature,
         },
     )
