@@ -9,20 +9,23 @@ from polycap.translation.engine import Translation
 __all__ = ["corrector"]
 
 
-def corrector(corrections: Mapping[str, str]) -> Callable[[Translation], Translation]:
+def corrector(corrections: Mapping[str, str], *, spaced: bool = True) -> Callable[[Translation], Translation]:
     """Return a function that corrects translations by a language's `[translation.corrections]`.
 
     Whole words are replaced, in any case, the longest entry first; a capital at the start stays one. A word that the
     engine does not know, but an entry does, counts as known.
 
     Args:
-        corrections: a word or several, and what is written in their place.
+        corrections: a word or several, and what is written in their place. An entry that ends with an apostrophe stands
+            before a word, such as `en l'`.
+        spaced: whether the language has spaces between words; without them entries are replaced anywhere.
+            (default: True)
     """
     if not corrections:
         return lambda translation: translation
     known = {wrong.casefold(): right for wrong, right in corrections.items()}
-    entries = "|".join(re.escape(wrong) for wrong in sorted(corrections, key=len, reverse=True))
-    pattern = re.compile(rf"(?<!\w)(?:{entries})(?!\w)", re.IGNORECASE)
+    entries = sorted(corrections, key=len, reverse=True)
+    pattern = re.compile("|".join(_bounded(entry) if spaced else re.escape(entry) for entry in entries), re.IGNORECASE)
 
     def correct(translation: Translation) -> Translation:
         replaced: set[str] = set()
@@ -38,3 +41,9 @@ def corrector(corrections: Mapping[str, str]) -> Callable[[Translation], Transla
         return replace(translation, text=text, unknown=unknown, unknown_words=words)
 
     return correct
+
+
+def _bounded(entry: str) -> str:
+    """Return a pattern of whole words."""
+    start, end = r"\b" if re.match(r"\w", entry) else "", r"\b" if re.search(r"\w$", entry) else ""
+    return f"{start}{re.escape(entry)}{end}"

@@ -128,7 +128,7 @@ def translate_captions(
     folder = journal or out.with_name(f"{out.stem}.journal")
     with Journal(folder, translator.identity, texts, chunk) as opened:
         _translate_missing(opened, translator, len(texts), progress=progress)
-        correct = corrector(language.translation.corrections)
+        correct = corrector(language.translation.corrections, spaced=language.has_spaces)
         translations = dict(zip(texts, map(correct, opened.translations()), strict=True))
     ratio, refusals = _filter(translations, language)
     origins = {

@@ -11,7 +11,7 @@ from polycap.translation.engine import Translation
 from tiny import make_language
 from translators import Book, make_dataset, rows, translate
 
-TABLE = {"bote": "barca", "enfront di": "di fronte a", "di": "de"}
+TABLE = {"en l'": "a l'", "bote": "barca", "enfront di": "di fronte a", "di": "de"}
 
 
 def folder_with(place: Path, tables: str) -> Language:
@@ -27,10 +27,15 @@ def folder_with(place: Path, tables: str) -> Language:
         ("Bote. l'bote", "Barca. l'barca"),
         ("è enfront di una casa di legno", "è di fronte a una casa de legno"),
         ("nulla", "nulla"),
+        ("en l'aire, men l'aire", "a l'aire, men l'aire"),
     ],
 )
 def test_whole_words_are_replaced(text: str, corrected: str) -> None:
     assert corrector(TABLE)(Translation(text, -0.5)) == Translation(corrected, -0.5)
+
+
+def test_scripts_without_spaces_have_no_whole_words() -> None:
+    assert corrector({"攀巖": "攀岩"}, spaced=False)(Translation("一個人在攀巖。")).text == "一個人在攀岩。"
 
 
 def test_a_corrected_word_is_known() -> None:
