@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from polycap.pipeline.arguments import BuildOptions
     from polycap.pipeline.build import Build, build_language
     from polycap.pipeline.plan import PlannedStage
+    from polycap.pipeline.several import build_languages
     from polycap.pipeline.status import LanguageStatus, language_status
     from polycap.pipeline.steps import (
         EngineOptions,
@@ -110,6 +111,7 @@ __all__ = [
     "__version__",
     "available_languages",
     "build_language",
+    "build_languages",
     "evaluate_captioner",
     "get_language",
     "install_pack",
@@ -171,6 +173,7 @@ _HOMES = {
     "TuningOptions": "polycap.pipeline.tune",
     "available_languages": "polycap.language",
     "build_language": "polycap.pipeline.build",
+    "build_languages": "polycap.pipeline.several",
     "evaluate_captioner": "polycap.evaluation.evaluate",
     "get_language": "polycap.language",
     "install_pack": "polycap.pack.install",

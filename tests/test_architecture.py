@@ -96,6 +96,7 @@ PUBLIC = [
     "__version__",
     "available_languages",
     "build_language",
+    "build_languages",
     "evaluate_captioner",
     "get_language",
     "install_pack",
