@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from polycap.captioning.options import CaptionerOptions
 from polycap.captioning.rows import caption_rows, error_row, text_lines
 from polycap.cli.command import with_options
 from polycap.cli.options import AsJson, CaptionerArguments
-from polycap.cli.output import print_notes
+from polycap.cli.output import print_note, print_notes
 from polycap.errors import PhotoError, PolycapError
+from polycap.language.own import LANGUAGE_VARIABLE, own_language
 
 if TYPE_CHECKING:
     from polycap.captioning.group import CaptionerGroup
@@ -39,9 +41,8 @@ class CaptionArguments(CaptionerArguments):
     language: Annotated[
         str | None,
         typer.Option(
-            envvar="POLYCAP_LANGUAGE",
             help='Languages: codes with commas between, or "all" trained languages.',
-            show_default="trained languages without a translation engine in their folder: en of those in the box",
+            show_default="POLYCAP_LANGUAGE, else the language of --pack, else the locale's if it is trained, else en",
         ),
     ] = None
     n_best: Annotated[int, typer.Option(min=1, max=64, help="Captions per photo and language; at most --beam.")] = 1
@@ -99,7 +100,7 @@ def _print_captions(photos: "Sequence[Path | PhotoBytes]", options: CaptionArgum
 
     if options.html is not None:
         prepare_page(options.html)
-    group = _load(options.language, options.captioner(n_best=options.n_best, via=options.via))
+    group = _load(_languages(options), options.captioner(n_best=options.n_best, via=options.via))
     results = group.pipe(photos, n_best=options.n_best, errors="return")
     is_shown = len(photos) >= 8 and sys.stderr.isatty()
     kept: list[PhotoCaptions] = []
@@ -114,6 +115,16 @@ def _print_captions(photos: "Sequence[Path | PhotoBytes]", options: CaptionArgum
     if options.html is not None:
         write_page(options.html, "Captions by polycap", kept)
     return errors
+
+
+def _languages(options: CaptionArguments) -> str | None:
+    """Return the languages that are named, or else the reader's own, and say which that is."""
+    if options.language is not None or (options.pack is not None and LANGUAGE_VARIABLE not in os.environ):
+        return options.language
+    chosen, reason = own_language()
+    if chosen is not None:
+        print_note(f"captions in {chosen} ({reason})")
+    return chosen
 
 
 def _load(languages: str | None, options: CaptionerOptions) -> "CaptionerGroup":
