@@ -396,7 +396,7 @@ def test_a_module_is_known_by_what_it_computes(tmp_path: Path, monkeypatch: pyte
 
 
 OTHERS = {"decoder.settings", "encoder.weight_files", "encoder.weights", "errors", "files", "language", "pack.pack"}
-OTHERS |= {"language.settings", "machine.backend", "machine.fork", "machine.telemetry"}
+OTHERS |= {"language.settings", "machine.backend", "machine.fork", "machine.telemetry", "decoder.weights"}
 """Modules that find and check what is traced. The graph's subject has the settings and hashes that they read."""
 OTHERS |= {"text.tokenizer"}
 """The numbers of its special tokens are those of each pack's tokenizer, whose hash is in the subject."""
@@ -407,6 +407,7 @@ OTHERS |= {"text.tokenizer"}
     [
         ("encoder", trace._encoder),
         ("middle_flow", trace._middle_flow),
+        ("photo_layers", trace._photo_layers),
         ("search", trace._search),
         ("attention", trace._attention),
     ],
