@@ -76,6 +76,7 @@ PUBLIC = [
     "LanguageFault",
     "LanguageStatus",
     "PackFile",
+    "PackIndex",
     "Photo",
     "PhotoBytes",
     "PhotoEncoder",
@@ -106,11 +107,13 @@ PUBLIC = [
     "load_with_captions",
     "make_features",
     "open_encoder",
+    "read_pack_index",
     "train_language",
     "translate_language",
     "tune_encoder",
     "uninstall_pack",
     "write_pack_file",
+    "write_pack_index",
 ]
 
 

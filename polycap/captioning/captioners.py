@@ -12,6 +12,7 @@ from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import PolycapError
 from polycap.language import Language, Registry
 from polycap.pack.card import read_card
+from polycap.pack.listed import language_row
 
 __all__ = ["Captioners"]
 
@@ -41,7 +42,7 @@ class Captioners:
         self._options, self._first = options, captioners[0]
         self._loaded = {captioner.language.code: captioner for captioner in captioners}
         self._languages = {language.code: language for language in registry.languages}
-        self.rows: Sequence[AnswerRow] = [entry.to_json() for entry in registry.entries]
+        self.rows: Sequence[AnswerRow] = [language_row(entry) for entry in registry.entries]
         self.named = tuple(self._loaded) if languages else ()
         self.fallback = self._first.language.code
 

@@ -31,8 +31,10 @@ from polycap.pack.card import CARD_JSON, CARD_MD, DECODER, TOKENIZER, FileEntry
 from polycap.pack.card_text import card_text
 
 __all__ = [
+    "CODE_PATTERN",
     "MANIFEST_JSON",
     "MOST_BYTES",
+    "SUFFIX",
     "Manifest",
     "PackFile",
     "hooks_hash",
@@ -43,6 +45,7 @@ __all__ = [
 
 MANIFEST_JSON = "manifest.json"
 SUFFIX = ".polycap"
+CODE_PATTERN = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}$"
 _SCHEMA = 2
 
 _TEXT_BYTES = 1 << 20
@@ -69,7 +72,7 @@ class Manifest(BaseModel):
 
     schema_version: int = Field(alias="schema", default=_SCHEMA)
     # Restricted, since the installed folder has this name.
-    language: str = Field(pattern="^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}$")
+    language: str = Field(pattern=CODE_PATTERN)
     encoder: str = Field(pattern=r"^[!-~]{1,64}$")
     hooks: str | None = Field(pattern="^[0-9a-f]{64}$")
     files: dict[str, FileEntry]
