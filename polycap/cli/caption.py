@@ -100,7 +100,10 @@ def _print_captions(photos: "Sequence[Path | PhotoBytes]", options: CaptionArgum
 
     if options.html is not None:
         prepare_page(options.html)
-    group = _load(_languages(options), options.captioner(n_best=options.n_best, via=options.via))
+    languages, reason = _languages(options)
+    group = _load(languages, options.captioner(n_best=options.n_best, via=options.via))
+    if reason:
+        print_note(f"captions in {', '.join(group.captioners)} ({reason})")
     results = group.pipe(photos, n_best=options.n_best, errors="return")
     is_shown = len(photos) >= 8 and sys.stderr.isatty()
     kept: list[PhotoCaptions] = []
@@ -113,18 +116,15 @@ def _print_captions(photos: "Sequence[Path | PhotoBytes]", options: CaptionArgum
         if options.html is not None:
             kept.append(result)
     if options.html is not None:
-        write_page(options.html, "Captions by polycap", kept)
+        write_page(options.html, "Captions by polycap", kept, own_language()[0])
     return errors
 
 
-def _languages(options: CaptionArguments) -> str | None:
-    """Return the languages that are named, or else the reader's own, and say which that is."""
-    if options.language is not None or (options.pack is not None and LANGUAGE_VARIABLE not in os.environ):
-        return options.language
-    chosen, reason = own_language()
-    if chosen is not None:
-        print_note(f"captions in {chosen} ({reason})")
-    return chosen
+def _languages(options: CaptionArguments) -> tuple[str | None, str]:
+    """Return the languages that are named, or else the reader's own and why it is that."""
+    if options.language is not None or (options.pack is not None and not os.environ.get(LANGUAGE_VARIABLE)):
+        return options.language, ""
+    return own_language()
 
 
 def _load(languages: str | None, options: CaptionerOptions) -> "CaptionerGroup":
