@@ -120,12 +120,12 @@ def _card(result: PhotoCaptions, languages: Sequence[Language], shown: int) -> _
         for language in languages
         if language.code in captions
     ]
-    texts = [[caption for row in some for caption in row] for some in (rows[:shown], rows[shown:])]
+    first, others = ([caption for row in some for caption in row] for some in (rows[:shown], rows[shown:]))
     try:
         small = _thumbnail(photo)
     except PhotoError as unreadable:
-        return _Card(path.name, "", 0, 0, *texts, error or str(unreadable), credit_of(path))
-    return _Card(path.name, small.source, small.width, small.height, *texts, error, credit_of(path))
+        return _Card(path.name, "", 0, 0, first, others, error or str(unreadable), credit_of(path))
+    return _Card(path.name, small.source, small.width, small.height, first, others, error, credit_of(path))
 
 
 def _name(photo: object) -> str:

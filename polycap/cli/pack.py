@@ -8,7 +8,6 @@ import typer
 from polycap.cli.options import AsJson, EncoderFolder, PackFolder
 from polycap.cli.output import print_json, print_note, print_row
 from polycap.errors import PolycapError
-from polycap.files import make_folder
 
 __all__ = ["install", "pack", "uninstall"]
 
@@ -33,7 +32,7 @@ def pack(
         raise PolycapError("name a language, or with --index the folder of pack files")
     if code is not None:
         if index is not None:
-            out = make_folder(index) / (out.name if out else f"{code}.polycap")
+            out = index / (out.name if out else f"{code}.polycap")
         _write_pack(code, out, pack, encoder, as_json=as_json and index is None)
     if index is not None:
         from polycap.pack.index import write_pack_index

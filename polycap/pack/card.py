@@ -29,8 +29,8 @@ DECODER, TOKENIZER, CARD_JSON, CARD_MD = "decoder.safetensors", "tokenizer.model
 _SCHEMA = 2
 
 
-_SHORT = ("split", "photos", "references_origin", "references_per_photo", "bleu1", "bleu2", "bleu3", "bleu4", "chrf")
-_SHORT += ("cider_d", "rouge_l", "signature")
+_METRICS = ("bleu1", "bleu2", "bleu3", "bleu4", "chrf", "cider_d", "rouge_l")
+_SHORT = ("split", "photos", "references_origin", "references_per_photo", *_METRICS, "signature")
 _SUBJECT = ("split", "references_origin", "signature")
 """Required keys of a row of scores."""
 

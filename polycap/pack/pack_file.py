@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from polycap.encoder.artefact import open_encoder
 from polycap.errors import PackError
-from polycap.files import atomic_path, sha256_file
+from polycap.files import atomic_path, make_folder, sha256_file
 from polycap.files.archive import ArchiveLimits, extract, open_archive, safe_files
 from polycap.language import Language
 from polycap.pack.card import CARD_JSON, CARD_MD, DECODER, TOKENIZER, FileEntry
@@ -106,7 +106,7 @@ def write_pack_file(
 
     Args:
         language: language of the pack.
-        out: file to write. (default: CODE.polycap)
+        out: file to write; its folder is created. (default: CODE.polycap)
         pack: folder of another pack of the language. (default: the language's pack)
         encoder: folder of the encoder's artefact. (default: `POLYCAP_ENCODER`, else the shipped one)
 
@@ -135,6 +135,7 @@ def write_pack_file(
         },
     )
     manifest_text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2) + "\n"
+    make_folder(out.parent)
     _write(out, {MANIFEST_JSON: manifest_text.encode(), **existing})
     return PackFile(out, out.stat().st_size, sha256_file(out), manifest)
 
