@@ -66,7 +66,7 @@ class SearchGraphs:
     def _filled(self) -> Graph:
         files = {name: entry.sha256 for name, entry in self.pack.card.files.items()}
         subject = {"search": graph_name(self._traced), "files": files, "encoder": self.pack.encoder.identity}
-        subject["decoding"] = self.settings.model_dump(mode="json")
+        subject["decoding"] = self.settings.model_dump(mode="json", exclude={"minimum_bayes_risk"})
         return Graph("language", self.pack.encoder.features, subject, {})
 
     def find(self) -> Path:
