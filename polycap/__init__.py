@@ -39,12 +39,14 @@ if TYPE_CHECKING:
     from polycap.language.registry import LanguageEntry
     from polycap.language.settings import DecodingSettings
     from polycap.metrics import Scores
+    from polycap.pack.index import PackIndex, read_pack_index, write_pack_index
     from polycap.pack.install import InstalledPack, install_pack, uninstall_pack
     from polycap.pack.pack_file import PackFile, write_pack_file
     from polycap.photos.load import PhotoBytes
     from polycap.pipeline.arguments import BuildOptions
     from polycap.pipeline.build import Build, build_language
     from polycap.pipeline.plan import PlannedStage
+    from polycap.pipeline.several import build_languages
     from polycap.pipeline.status import LanguageStatus, language_status
     from polycap.pipeline.steps import (
         EngineOptions,
@@ -90,6 +92,7 @@ __all__ = [
     "LanguageFault",
     "LanguageStatus",
     "PackFile",
+    "PackIndex",
     "Photo",
     "PhotoBytes",
     "PhotoEncoder",
@@ -110,6 +113,7 @@ __all__ = [
     "__version__",
     "available_languages",
     "build_language",
+    "build_languages",
     "evaluate_captioner",
     "get_language",
     "install_pack",
@@ -119,11 +123,13 @@ __all__ = [
     "load_with_captions",
     "make_features",
     "open_encoder",
+    "read_pack_index",
     "train_language",
     "translate_language",
     "tune_encoder",
     "uninstall_pack",
     "write_pack_file",
+    "write_pack_index",
 ]
 
 _HOMES = {
@@ -152,6 +158,7 @@ _HOMES = {
     "LanguageFault": "polycap.language",
     "LanguageStatus": "polycap.pipeline.status",
     "PackFile": "polycap.pack.pack_file",
+    "PackIndex": "polycap.pack.index",
     "Photo": "polycap.dataset",
     "PhotoBytes": "polycap.photos.load",
     "PhotoEncoder": "polycap.encoder.protocol",
@@ -171,6 +178,7 @@ _HOMES = {
     "TuningOptions": "polycap.pipeline.tune",
     "available_languages": "polycap.language",
     "build_language": "polycap.pipeline.build",
+    "build_languages": "polycap.pipeline.several",
     "evaluate_captioner": "polycap.evaluation.evaluate",
     "get_language": "polycap.language",
     "install_pack": "polycap.pack.install",
@@ -180,11 +188,13 @@ _HOMES = {
     "load_with_captions": "polycap.dataset",
     "make_features": "polycap.pipeline.steps",
     "open_encoder": "polycap.encoder.artefact",
+    "read_pack_index": "polycap.pack.index",
     "train_language": "polycap.pipeline.steps",
     "translate_language": "polycap.pipeline.steps",
     "tune_encoder": "polycap.pipeline.tune",
     "uninstall_pack": "polycap.pack.install",
     "write_pack_file": "polycap.pack.pack_file",
+    "write_pack_index": "polycap.pack.index",
 }
 
 

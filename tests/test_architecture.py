@@ -76,6 +76,7 @@ PUBLIC = [
     "LanguageFault",
     "LanguageStatus",
     "PackFile",
+    "PackIndex",
     "Photo",
     "PhotoBytes",
     "PhotoEncoder",
@@ -96,6 +97,7 @@ PUBLIC = [
     "__version__",
     "available_languages",
     "build_language",
+    "build_languages",
     "evaluate_captioner",
     "get_language",
     "install_pack",
@@ -105,11 +107,13 @@ PUBLIC = [
     "load_with_captions",
     "make_features",
     "open_encoder",
+    "read_pack_index",
     "train_language",
     "translate_language",
     "tune_encoder",
     "uninstall_pack",
     "write_pack_file",
+    "write_pack_index",
 ]
 
 

@@ -1,7 +1,8 @@
 """Captioners by language code, loaded on first use, for the server."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 
 from polycap.captioning.captioner import Captioner
 from polycap.captioning.load import check_left_out, load_captioners, open_captioners
@@ -11,6 +12,7 @@ from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import PolycapError
 from polycap.language import Language, Registry
 from polycap.pack.card import read_card
+from polycap.pack.listed import language_row
 
 __all__ = ["Captioners"]
 
@@ -22,7 +24,8 @@ class Captioners:
 
     Attributes:
         rows: all languages, as `polycap languages --json` prints them.
-        default: codes of the default languages: those of `languages`, or all languages with a pack for the encoder.
+        named: codes of `languages`; empty if it names none.
+        fallback: code of the first default language.
 
     Args:
         languages: codes separated by commas, or "all", to load now. (default: the registry's default languages)
@@ -39,8 +42,9 @@ class Captioners:
         self._options, self._first = options, captioners[0]
         self._loaded = {captioner.language.code: captioner for captioner in captioners}
         self._languages = {language.code: language for language in registry.languages}
-        self.rows: Sequence[AnswerRow] = [entry.to_json() for entry in registry.entries]
-        self.default = list(self._loaded) if languages else list(self._usable_codes())
+        self.rows: Sequence[AnswerRow] = [language_row(entry) for entry in registry.entries]
+        self.named = tuple(self._loaded) if languages else ()
+        self.fallback = self._first.language.code
 
     @property
     def encoder(self) -> PhotoEncoder:
@@ -67,11 +71,11 @@ class Captioners:
             self._loaded[code] = captioner
         return self._loaded[code]
 
-    def _usable_codes(self) -> Iterator[str]:
-        """Yield the codes of trained languages with a pack for the encoder, for requests that name no language."""
-        for code, language in self._languages.items():
-            if language.status == "trained" and self._is_usable(language):
-                yield code
+    @cached_property
+    def usable(self) -> tuple[str, ...]:
+        """Codes of the trained languages with a pack for the encoder."""
+        trained = (language for language in self._languages.values() if language.status == "trained")
+        return tuple(language.code for language in trained if self._is_usable(language))
 
     def _is_usable(self, language: Language) -> bool:
         try:

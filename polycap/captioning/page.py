@@ -18,7 +18,10 @@ from polycap.photos.load import PhotoBytes
 from polycap.photos.samples import credit_of
 from polycap.photos.thumbnail import Thumbnail, thumbnail
 
-__all__ = ["caption_html", "prepare_page", "write_page"]
+__all__ = ["SHOWN", "caption_html", "own_first", "prepare_page", "write_page"]
+
+SHOWN = 7
+"""Languages that a page shows without folding any."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,14 @@ class _ShownCaption:
 
 @dataclass(frozen=True)
 class _Card:
-    """Photo, for the template; `source` is a data URI, empty if the photo can't be shown."""
+    """Photo, for the template; `source` is a data URI, empty if the photo can't be shown; `others` are folded."""
 
     name: str
     source: str
     width: int
     height: int
     captions: Sequence[_ShownCaption]
+    others: Sequence[_ShownCaption]
     error: str
     credit: str
 
@@ -55,20 +59,32 @@ def prepare_page(path: Path) -> None:
         raise PolycapError(f"{path}: is a folder; name a file for the page")
 
 
-def write_page(path: Path, title: str, results: Iterable[PhotoCaptions]) -> None:
+def write_page(path: Path, title: str, results: Iterable[PhotoCaptions], own: str | None = None) -> None:
     """Write the page, atomically. A photo that can't be read is shown as its error.
 
     Args:
         path: file of the page.
         title: title of the page.
-        results: captions or error of each photo, in order; the first caption is the photo's alternative text.
+        results: captions or error of each photo, in order.
+        own: code of the reader's own language: its caption is the photo's alternative text, and stands first; if there
+            are more than `SHOWN` languages, the others are folded. (default: the first language)
 
     Raises:
         PolycapError: `path` can't be written.
     """
-    cards = [_card(result) for result in results]
-    languages = {caption.language.code: caption.language for card in cards for caption in card.captions}
-    write_template(path, "captions.html", title=title, cards=cards, languages=languages.values())
+    found = list(results)
+    languages = {caption.language.code: caption.language for result in found for caption in _captions_of(result)}
+    listed = own_first(languages.values(), own if own in languages else next(iter(languages), ""))
+    shown = 1 if len(listed) > SHOWN else SHOWN
+    cards = [_card(result, listed, shown) for result in found]
+    write_template(
+        path, "captions.html", title=title, cards=cards, languages=listed, folded=max(0, len(listed) - shown)
+    )
+
+
+def own_first(languages: Iterable[Language], own: str) -> list[Language]:
+    """Return languages by their own names, the reader's own first."""
+    return sorted(languages, key=lambda language: (language.code != own, language.native_name.casefold()))
 
 
 def caption_html(caption: Caption) -> str:
@@ -86,21 +102,30 @@ def caption_html(caption: Caption) -> str:
     return f"<figure>{picture}<figcaption {attributes}>{text}</figcaption></figure>"
 
 
-def _card(result: PhotoCaptions) -> _Card:
+def _captions_of(result: PhotoCaptions) -> list[Caption]:
+    return [] if isinstance(result, PhotoError) else list(result.values())
+
+
+def _card(result: PhotoCaptions, languages: Sequence[Language], shown: int) -> _Card:
+    """Return a photo's card; the captions of the first `shown` languages are not folded."""
     error = str(result) if isinstance(result, PhotoError) else ""
-    captions = [] if isinstance(result, PhotoError) else list(result.values())
-    photo = result.photo if isinstance(result, PhotoError) else captions[0].photo
+    captions = {caption.language.code: caption for caption in _captions_of(result)}
+    photo = result.photo if isinstance(result, PhotoError) else next(iter(captions.values())).photo
     path = Path(_name(photo))
-    shown = [
-        _ShownCaption(caption.language, candidate.text, candidate.score, caption.via)
-        for caption in captions
-        for candidate in caption.candidates
+    rows = [
+        [
+            _ShownCaption(language, candidate.text, candidate.score, captions[language.code].via)
+            for candidate in captions[language.code].candidates
+        ]
+        for language in languages
+        if language.code in captions
     ]
+    first, others = ([caption for row in some for caption in row] for some in (rows[:shown], rows[shown:]))
     try:
         small = _thumbnail(photo)
     except PhotoError as unreadable:
-        return _Card(path.name, "", 0, 0, shown, error or str(unreadable), credit_of(path))
-    return _Card(path.name, small.source, small.width, small.height, shown, error, credit_of(path))
+        return _Card(path.name, "", 0, 0, first, others, error or str(unreadable), credit_of(path))
+    return _Card(path.name, small.source, small.width, small.height, first, others, error, credit_of(path))
 
 
 def _name(photo: object) -> str:

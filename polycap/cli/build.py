@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,13 @@ from polycap.cli.options import (
     origin_option,
     settings_option,
 )
-from polycap.cli.output import print_json, print_scores
+from polycap.cli.output import print_json, print_note, print_scores
+from polycap.errors import PolycapError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from polycap.pipeline import Build, BuildOptions
 
 __all__ = ["build", "status"]
 
@@ -30,7 +36,7 @@ LAST = "the last build's, else "
 class BuildArguments:
     """Arguments of `polycap build`."""
 
-    code: Annotated[str, typer.Argument(help="Language.")]
+    codes: Annotated[list[str], typer.Argument(help="Languages, built one after another.")]
     data: Annotated[
         Path | None,
         typer.Option(help="Folder of the dataset; needed by a first build.", show_default="the last build's"),
@@ -55,33 +61,68 @@ class BuildArguments:
     as_json: AsJson = False
     encoder: Annotated[Path | None, encoder_option(LAST + ENCODER_DEFAULT)] = None
 
+    def build(self) -> "BuildOptions":
+        """Return the options of the builds."""
+        from polycap.pipeline import BuildOptions
+
+        return BuildOptions(
+            data=self.data,
+            captions=self.captions or (),
+            origin=self.origin,
+            settings=self.settings or (),
+            mirrored=self.mirrored,
+            encoder=self.encoder,
+            start=self.start,
+        )
+
 
 @with_options
 def build(options: BuildArguments) -> None:
-    """Make a language's pack, from photos and captions to scores. Stages whose inputs are unchanged are skipped.
+    """Make languages' packs, from photos and captions to scores. Stages whose inputs are unchanged are skipped.
 
-    A build that was stopped is resumed by the same command.
+    A build that was stopped is resumed by the same command. Of several languages, one that fails stops no other; it is
+    told at the end, and the exit status is then 1.
     """
-    from polycap.pipeline import BuildOptions, build_language
+    from polycap.pipeline import build_language, build_languages
 
-    result = build_language(
-        options.code,
-        BuildOptions(
-            data=options.data,
-            captions=options.captions or (),
-            origin=options.origin,
-            settings=options.settings or (),
-            mirrored=options.mirrored,
-            encoder=options.encoder,
-            start=options.start,
-        ),
-        work=options.work,
-        dry_run=options.dry_run,
-        on_step=None if options.as_json else lambda step: typer.echo(step.line()),
+    more: dict[str, Any] = {"work": options.work, "dry_run": options.dry_run}
+    if len(set(options.codes)) == 1:
+        result = build_language(options.codes[0], options.build(), on_step=_print_step(options), **more)
+        if options.as_json:
+            print_json(result.to_json())
+        else:
+            _print_build(result)
+        return
+    tell = _print_step(options)
+    results = build_languages(
+        options.codes, options.build(), on_step=tell and (lambda code, step: tell(step, f"{code:8} ")), **more
     )
-    if options.as_json:
-        print_json(result.to_json())
-    elif result.scores is not None:
+    _print_builds(results, as_json=options.as_json)
+
+
+def _print_step(options: BuildArguments) -> "Callable[..., None] | None":
+    return None if options.as_json else lambda step, code="": typer.echo(code + step.line())
+
+
+def _print_builds(results: "dict[str, Build | PolycapError]", *, as_json: bool) -> None:
+    """Print the builds, and then the languages that failed; if there are any, exit with status 1."""
+    from polycap.pipeline.several import builds_to_json
+
+    failed = {code: result for code, result in results.items() if isinstance(result, PolycapError)}
+    if as_json:
+        print_json(builds_to_json(results))
+    else:
+        for code, result in results.items():
+            if not isinstance(result, PolycapError):
+                typer.echo(f"{code}:")
+                _print_build(result)
+    for code, error in failed.items():
+        print_note(str(error) if str(error).startswith(code) else f"{code}: {error}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _print_build(result: "Build") -> None:
+    if result.scores is not None:
         print_scores(result.scores)
         typer.echo(result.pack)
 

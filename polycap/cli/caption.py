@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from polycap.captioning.options import CaptionerOptions
 from polycap.captioning.rows import caption_rows, error_row, text_lines
 from polycap.cli.command import with_options
 from polycap.cli.options import AsJson, CaptionerArguments
-from polycap.cli.output import print_notes
+from polycap.cli.output import print_note, print_notes
 from polycap.errors import PhotoError, PolycapError
+from polycap.language.own import LANGUAGE_VARIABLE, own_language
 
 if TYPE_CHECKING:
     from polycap.captioning.group import CaptionerGroup
@@ -39,9 +41,8 @@ class CaptionArguments(CaptionerArguments):
     language: Annotated[
         str | None,
         typer.Option(
-            envvar="POLYCAP_LANGUAGE",
             help='Languages: codes with commas between, or "all" trained languages.',
-            show_default="trained languages without a translation engine in their folder: en of those in the box",
+            show_default="POLYCAP_LANGUAGE, else the language of --pack, else the locale's if it is trained, else en",
         ),
     ] = None
     n_best: Annotated[int, typer.Option(min=1, max=64, help="Captions per photo and language; at most --beam.")] = 1
@@ -99,7 +100,10 @@ def _print_captions(photos: "Sequence[Path | PhotoBytes]", options: CaptionArgum
 
     if options.html is not None:
         prepare_page(options.html)
-    group = _load(options.language, options.captioner(n_best=options.n_best, via=options.via))
+    languages, reason = _languages(options)
+    group = _load(languages, options.captioner(n_best=options.n_best, via=options.via))
+    if reason:
+        print_note(f"captions in {', '.join(group.captioners)} ({reason})")
     results = group.pipe(photos, n_best=options.n_best, errors="return")
     is_shown = len(photos) >= 8 and sys.stderr.isatty()
     kept: list[PhotoCaptions] = []
@@ -112,8 +116,15 @@ def _print_captions(photos: "Sequence[Path | PhotoBytes]", options: CaptionArgum
         if options.html is not None:
             kept.append(result)
     if options.html is not None:
-        write_page(options.html, "Captions by polycap", kept)
+        write_page(options.html, "Captions by polycap", kept, own_language()[0])
     return errors
+
+
+def _languages(options: CaptionArguments) -> tuple[str | None, str]:
+    """Return the languages that are named, or else the reader's own and why it is that."""
+    if options.language is not None or (options.pack is not None and not os.environ.get(LANGUAGE_VARIABLE)):
+        return options.language, ""
+    return own_language()
 
 
 def _load(languages: str | None, options: CaptionerOptions) -> "CaptionerGroup":

@@ -11,11 +11,16 @@ from polycap.cli.output import print_json, print_note, print_notes
 __all__ = ["check", "list_languages", "new"]
 
 
-def list_languages(as_json: AsJson = False) -> None:
-    """List the languages, and which have a trained pack."""
-    from polycap.cli.listing import print_languages
+def list_languages(
+    available: Annotated[
+        bool, typer.Option("--available", help="List the packs of the index POLYCAP_PACK_INDEX instead.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the languages, the trained ones first, each group by the languages' own names."""
+    from polycap.cli.listing import print_available, print_languages
 
-    print_languages(as_json=as_json)
+    (print_available if available else print_languages)(as_json=as_json)
 
 
 def new(

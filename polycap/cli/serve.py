@@ -28,7 +28,7 @@ class ServeArguments:
             envvar="POLYCAP_LANGUAGE",
             help='Languages of requests that name none, loaded at the start: codes with commas between, or "all" '
             "trained languages.",
-            show_default="all trained languages, each loaded by its first request",
+            show_default="what the browser's Accept-Language prefers, else en; each loaded by its first request",
         ),
     ] = None
     beam: Beam = None

@@ -57,7 +57,10 @@ class AttentionDecoder(Decoder):
 
     def prepare(self, features: Tensor, training: bool = False) -> tuple[State, State]:
         features = self.feature_dropout(ops.cast(features, "float32"), training=training)
-        cells, gates, output = self.photo_layers(features)
+        return self.begin(self.photo_layers(features))
+
+    def begin(self, values: State) -> tuple[State, State]:
+        cells, gates, output = values
         return (cells, gates), (output, ops.zeros_like(output))
 
     def embed(self, token_ids: Tensor, training: bool = False) -> Tensor:

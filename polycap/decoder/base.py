@@ -54,6 +54,10 @@ class Decoder(keras.Model):  # type: ignore[misc]
             `(photos, 1, units) float32`.
         """
 
+    def begin(self, values: State) -> tuple[State, State]:
+        """Return memory and initial state, as `prepare`, from the output of the photo layers, if this kind has them."""
+        raise NotImplementedError(f"decoder {self.settings.kind} has no photo layers")
+
     @abstractmethod
     def embed(self, token_ids: Tensor, training: bool = False) -> Tensor:
         """Compute each token's part of the LSTM's gates: `(…,) int32` → `(…, 4·units) float32`."""

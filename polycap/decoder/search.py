@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polycap.decoder.base import Decoder
+from polycap.decoder.base import Decoder, State
 from polycap.decoder.lstm import Tensor
 from polycap.decoder.results import LOG_ZERO, SearchResult
+from polycap.decoder.search_constants import candidates_per_beam, search_constants
 from polycap.language.settings import DecodingSettings
 from polycap.machine.backend import keras
 from polycap.machine.fork import require_same_process
-from polycap.text.tokenizer import BOS, EOS, PAD, UNK
+from polycap.text.tokenizer import BOS, EOS, PAD
 
 __all__ = ["LOG_ZERO", "Search", "SearchResult"]
 
@@ -32,12 +33,7 @@ class Search(keras.Model):  # type: ignore[misc]
         super().__init__(name="search")
         self.decoder = decoder
         self.settings = settings
-        vocab_size = decoder.settings.vocab_size
-        forbidden = np.zeros(vocab_size, dtype=np.float32)
-        forbidden[[PAD, UNK, BOS]] = LOG_ZERO
-        ending = np.zeros(vocab_size, dtype=np.float32)
-        ending[EOS] = LOG_ZERO
-        self._forbidden, self._ending = forbidden, ending
+        self.constants: dict[str, Any] = dict(search_constants(decoder.settings.vocab_size, settings))
         # Keras builds the function of `predict_on_batch` on first use, without a lock.
         self._call_lock = threading.Lock()
 
@@ -60,8 +56,11 @@ class Search(keras.Model):  # type: ignore[misc]
 
     def call(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Search: `(photos, cells, channels) float32` → token ids, log-probabilities and scores of a `SearchResult`."""
+        return self.search(*self.decoder.prepare(features))
+
+    def search(self, memory: State, state: State) -> tuple[Tensor, Tensor, Tensor]:
+        """Search from a photo's memory and initial state, as `Decoder.prepare` returns them."""
         width, length = self.settings.beam_width, self.settings.max_length
-        memory, state = self.decoder.prepare(features)
         state = tuple(ops.repeat(tensor, width, axis=1) for tensor in state)  # (photos, beams, units)
         zeros = ops.zeros_like(state[0][:, :, 0])  # (photos, beams)
         first = np.full((1, width), LOG_ZERO, dtype=np.float32)
@@ -74,7 +73,7 @@ class Search(keras.Model):  # type: ignore[misc]
 
         def can_improve(position: Tensor, live: Any, finished: Any, *_: Any) -> Tensor:
             # Upper bound: log-probabilities only fall, and the full length normalises most.
-            bound = live[1][:, 0] / length**self.settings.length_penalty
+            bound = live[1][:, 0] / self.constants["longest"]
             return ops.logical_and(position < length, ops.any(bound > finished[2][:, -1]))
 
         def grow(position: Tensor, live: Any, finished: Any, state: Any, memory: Any) -> tuple[Any, ...]:
@@ -93,8 +92,8 @@ class Search(keras.Model):  # type: ignore[misc]
         last = ops.take(token_ids, ops.maximum(position - 1, 0), axis=2)  # (photos, beams)
         last = ops.where(position == 0, BOS, last)
         step, state = self.decoder.step(last, state, memory)  # (photos, beams, vocab)
-        too_short = ops.cast(position < self.settings.min_length, "float32")
-        totals = log_probs[:, :, None] + step + self._forbidden + too_short * self._ending
+        too_short = ops.cast(position < self.constants["min_length"], "float32")
+        totals = log_probs[:, :, None] + step + self.constants["forbidden"] + too_short * self.constants["ending"]
         totals, token, parent = self._candidates(totals)  # (photos, candidates)
         history = _select(token_ids, parent)  # (photos, candidates, length)
         totals = ops.where(self._repeats(history, token, position), LOG_ZERO, totals)
@@ -112,11 +111,10 @@ class Search(keras.Model):  # type: ignore[misc]
     def _candidates(self, totals: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Select the best tokens of each beam: `(photos, beams, vocab_size)` → totals, tokens, beams.
 
-        Each is `(photos, candidates)`. There are enough for `beam_width` to remain beside `</s>` even if every earlier
-        n-gram and the last token each forbid another one.
+        Each is `(photos, candidates)`.
         """
         width = self.settings.beam_width
-        count = min(width + 2 + self.settings.max_length, totals.shape[-1])
+        count = candidates_per_beam(self.decoder.settings.vocab_size, self.settings)
         totals, token = ops.top_k(totals, count)  # (photos, beams, count)
         parent = ops.zeros_like(token) + ops.arange(width, dtype=token.dtype)[None, :, None]
         flat = (-1, width * count)
@@ -124,7 +122,7 @@ class Search(keras.Model):  # type: ignore[misc]
 
     def _score(self, log_probs: Tensor, length: Tensor) -> Tensor:
         """Normalise by length; impossible hypotheses keep `LOG_ZERO`."""
-        normal = log_probs / ops.cast(length, "float32") ** self.settings.length_penalty
+        normal = log_probs / ops.cast(length, "float32") ** self.constants["length_penalty"]
         return ops.where(log_probs <= LOG_ZERO / 2, LOG_ZERO, normal)
 
     def _best(self, one: Any, other: Any) -> tuple[Tensor, Tensor, Tensor]:

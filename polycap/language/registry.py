@@ -68,7 +68,7 @@ class LanguageEntry:
         return self.language.status if self.language else "broken"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that `polycap languages --json` prints."""
+        """Return the entry as JSON-able values."""
         row: dict[str, Any] = dict.fromkeys(("name", "native_name", "script", "direction", "writing_mode"))
         if self.language:
             row = {key: getattr(self.language, key) for key in row} | {"direction": self.language.html_direction}

@@ -29,6 +29,8 @@ DECODER, TOKENIZER, CARD_JSON, CARD_MD = "decoder.safetensors", "tokenizer.model
 _SCHEMA = 2
 
 
+_METRICS = ("bleu1", "bleu2", "bleu3", "bleu4", "chrf", "cider_d", "rouge_l")
+_SHORT = ("split", "photos", "references_origin", "references_per_photo", *_METRICS, "signature")
 _SUBJECT = ("split", "references_origin", "signature")
 """Required keys of a row of scores."""
 
@@ -80,6 +82,16 @@ class Card(_Strict):
     files: dict[str, FileEntry] = Field(default_factory=dict)
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins of the captions that the pack learned from, such as human and mt:argos."""
+        return tuple(filter(None, str(self.data.get("caption origin", "")).split("+")))
+
+    @property
+    def short_scores(self) -> list[dict[str, Any]]:
+        """Scores without intervals, agreement and known failures."""
+        return [{key: row[key] for key in _SHORT if key in row} for row in self.scores]
 
     def search_settings(self, own: DecodingSettings) -> DecodingSettings:
         """Return the settings of the search: what `language.toml` sets, else what the build chose, else the defaults.

@@ -5,6 +5,7 @@ A pack is installed as `packs_folder() / code`, a language folder with two more 
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from polycap.language import Language, Registry, read_language
 from polycap.language.registry import INSTALLED
 from polycap.pack.card import CARD_JSON, read_card
 from polycap.pack.card_text import card_text
-from polycap.pack.pack_file import MANIFEST_JSON, Manifest, hooks_hash, read_manifest, unpack_file
+from polycap.pack.pack_file import CODE_PATTERN, MANIFEST_JSON, Manifest, hooks_hash, read_manifest, unpack_file
 from polycap.pack.source import open_source, redacted
 
 __all__ = ["InstalledPack", "install_pack", "uninstall_pack"]
@@ -68,8 +69,9 @@ def install_pack(
     The installed pack has precedence over the pack in the language's own folder, until it is uninstalled.
 
     Args:
-        source: path, or http, https or file URL. An unfinished download is resumed.
-        sha256: expected hash of the file, hexadecimal. (default: not checked)
+        source: path, or http, https or file URL; or a language's code, for its pack in the index that
+            `POLYCAP_PACK_INDEX` names. An unfinished download is resumed.
+        sha256: expected hash of the file, hexadecimal. (default: that of the index, else not checked)
         force: whether to replace another installed pack of this language. (default: False)
         encoder: folder of the encoder's artefact. (default: `POLYCAP_ENCODER`, else the shipped one)
         progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
@@ -79,8 +81,13 @@ def install_pack(
             needs hooks that are not installed; or another pack is installed.
         DownloadError: the file can't be downloaded.
     """
-    with open_source(str(source), sha256, progress=progress) as (path, received):
+    source, expected, code = _look_up(str(source))
+    if expected and sha256 and sha256.lower() != expected:
+        raise PackError(f"{source}: `sha256` {sha256} is not that of the index, {expected}")
+    with open_source(source, sha256 or expected, progress=progress) as (path, received):
         manifest = read_manifest(path)
+        if code not in (None, manifest.language):
+            raise PackError(f"{source}: is a pack of {manifest.language}; the index says {code}")
         folder = packs_folder() / manifest.language
         record = {"source": redacted(str(source)), "sha256": received}
         if _is_installed(folder, manifest, force=force):
@@ -99,6 +106,20 @@ def install_pack(
     if local is not None:
         _log_differences(local, language, manifest)
     return InstalledPack(manifest.language, folder, **record, changed=True)
+
+
+def _look_up(source: str) -> tuple[str, str | None, str | None]:
+    """Return path or URL of a pack file; of a code also the hash in the index, and the code."""
+    if not re.fullmatch(CODE_PATTERN, source) or Path(source).is_file():
+        return source, None, None
+    from polycap.pack.index import read_pack_index
+
+    try:
+        index = read_pack_index()
+    except PackError as error:
+        raise PackError(f"{source}: no such file, and as a language's code: {error}") from error
+    pack = index.get(source)
+    return index.source(pack), pack.sha256, pack.code
 
 
 def uninstall_pack(code: str) -> Path:

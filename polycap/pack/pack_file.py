@@ -24,15 +24,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from polycap.encoder.artefact import open_encoder
 from polycap.errors import PackError
-from polycap.files import atomic_path, sha256_file
+from polycap.files import atomic_path, make_folder, sha256_file
 from polycap.files.archive import ArchiveLimits, extract, open_archive, safe_files
 from polycap.language import Language
 from polycap.pack.card import CARD_JSON, CARD_MD, DECODER, TOKENIZER, FileEntry
 from polycap.pack.card_text import card_text
 
 __all__ = [
+    "CODE_PATTERN",
     "MANIFEST_JSON",
     "MOST_BYTES",
+    "SUFFIX",
     "Manifest",
     "PackFile",
     "hooks_hash",
@@ -43,6 +45,7 @@ __all__ = [
 
 MANIFEST_JSON = "manifest.json"
 SUFFIX = ".polycap"
+CODE_PATTERN = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}$"
 _SCHEMA = 2
 
 _TEXT_BYTES = 1 << 20
@@ -69,7 +72,7 @@ class Manifest(BaseModel):
 
     schema_version: int = Field(alias="schema", default=_SCHEMA)
     # Restricted, since the installed folder has this name.
-    language: str = Field(pattern="^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}$")
+    language: str = Field(pattern=CODE_PATTERN)
     encoder: str = Field(pattern=r"^[!-~]{1,64}$")
     hooks: str | None = Field(pattern="^[0-9a-f]{64}$")
     files: dict[str, FileEntry]
@@ -103,7 +106,7 @@ def write_pack_file(
 
     Args:
         language: language of the pack.
-        out: file to write. (default: CODE.polycap)
+        out: file to write; its folder is created. (default: CODE.polycap)
         pack: folder of another pack of the language. (default: the language's pack)
         encoder: folder of the encoder's artefact. (default: `POLYCAP_ENCODER`, else the shipped one)
 
@@ -132,6 +135,7 @@ def write_pack_file(
         },
     )
     manifest_text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2) + "\n"
+    make_folder(out.parent)
     _write(out, {MANIFEST_JSON: manifest_text.encode(), **existing})
     return PackFile(out, out.stat().st_size, sha256_file(out), manifest)
 

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from polycap.pipeline.arguments import BuildOptions
     from polycap.pipeline.build import Build, build_language
+    from polycap.pipeline.several import build_languages
     from polycap.pipeline.status import LanguageStatus, language_status
 
-__all__ = ["Build", "BuildOptions", "LanguageStatus", "build_language", "language_status"]
+__all__ = ["Build", "BuildOptions", "LanguageStatus", "build_language", "build_languages", "language_status"]
 
 _HOMES = {
     "Build": "polycap.pipeline.build",
     "BuildOptions": "polycap.pipeline.arguments",
     "LanguageStatus": "polycap.pipeline.status",
     "build_language": "polycap.pipeline.build",
+    "build_languages": "polycap.pipeline.several",
     "language_status": "polycap.pipeline.status",
 }
 

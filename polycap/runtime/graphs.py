@@ -3,7 +3,9 @@
 ::
 
     CACHE/graphs/KIND-ENCODER-KEY/   model.xml and model.bin, in OpenVINO's format
-                                     compiled/     OpenVINO's compiled graphs for this CPU
+                                     compiled/     OpenVINO's compiled graphs for this CPU, weights included
+
+A language's search is a traced one that is filled, see `polycap.runtime.fill`; once it is compiled, its model.bin goes.
 
 ENCODER is the identity of the encoder's cells. The key holds all else that decides a graph: weights, settings, the
 versions of Keras and OpenVINO, and the bytecode of polycap's modules that compute in it.
@@ -15,7 +17,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -27,12 +29,15 @@ from polycap.files import cache_place, digest, find_cached, make_folder
 from polycap.machine.child import run_child
 from polycap.runtime.bytecode import module_digest
 
-__all__ = ["GRAPH_FILE", "Graph", "find_graph", "new_graph"]
+__all__ = ["ANY", "GRAPH_FILE", "Graph", "find_graph", "graph_name", "new_graph"]
 
 logger = logging.getLogger(__name__)
 
 GRAPH_FILE = "model.xml"
-ERRORS = {"encoder": EncoderError, "middle_flow": EncoderError, "search": PackError, "attention": PackError}
+ANY = "any"
+"""In place of an encoder's identity, for a graph of every encoder."""
+ERRORS = {"encoder": EncoderError, "middle_flow": EncoderError, "photo_layers": EncoderError, "search": PackError}
+ERRORS |= {"attention": PackError}
 UNUSED_DAYS, OTHER_ENCODER_DAYS = 30.0, 1.0
 _DECODER = (
     "decoder.attention",
@@ -46,11 +51,13 @@ _DECODER = (
 DECIDING = {
     "encoder": ("encoder.network", "encoder.identity"),
     "middle_flow": ("encoder.network", "encoder.identity"),
-    "search": (*_DECODER, "decoder.results", "decoder.search"),
+    "photo_layers": ("encoder.photo_layers",),
+    "search": (*_DECODER, "decoder.results", "decoder.search", "decoder.search_constants"),
+    "language": ("decoder.search_constants",),
     "attention": _DECODER,
 }
-"""Modules that decide a graph beside its subject and `runtime.trace`, by kind; a test compares them with the imports of
-`runtime.trace`."""
+"""Modules that decide a graph beside its subject, `runtime.trace` and `runtime.fill`, by kind; a test compares them
+with the imports of `runtime.trace`."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,8 @@ class Graph:
     """Description of a graph.
 
     Attributes:
-        kind: encoder, middle_flow, search or attention.
-        encoder: identity of the encoder's cells.
+        kind: encoder, middle_flow, photo_layers, search, language (a search that is filled) or attention.
+        encoder: identity of the encoder's cells; `ANY` of a search, which is filled for each language.
         subject: hashes and settings that identify the computation, JSON-serialisable.
         source: paths and settings for `polycap.runtime.trace`, JSON-serialisable.
     """
@@ -70,24 +77,36 @@ class Graph:
     source: dict[str, Any]
 
 
-def find_graph(graph: Graph) -> Path:
-    """Return the graph's file in the cache; trace it if it does not exist.
+def find_graph(graph: Graph, make: Callable[[Path], None] | None = None) -> Path:
+    """Return the graph's file in the cache; make it if it does not exist.
+
+    Args:
+        graph: description of the graph.
+        make: writes the graph to a file. (default: traces it)
 
     Raises:
         EncoderError, PackError: the weights or the pack are broken.
         CaptionRuntimeError: the graph can't be traced, or no cache is writable.
     """
-    name = f"{graph.kind}-{graph.encoder}-{digest([graph.subject, _code(graph.kind), _versions()])}"
+    name = graph_name(graph)
     model = find_cached(f"graphs/{name}/{GRAPH_FILE}")
     if model is None:
-        logger.info("preparing the %s for OpenVINO, once", graph.kind)
         model = _graphs_folder() / name / GRAPH_FILE
         with new_graph(model.parent) as staging:
             _remove_unused(model.parent.parent, graph)
-            _trace({"kind": graph.kind, "out": str((staging / GRAPH_FILE).absolute()), **graph.source})
+            if make:
+                make(staging / GRAPH_FILE)
+            else:
+                logger.info("preparing the %s for OpenVINO, once", graph.kind.replace("_", " "))
+                _trace({"kind": graph.kind, "out": str((staging / GRAPH_FILE).absolute()), **graph.source})
     with contextlib.suppress(OSError):  # another user's cache, or a file system without times
         os.utime(model.parent)
     return model
+
+
+def graph_name(graph: Graph) -> str:
+    """Return the name of the graph's folder, which has all that decides it."""
+    return f"{graph.kind}-{graph.encoder}-{digest([graph.subject, _code(graph.kind), _versions()])}"
 
 
 def _graphs_folder() -> Path:
@@ -139,7 +158,7 @@ def _trace(job: dict[str, Any]) -> None:
 
 def _code(kind: str) -> str:
     """Return a hash of the modules that decide the graph."""
-    return digest([module_digest(f"polycap.{name}") for name in (*DECIDING[kind], "runtime.trace")])
+    return digest([module_digest(f"polycap.{name}") for name in (*DECIDING[kind], "runtime.trace", "runtime.fill")])
 
 
 def _versions() -> list[str]:
@@ -170,4 +189,4 @@ def _days(name: str, new: Graph) -> float:
     kind, *parts = name.split("-")
     if kind in DECIDING and len(parts) == 1:  # KIND-KEY, of polycap before its encoder was one artefact
         return 0.0
-    return OTHER_ENCODER_DAYS if new.kind == "encoder" and parts[:1] != [new.encoder] else UNUSED_DAYS
+    return OTHER_ENCODER_DAYS if new.kind == "encoder" and parts[:1] not in ([new.encoder], [ANY]) else UNUSED_DAYS

@@ -33,6 +33,7 @@ from polycap.runtime.graphs import Graph, find_graph
 from polycap.runtime.pool import RequestPool
 from polycap.runtime.precision import AUTO, BF16, F32, INT8, choose_precision
 from polycap.runtime.protocol import CaptionSearch, CellWeights, Reduction
+from polycap.runtime.search_graphs import SearchGraphs
 
 if TYPE_CHECKING:
     from polycap.pack.pack import Pack
@@ -58,6 +59,7 @@ class OpenVINORuntime:
 
     def __init__(self, precision: str | None = None) -> None:
         self._precision = choose_precision(precision)
+        self._shared: dict[Path, RequestPool] = {}
 
     def encoder(self, artefact: EncoderArtefact) -> PhotoEncoder:
         """See `Runtime.encoder`."""
@@ -87,10 +89,17 @@ class OpenVINORuntime:
     def search(self, pack: "Pack", settings: DecodingSettings) -> CaptionSearch:
         """See `Runtime.search`."""
         require_openvino()
-        decoding = settings.model_dump(mode="json")
-        graph = _decoder_graph("search", pack, {"decoding": decoding})
         precision = self._computed() if self._precision == INT8 else F32
-        return ExportedSearch(find_graph(graph), precision, settings)
+        graphs = SearchGraphs(pack, settings, _core)
+        return ExportedSearch(self._photo_layers(graphs, precision), graphs, precision, settings)
+
+    def _photo_layers(self, graphs: SearchGraphs, precision: str) -> RequestPool | None:
+        """Return the photo layers, which all languages of an encoder share; None of a decoder that has none."""
+        if graphs.photo_layers is None:
+            return None
+        model = find_graph(graphs.photo_layers)
+        with _loading:
+            return self._shared.setdefault(model, RequestPool(lambda: _compile(model, precision, "THROUGHPUT")))
 
     def _computed(self) -> str:
         """Return the precision of the parts that are not quantised; with int8 it is that of auto."""
@@ -170,23 +179,35 @@ class ExportedPCA:
 
 
 class ExportedSearch:
-    """Search of an exported graph, see `CaptionSearch`. A batch is split between infer requests of one or a few cores.
+    """Search of exported graphs, see `CaptionSearch`. A batch is split between infer requests of one or a few cores.
 
     If all cores shared each step, they would wait for one another at each matrix product, the more so while the encoder
     computes.
     """
 
-    def __init__(self, graph: Path, precision: str, settings: DecodingSettings) -> None:
-        self._settings = settings
-        self._pool = RequestPool(lambda: _compile(graph, precision, "THROUGHPUT"))
+    def __init__(
+        self, photo_layers: RequestPool | None, graphs: SearchGraphs, precision: str, settings: DecodingSettings
+    ) -> None:
+        self._photo_layers, self._settings = photo_layers, settings
+        self._pool = RequestPool(lambda: _compile_search(graphs, precision))
         self._requests = self._pool.open()
 
     def find(self, features: NDArray[Any]) -> SearchResult:
         """See `CaptionSearch.find`."""
-        shares = np.array_split(features.astype(np.float32, copy=False), max(1, min(len(features), self._requests)))
+        inputs = self._read(features.astype(np.float32, copy=False))
+        count = max(1, min(len(features), self._requests))
+        shares = zip(*(np.array_split(array, count) for array in inputs), strict=True)
         parts = [[array.copy() for array in arrays] for arrays in self._pool.run(shares)]
         found = SearchResult(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
         return rerank(found, self._settings)
+
+    def _read(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return what the search reads of each photo: the output of the photo layers, or the features."""
+        if self._photo_layers is None:
+            return [features]
+        photos = self._photo_layers.run(features[row : row + 1] for row in range(len(features)))
+        values = [[value.copy() for value in of_photo] for of_photo in photos]
+        return [np.concatenate(each) for each in zip(*values, strict=True)]
 
 
 class ExportedAttention:
@@ -274,6 +295,26 @@ def _precision(requested: str) -> str:
     if requested == BF16 and not has_bfloat16:
         raise CaptionRuntimeError(f"runtime openvino: this CPU has no {BF16}; give `precision` {F32}, or none")
     return BF16 if requested == BF16 or (requested == AUTO and has_bfloat16 and has_fast_bfloat16()) else F32
+
+
+def _compile_search(graphs: SearchGraphs, precision: str) -> Any:
+    """Compile a language's search. Once OpenVINO has cached it, with its weights, those of the graph are deleted."""
+    model = graphs.find()
+    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+    if os.access(model.parent, os.W_OK):
+        for _ in range(2):
+            # It fails without weights, for another precision than before; or on file systems without chmod, see below.
+            with contextlib.suppress(RuntimeError):
+                compiled = _core().compile_model(model, "CPU", options | {"CACHE_DIR": str(model.parent / "compiled")})
+                graphs.drop_weights(model)
+                return compiled
+            if not graphs.restore_weights(model):
+                break
+    try:
+        return _core().compile_model(graphs.fill(), "CPU", options)
+    except RuntimeError as error:
+        message = f"runtime openvino: the search can't be compiled ({reason_of(error)}); delete {model.parent}"
+        raise CaptionRuntimeError(message) from error
 
 
 def _compile(model: Path, precision: str, hint: str) -> Any:

@@ -7,14 +7,20 @@ graph. This module runs in a child process, which `polycap.runtime.graphs` start
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from polycap.decoder.settings import DecoderSettings
+from polycap.decoder.shapes import weight_shapes
 from polycap.encoder.artefact import open_encoder
 from polycap.encoder.weight_files import Tensors, read_weights
 from polycap.errors import PolycapError
 from polycap.language.settings import DecodingSettings
 from polycap.pack.pack import Pack, load_pack
+from polycap.runtime.fill import PREFIX
 
 __all__ = ["main", "run"]
 
@@ -38,7 +44,8 @@ def run(job: dict[str, Any]) -> None:
 
 def main(job: dict[str, Any]) -> None:
     """Trace what `job["kind"]` says and write it to `job["out"]`."""
-    kinds = {"encoder": _encoder, "middle_flow": _middle_flow, "search": _search, "attention": _attention}
+    kinds = {"encoder": _encoder, "middle_flow": _middle_flow, "photo_layers": _photo_layers}
+    kinds |= {"search": _search, "attention": _attention}
     _export(kinds[job["kind"]](job), job["out"])
 
 
@@ -68,13 +75,42 @@ def _xception(tensors: Tensors, compute: Callable[[Any, Any], Any]) -> _Traced:
     return _Traced(lambda photos: compute(network, photos), [((None, SIZE, SIZE, 3), "uint8")])
 
 
-def _search(job: dict[str, Any]) -> _Traced:
-    from polycap.decoder.search import Search
+def _photo_layers(job: dict[str, Any]) -> _Traced:
+    from polycap.encoder.photo_layers import PhotoLayers
+    from polycap.machine.backend import keras
 
-    pack = _pack(job)
-    search = Search(pack.decoder, DecodingSettings.model_validate(job["decoding"]))
-    settings = pack.decoder.settings
-    return _Traced(search, [((None, settings.cells, settings.channels), "float32")])
+    cells, channels, units = job["sizes"]
+    layers = PhotoLayers(cells, units)
+    layers(keras.ops.zeros((1, cells, channels)))  # makes the weights
+    for name, value in open_encoder(Path(job["encoder"])).photo_layers.items():
+        attrgetter(name.replace("/", "."))(layers).assign(value)
+    return _Traced(layers, [((None, cells, channels), "float32")])
+
+
+def _search(job: dict[str, Any]) -> _Traced:
+    """The search of all languages with decoders of these sizes: `polycap.runtime.fill` replaces the named constants."""
+    from polycap.decoder.kinds import build_decoder
+    from polycap.decoder.search import Search
+    from polycap.decoder.weights import assign_weights, named_weights
+    from polycap.machine.backend import keras
+
+    settings = DecoderSettings.model_validate(job["decoder"])
+    decoder = build_decoder(settings)
+    search = Search(decoder, DecodingSettings.model_validate(job["decoding"]))
+    assign_weights(decoder, {name: np.zeros(shape) for name, shape in weight_shapes(settings).items()})  # constants
+    for name, variable in named_weights(decoder).items():
+        _name(variable.value, name)
+    search.constants = {name: keras.ops.convert_to_tensor(value) for name, value in search.constants.items()}
+    for name, value in search.constants.items():
+        _name(value, name)
+    if decoder.photo_layers is None:
+        return _Traced(search, [((None, settings.cells, settings.channels), "float32")])
+    sizes = ((settings.cells, settings.units), (1, 4 * settings.units), (1, settings.units))
+    return _Traced(lambda values: search.search(*decoder.begin(values)), [((None, *size), "float32") for size in sizes])
+
+
+def _name(tensor: Any, name: str) -> None:
+    tensor.output.get_node().set_friendly_name(PREFIX + name)
 
 
 def _attention(job: dict[str, Any]) -> _Traced:

@@ -1,6 +1,6 @@
 """Models of the answers, for OpenAPI: the fields that the commands print with `--json`."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -54,6 +54,8 @@ class LanguageRow(Answer):
     )
     status: Literal["trained", "untrained", "broken"] = Field(description="Only trained languages have captions.")
     installed: bool = Field(description="Whether the pack was installed by `polycap install`.")
+    origins: list[str] = Field(description="Origins of the captions that the pack learned from; empty without a pack.")
+    scores: list[dict[str, Any]] = Field(description="Scores of the pack, with the references' origin.")
 
 
 class Health(Answer):

@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from polycap.captioning.rows import AnswerRow
 from polycap.errors import PolycapError
+from polycap.language.own import accepted_language
 from polycap.server.answers import CaptionAnswer, Health, LanguageRow, PhotoErrorAnswer, Problem
 from polycap.server.capacity import BusyError, Capacity
 from polycap.server.limits import Limits
@@ -25,6 +26,7 @@ __all__ = ["MAX_N_BEST", "Service", "create_app"]
 
 logger = logging.getLogger(__name__)
 
+ALL = "all"
 MAX_N_BEST = 64
 """Maximum number of candidates per caption: the maximum width of the search."""
 
@@ -39,7 +41,10 @@ class Service:
     Attributes:
         worker: running worker.
         languages: all languages, as `polycap languages --json` prints them.
-        default: codes of the languages for requests that name none.
+        usable: codes of the languages that have captions, for requests for "all".
+        named: codes that the server was started with, for requests that name no language; empty if it was started with
+            none: then the browser's header `Accept-Language` chooses.
+        fallback: code of the language for other requests.
         limits: limits of the requests.
         version: version of polycap.
         runtime: name of the runtime.
@@ -47,18 +52,26 @@ class Service:
 
     worker: Worker
     languages: Sequence[AnswerRow]
-    default: Sequence[str]
+    usable: Sequence[str]
+    named: Sequence[str]
+    fallback: str
     limits: Limits
     version: str
     runtime: str
 
-    def choose(self, values: Sequence[str]) -> list[str]:
-        """Return the codes in values such as "de" and "de,fr"; without any, the default codes.
+    def choose(self, values: Sequence[str], accepted: str = "") -> list[str]:
+        """Return the codes in values such as "de", "de,fr" and "all"; without any, those of `default`.
+
+        Args:
+            values: values of the parameter `language`.
+            accepted: the header `Accept-Language`. (default: none)
 
         Raises:
             HTTPException: 404, a code has no trained language.
         """
         codes = list(dict.fromkeys(code.strip() for value in values for code in value.split(",") if code.strip()))
+        if ALL in codes:
+            return list(self.usable)
         rows = {row["code"]: row for row in self.languages}
         for code in codes:
             row = rows.get(code)
@@ -66,12 +79,17 @@ class Service:
                 trained = ", ".join(row["code"] for row in self.languages if row["status"] == "trained")
                 fault = f"language {code!r} has no trained pack" if row else f"unknown language {code!r}"
                 raise HTTPException(404, f"{fault}; captions come in {trained}")
-        return codes or list(self.default)
+        return codes or self.default(accepted)
+
+    def default(self, accepted: str) -> list[str]:
+        """Return the codes for a request that names none, by its header `Accept-Language`."""
+        return list(self.named) or [accepted_language(accepted, self.usable) or self.fallback]
 
 
 _PHOTOS_SCHEMA = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "Image files."}
 _LANGUAGE = (
-    "Codes of languages, repeatable or separated by commas. (default: the languages that the server was started with)"
+    'Codes of languages, repeatable or separated by commas, or "all". (default: the languages that the server was '
+    "started with; else the trained language that suits `Accept-Language` best, else English)"
 )
 _N_BEST = "Maximum number of captions per photo and language, at most the width of the search (--beam)."
 _FORM_SCHEMA = {
@@ -165,7 +183,8 @@ def _captions(service: Service) -> APIRouter:
             if not upload.photos:
                 raise HTTPException(422, f"no {PHOTOS}: send one or more files (curl -F {PHOTOS}=@dog.jpg)")
             form_values = [value for field, value in upload.fields if field == "language"]
-            codes = service.choose([*(language or []), *form_values])
+            accepted = request.headers.get("accept-language", "")
+            codes = service.choose([*(language or []), *form_values], accepted)
             for field, value in upload.fields:
                 n_best = _count(value) if field == "n_best" else n_best
             rows = await _rows(service.worker.submit(upload.photos, codes, n_best))
@@ -194,7 +213,7 @@ def _count(text: str) -> int:
 
 
 def _facts(service: Service) -> APIRouter:
-    router, page = APIRouter(), Page.of(service.languages, service.default)
+    router = APIRouter()
 
     @router.get("/v1/languages", response_model=list[LanguageRow], operation_id="languages")
     async def languages() -> Response:
@@ -209,8 +228,10 @@ def _facts(service: Service) -> APIRouter:
 
     @router.head("/", include_in_schema=False)
     @router.get("/", response_class=HTMLResponse, include_in_schema=False)
-    async def index() -> Response:
-        return HTMLResponse(page.html, headers=page.headers)
+    async def index(request: Request) -> Response:
+        default = service.default(request.headers.get("accept-language", ""))
+        page = Page.of(service.languages, default)
+        return HTMLResponse(page.html, headers=page.headers | {"Vary": "Accept-Language"})
 
     return router
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from polycap.captioning.page import SHOWN
 from polycap.pages.template import fill_template
 
 __all__ = ["Page"]
@@ -32,11 +33,16 @@ class Page:
 
         Args:
             languages: all languages, as `polycap languages --json` prints them.
-            default: codes of the languages that are selected at first.
+            default: codes of the languages that are selected at first, and stand first; the others are folded if there
+                are many.
         """
         script = files("polycap.pages").joinpath("templates/server.js").read_text(encoding="utf-8")
         trained = [row for row in languages if row["status"] == "trained"]
-        html = fill_template("server.html", languages=trained, default=default, script=Markup(script))
+        trained.sort(key=lambda row: (row["code"] not in default, row["native_name"].casefold()))
+        shown = len(default) if len(trained) > SHOWN else len(trained)
+        html = fill_template(
+            "server.html", shown=trained[:shown], folded=trained[shown:], default=default, script=Markup(script)
+        )
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
         policy = {
             "default-src": "'none'",

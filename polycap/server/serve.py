@@ -57,7 +57,9 @@ def run_server(
         # uvicorn has its own handlers while it runs; at its end it raises the signal again, which would kill us
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, end)
-        logger.info("%s; captions in %s; Ctrl-C ends it", _address(listener), ", ".join(service.default))
+        logger.info(
+            "%s; captions in %s; Ctrl-C ends it", _address(listener), ", ".join(service.named or service.usable)
+        )
         server.run(sockets=[listener])
 
 
@@ -69,7 +71,8 @@ def open_service(
 
     Args:
         languages: codes separated by commas, or "all": loaded now, and used for requests that name no language.
-            (default: all languages with a pack, each loaded when it is first requested)
+            (default: the first default language is loaded now, each other one when it is first requested, and the
+            header `Accept-Language` chooses)
         options: options of the captioners. (default: those of `CaptionerOptions`)
         limits: limits of the requests. (default: those of `Limits`)
 
@@ -83,7 +86,16 @@ def open_service(
         raise PolycapError(f"`memory_mb` {limits.memory_mb}: is less than `max_photo_mb` {limits.photo_mb}, a photo's")
     captioners = Captioners(languages, options or CaptionerOptions())
     with Worker(captioners, limits) as worker:
-        yield Service(worker, captioners.rows, captioners.default, limits, __version__, captioners.runtime)
+        yield Service(
+            worker=worker,
+            languages=captioners.rows,
+            usable=captioners.usable,
+            named=captioners.named,
+            fallback=captioners.fallback,
+            limits=limits,
+            version=__version__,
+            runtime=captioners.runtime,
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:

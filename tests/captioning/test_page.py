@@ -172,3 +172,37 @@ def test_a_notebook_shows_the_photo_and_the_caption(tmp_path: Path, kind: str) -
 
 def test_a_notebook_shows_the_error_of_a_bad_photo(tmp_path: Path) -> None:
     assert "missing.jpg: can&#x27;t be shown" in captions_of(tmp_path / "missing.jpg")["en"]._repr_html_()
+
+
+CODES = ("ar", "cs", "de", "en", "fi", "fr", "sv", "zh")
+
+
+def many(*codes: str) -> dict[str, Caption]:
+    photo = PhotoBytes("dog.jpg", image_bytes())
+    return {code: Caption(photo, LANGUAGES[code], (Candidate(code, -1.0, -1.0),)) for code in codes}
+
+
+def test_the_readers_own_language_stands_first_and_the_others_are_folded(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    write_page(path, "title", [many(*CODES), fault("x.jpg", "gone")], "fr")
+    text = path.read_text(encoding="utf-8")
+    elements = Elements()
+    elements.feed(text)
+    by_own_name = ["fr", "de", "en", "fi", "sv", "cs", "ar", "zh"]  # Deutsch, English, Suomi, Svenska, Čeština, …
+    assert [caption["lang"] for caption in elements.of("dd")] == by_own_name
+    assert elements.of("img")[0]["alt"] == "fr"
+    assert "<summary>7 more languages</summary>" in text
+    assert text.index(">fr</dd>") < text.index("<details>") < text.index(">de</dd>") < text.index("</details>")
+    assert "2 photos in 8 languages" in text
+
+
+@pytest.mark.parametrize("own", [None, "sv"])
+def test_few_languages_are_not_folded(tmp_path: Path, own: str | None) -> None:
+    """The first is the reader's own; if that is not there, the first of the captions."""
+    path = tmp_path / "page.html"
+    write_page(path, "title", [many("en", "ar", "cs")], own)
+    text = path.read_text(encoding="utf-8")
+    elements = Elements()
+    elements.feed(text)
+    assert [caption["lang"] for caption in elements.of("dd")] == ["en", "cs", "ar"]
+    assert not elements.of("details")

@@ -136,3 +136,21 @@ def test_the_default_language_is_the_captions_own(photo: Path, monkeypatch: pyte
     assert [row["language"] for row in given] == [CODE]
     monkeypatch.setenv("POLYCAP_LANGUAGE", OTHER_CODE)
     assert "no trained pack yet" in run_polycap("caption", photo).fault()
+
+
+@pytest.mark.usefixtures("world", "quick_encoder")
+def test_the_readers_own_language(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A locale's language that is trained; said on stderr, and nothing where a language is named."""
+    monkeypatch.delenv("POLYCAP_LANGUAGE", raising=False)
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", f"{CODE}_XX.UTF-8")
+    named = run_polycap("caption", photo, "--language", CODE)
+    own = run_polycap("caption", photo)
+    assert own.out == named.out
+    assert named.err == ""
+    assert own.err == f"polycap: captions in {CODE} (by LANG={CODE}_XX.UTF-8; --language chooses another)\n"
+    monkeypatch.setenv("POLYCAP_LANGUAGE", OTHER_CODE)
+    assert "no trained pack" in run_polycap("caption", photo).fault()
+    monkeypatch.setenv("POLYCAP_LANGUAGE", "")
+    assert run_polycap("caption", photo).err == own.err

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from polycap.language import get_language
+from polycap.pack.card import read_card
 from tiny import CODE, OTHER_CODE, World, run_polycap
 
 pytest_plugins = ["tiny_fixtures"]
@@ -15,7 +17,7 @@ pytest_plugins = ["tiny_fixtures"]
 def test_languages_in_json() -> None:
     found = run_polycap("languages", "--json")
     assert found.status == 0
-    rows = json.loads(found.out)
+    rows, pack = json.loads(found.out), ["origins", "scores"]
     for row in rows:
         assert list(row) == [
             "code",
@@ -26,13 +28,19 @@ def test_languages_in_json() -> None:
             "writing_mode",
             "status",
             "installed",
+            *pack,
         ]
     by_code = {row["code"]: row for row in rows}
     assert list(by_code) == sorted(by_code)
+    assert by_code["fr"]["origins"] == ["human-translation", "mt", "mt:argos/en_fr@0.1"]
+    assert by_code["fr"]["scores"][0]["references_origin"] == "human-translation"
     assert "en" in by_code
     common = {"name": "Tiny", "native_name": "ynit", "script": "Latn", "writing_mode": "horizontal-tb"}
-    assert by_code[CODE] == {"code": CODE, **common, "direction": "ltr", "status": "trained", "installed": False}
-    rest = {"direction": "rtl", "status": "untrained", "installed": False}
+    trained = {"direction": "ltr", "status": "trained", "installed": False}
+    card = read_card(get_language(CODE).pack_folder)
+    known = {"origins": list(card.origins), "scores": card.short_scores}
+    assert by_code[CODE] == {"code": CODE, **common, **trained, **known}
+    rest = {"direction": "rtl", "status": "untrained", "installed": False, "origins": [], "scores": []}
     assert by_code[OTHER_CODE] == {"code": OTHER_CODE, **common, **rest}
 
 
@@ -45,6 +53,9 @@ def test_languages_for_people(world: World, tmp_path: Path, monkeypatch: pytest.
     lines = {line.split()[0]: line.split()[1:] for line in found.out.splitlines()}
     assert lines[CODE] == ["trained", "Tiny", "ynit"]
     assert lines["qad"] == ["broken"]
+    groups = [words[0] for words in lines.values()]
+    assert groups == sorted(groups, key=["trained", "untrained", "broken"].index)
+    assert list(lines).index("sv") < list(lines).index("cs")  # Svenska, Čeština
     assert all(line.startswith("polycap: qad: ") for line in found.err.splitlines())
     assert "language.toml:code" in found.err
     status = {row["code"]: row["status"] for row in json.loads(run_polycap("languages", "--json").out)}

@@ -343,10 +343,10 @@ def test_what_is_broken_is_told_in_its_own_words(
     tmp_path: Path, tiny_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POLYCAP_CACHE", str(tmp_path / "cache"))  # where no graph of this pack is yet
-    pack = make_pack(tmp_path, "merge", tiny_tokenizer)
+    pack = make_pack(tmp_path, "attention", tiny_tokenizer)
     (tmp_path / "decoder.safetensors").write_bytes(b"x")  # after it was loaded and checked
     with pytest.raises(PackError, match=r"decoder\.safetensors: is 1 bytes long; its card says"):
-        OpenVINORuntime().search(pack, SEARCHES["merge"])
+        OpenVINORuntime().attention(pack)(make_features(1), np.full((1, 3), 2, dtype=np.int32))
     with pytest.raises(EncoderError, match=r"encoder\.safetensors: is no encoder of polycap's .shapes that are not"):
         OpenVINORuntime().encoder(pack.encoder)
 
@@ -396,7 +396,7 @@ def test_a_module_is_known_by_what_it_computes(tmp_path: Path, monkeypatch: pyte
 
 
 OTHERS = {"decoder.settings", "encoder.weight_files", "encoder.weights", "errors", "files", "language", "pack.pack"}
-OTHERS |= {"language.settings", "machine.backend", "machine.fork", "machine.telemetry"}
+OTHERS |= {"language.settings", "machine.backend", "machine.fork", "machine.telemetry", "decoder.weights"}
 """Modules that find and check what is traced. The graph's subject has the settings and hashes that they read."""
 OTHERS |= {"text.tokenizer"}
 """The numbers of its special tokens are those of each pack's tokenizer, whose hash is in the subject."""
@@ -407,6 +407,7 @@ OTHERS |= {"text.tokenizer"}
     [
         ("encoder", trace._encoder),
         ("middle_flow", trace._middle_flow),
+        ("photo_layers", trace._photo_layers),
         ("search", trace._search),
         ("attention", trace._attention),
     ],

@@ -15,6 +15,7 @@ from html_elements import Elements
 from photo_checks import png_header
 from polycap.server.answers import CaptionAnswer, Health, LanguageRow, PhotoErrorAnswer
 from polycap.server.app import Service
+from polycap.server.page import Page
 from services import RTL, URL, Languages, detail, files, running
 from tiny import CODE, OTHER_CODE, run_polycap
 
@@ -143,6 +144,20 @@ def test_the_page(client: httpx.Client) -> None:
     policy = answer.headers["content-security-policy"]
     assert f"script-src 'sha256-{digest}'" in policy
     assert "default-src 'none'" in policy
+
+
+def test_the_page_with_many_languages() -> None:
+    """The reader's own is first and chosen, the others are folded."""
+    facts = {"direction": "ltr", "status": "trained"}
+    rows = [{"code": code, "native_name": code.upper(), **facts} for code in "abcdefgh"]
+    rows.append({"code": "i", "native_name": "I", "direction": "ltr", "status": "untrained"})
+    text = Page.of(rows, ["f"]).html
+    page = Elements()
+    page.feed(text)
+    boxes = [(box["value"], "checked" in box) for box in page.of("input") if box["type"] == "checkbox"]
+    assert boxes == [(code, code == "f") for code in "fabcdegh"]
+    assert text.index('value="f"') < text.index("<summary>7 more languages") < text.index('value="a"')
+    assert "<summary>" not in Page.of(rows[:7], ["f"]).html
 
 
 @pytest.mark.usefixtures("quick_encoder")

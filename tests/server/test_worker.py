@@ -145,14 +145,19 @@ def test_languages_are_loaded_on_first_request(
         "polycap.language.registry.Registry.default_languages", property(lambda self: (self.get(CODE),))
     )
     with open_service() as service, running(service) as client:
-        assert (loaded, service.default, service.limits) == ([CODE], [CODE, RTL], DEFAULTS)
+        assert (loaded, service.named, service.usable, service.limits) == ([CODE], (), (CODE, RTL), DEFAULTS)
         assert len(client.post(URL, files=files(photos[0]), data={"language": CODE}).json()) == 1
         assert loaded == [CODE]
-        assert "the server's log says why" in detail(client.post(URL, files=files(photos[0])), 500)
+        every = {"language": "all"}
+        assert "the server's log says why" in detail(client.post(URL, files=files(photos[0]), data=every), 500)
         assert f"/secret/path/{RTL}: is broken" in caplog.text
         broken.clear()
         for _ in range(2):
-            assert [row["language"] for row in client.post(URL, files=files(photos[0])).json()] == [CODE, RTL]
+            rows = client.post(URL, files=files(photos[0]), data=every).json()
+            assert [row["language"] for row in rows] == [CODE, RTL]
+        for header, code in ((f"xx, {RTL};q=0.5, {CODE};q=0.1", RTL), ("xx", CODE), ("", CODE)):
+            answer = client.post(URL, files=files(photos[0]), headers={"Accept-Language": header})
+            assert [row["language"] for row in answer.json()] == [code]
     assert loaded == [CODE, RTL, RTL]
 
 
@@ -172,7 +177,7 @@ def test_a_broken_pack_is_no_default(
         "polycap.language.registry.Registry.default_languages", property(lambda self: (self.get(CODE),))
     )
     with open_service() as service:
-        assert service.default == [CODE]
+        assert service.usable == (CODE,)
     assert f"{RTL}: left out: is broken" in caplog.text
 
 

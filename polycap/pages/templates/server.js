@@ -86,19 +86,34 @@ async function request(file, codes) {
   }
 }
 
-function show(card) {
-  const rows = chosen().filter((language) => card.captions.has(language.code));
-  const list = element("dl", {});
-  for (const { code, name, direction, mode } of rows) {
+const SHOWN = 7; // languages that a card shows without folding any
+
+function list(card, languages) {
+  const made = element("dl", {});
+  for (const { code, name, direction, mode } of languages) {
     const caption = element("dd", { lang: code, dir: direction }, card.captions.get(code));
     if (mode !== "horizontal-tb") caption.setAttribute("style", `writing-mode: ${mode}`);
-    list.append(element("div", {}, element("dt", { dir: direction }, element("span", { lang: code }, name)), caption));
+    made.append(element("div", {}, element("dt", { dir: direction }, element("span", { lang: code }, name)), caption));
   }
+  return made;
+}
+
+// The captions of the first language, and the others folded if there are many.
+function lists(card, rows) {
+  if (rows.length <= SHOWN) return rows.length ? [list(card, rows)] : [];
+  const folded = rows.slice(1);
+  const others = element("details", {}, element("summary", {}, `${folded.length} more languages`), list(card, folded));
+  others.open = Boolean(card.text.querySelector("details")?.open);
+  return [list(card, rows.slice(0, 1)), others];
+}
+
+function show(card) {
+  const rows = chosen().filter((language) => card.captions.has(language.code));
   if (rows.length) {
     card.picture.alt = card.captions.get(rows[0].code);
     card.picture.lang = rows[0].code;
   }
-  card.text.replaceChildren(...(rows.length ? [list] : []));
+  card.text.replaceChildren(...lists(card, rows));
   if (card.busy) card.text.append(element("p", { class: "busy" }, "captioning…"));
   if (card.fault) card.text.append(element("p", { class: "fault" }, card.fault));
   card.text.append(element("p", { class: "source" }, card.file.name));
