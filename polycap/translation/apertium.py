@@ -143,7 +143,7 @@ class ApertiumTranslator:
     def _run(self, texts: list[str]) -> tuple[list[str], str]:
         """Run Apertium; return the paragraphs of its output, and the fault, empty if there is none."""
         content = "".join(text + _BREAK for text in (_FENCE, *texts, _FENCE))
-        timeout_s = self._timeout_s * max(1 / 8, len(texts) / TEXTS_PER_PROCESS)
+        timeout_s = self._timeout_s * max(1 / 2, len(texts) / TEXTS_PER_PROCESS)
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         try:
             with start_program(
