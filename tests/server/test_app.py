@@ -148,7 +148,7 @@ def test_the_page(client: httpx.Client) -> None:
 
 def test_the_page_with_many_languages() -> None:
     """The reader's own is first and chosen, the others are folded."""
-    facts = {"direction": "ltr", "status": "trained"}
+    facts = {"direction": "ltr", "writing_mode": "horizontal-tb", "status": "trained"}
     rows = [{"code": code, "native_name": code.upper(), **facts} for code in "abcdefgh"]
     rows.append({"code": "i", "native_name": "I", "direction": "ltr", "status": "untrained"})
     text = Page.of(rows, ["f"]).html
