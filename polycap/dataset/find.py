@@ -5,7 +5,7 @@ from pathlib import Path
 
 from polycap.dataset.readers import photo_key
 from polycap.errors import DatasetError
-from polycap.photos.find import PHOTO_SUFFIXES
+from polycap.photos.suffixes import PHOTO_SUFFIXES
 
 __all__ = ["find_captions", "find_karpathy", "find_photo_folder", "search_folders"]
 

@@ -16,15 +16,12 @@ from PIL.JpegImagePlugin import JpegImageFile, jpeg_factory
 
 from polycap.photos.headers import Bytes
 from polycap.photos.limits import PhotoLimits
+from polycap.photos.suffixes import FORMATS
 from polycap.photos.webp import decode_webp
 
 __all__ = ["PhotoSource", "open_photo", "pixels_of", "upright_size"]
 
 PhotoSource: TypeAlias = "str | PathLike[str] | bytes"
-
-# Formats that Pillow may open. Not EPS, for example: Ghostscript would run an untrusted program.
-# MPO, of cameras with two lenses, is opened as JPEG; Pillow has no reader of that name.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM", "ICO")
 
 _PLAIN_MODES = {"L", "RGB", "RGBX"}
 """Modes that can be converted to RGB after resizing."""
@@ -99,7 +96,7 @@ def _open(source: PhotoSource, is_jpeg: bool) -> Image.Image:
     _register_heif()
     file = io.BytesIO(source) if isinstance(source, bytes) else fspath(source)
     if not is_jpeg:
-        return Image.open(file, formats=_FORMATS)
+        return Image.open(file, formats=tuple(FORMATS))
     try:  # not `Image.open`, which rejects large JPEGs also if they will be decoded at a smaller size
         return jpeg_factory(file)  # type: ignore[arg-type]
     except (SyntaxError, IndexError, TypeError, struct.error) as error:

@@ -78,6 +78,9 @@ def load_photo(photo: Photograph, size: int, limits: PhotoLimits | None = None) 
         raise PhotoError(f"{name}: {limits.too_large()}") from error
     except MemoryError as error:
         raise PhotoError(f"{name}: decoding it takes more memory than there is; make it smaller") from error
+    except OSError as error:
+        reason = f"read ({error.strerror})" if error.strerror else f"decoded ({reason_of(error)})"
+        raise PhotoError(f"{name}: can't be {reason}") from error
     except Exception as error:  # decoders raise errors of many types on broken files
         raise PhotoError(f"{name}: can't be decoded ({reason_of(error)})") from error
 
