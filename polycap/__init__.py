@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from polycap.metrics import Scores
     from polycap.pack.install import InstalledPack, install_pack, uninstall_pack
     from polycap.pack.pack_file import PackFile, write_pack_file
-    from polycap.photos.load import PhotoBytes
+    from polycap.photos.name import PhotoBytes
     from polycap.pipeline.arguments import BuildOptions
     from polycap.pipeline.build import Build, build_language
     from polycap.pipeline.plan import PlannedStage
@@ -153,7 +153,7 @@ _HOMES = {
     "LanguageStatus": "polycap.pipeline.status",
     "PackFile": "polycap.pack.pack_file",
     "Photo": "polycap.dataset",
-    "PhotoBytes": "polycap.photos.load",
+    "PhotoBytes": "polycap.photos.name",
     "PhotoEncoder": "polycap.encoder.protocol",
     "PhotoError": "polycap.errors",
     "PlannedStage": "polycap.pipeline.plan",

@@ -21,7 +21,7 @@ from polycap.errors import PhotoError, PolycapError
 if TYPE_CHECKING:
     from polycap.captioning.group import CaptionerGroup
     from polycap.captioning.stream import PhotoCaptions
-    from polycap.photos.load import PhotoBytes
+    from polycap.photos.name import PhotoBytes
 
 __all__ = ["caption"]
 
@@ -94,7 +94,7 @@ def _find_all(paths: Iterable[Path]) -> "tuple[list[Path | PhotoBytes], dict[Pat
 
 
 def _standard_input() -> "PhotoBytes":
-    from polycap.photos.load import PhotoBytes
+    from polycap.photos.name import PhotoBytes
 
     if sys.stdin is None:  # some service managers start processes without it
         raise PhotoError("-: standard input is closed; give a file, or a pipe")

@@ -77,7 +77,8 @@ def find_photos(path: Path) -> FoundPhotos:
 def _search(top: Path, found: FoundPhotos) -> None:
     """Search a folder: its real subfolders first, so that a photo has the path without a link if it has one."""
     seen: set[tuple[int, int]] = set()
-    folders, links = [top], []
+    folders: list[Path] = [top]
+    links: list[Path] = []
     while folders or links:
         folder = folders.pop() if folders else links.pop(0)
         try:
