@@ -74,7 +74,7 @@ def _set_stderr() -> None:
         os.fstat(2)
     except OSError:
         os.dup2(null, 2)
-    sys.stderr = open(null, "w", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115  # as long as the process
+    sys.stderr = open(null, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as the process
 
 
 def _run() -> None:
