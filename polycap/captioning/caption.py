@@ -42,12 +42,14 @@ class Caption:
         candidates: one to `n_best` candidates, best first: by score or, if the language has `minimum_bayes_risk`, by
             expected BLEU.
         via: source language and engine of a translation, `CODE:ENGINE`. (default: "", not translated)
+        warning: reason not to trust the caption, such as a photo that is nearly uniform. (default: "", none)
     """
 
     photo: Photograph
     language: "Language"
     candidates: tuple[Candidate, ...]
     via: str = ""
+    warning: str = ""
     _captioner: "Captioner | None" = field(default=None, repr=False, compare=False)
 
     @property

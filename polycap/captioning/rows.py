@@ -21,6 +21,8 @@ def caption_row(caption: "Caption") -> AnswerRow:
     row: AnswerRow = {"photo": photo_name(caption.photo), "language": caption.language.code}
     row["writing_mode"] = caption.language.writing_mode
     row |= {"caption": caption.text, "score": round(caption.score, 4)}
+    if caption.warning:
+        row["warning"] = caption.warning
     if caption.via:
         row |= {"via": caption.via, "source": caption.candidates[0].source}
     row["candidates"] = [

@@ -17,11 +17,14 @@ from polycap import BuildOptions, build_language, load_dataset, write_pack_file
 from polycap.captioning.caption import Candidate, Caption
 from polycap.captioning.captioner import Captioner
 from polycap.captioning.group import CaptionerGroup
+from polycap.captioning.rows import caption_row
 from polycap.captioning.stream import CaptionRequest, caption_requests
 from polycap.encoder.artefact import EncoderArtefact
 from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
 from polycap.language.settings import DecodingSettings
-from polycap.photos.load import PhotoBytes, load_photo
+from polycap.photos.load import load_photo
+from polycap.photos.name import PhotoBytes
+from polycap.server.answers import CaptionAnswer
 from tiny import CODE, OTHER_CODE, World, change_json, make_language
 
 pytest_plugins = ["tiny_fixtures"]
@@ -163,10 +166,21 @@ def test_opened_images_are_drawn_as_they_are_used(captioner: Captioner, photos: 
     assert max(open_files) <= 64 + 10
 
 
+@pytest.mark.usefixtures("quick_encoder")
+def test_a_photo_without_content_has_a_warning(captioner: Captioner, photos: list[Path]) -> None:
+    blank, real = captioner([np.full((60, 80, 3), 250, np.uint8), photos[0]])
+    warning = "the photo is nearly uniform; the caption is a guess"
+    assert (blank.warning, real.warning) == (warning, "")
+    assert caption_row(blank)["warning"] == warning
+    assert "warning" not in caption_row(real)
+    CaptionAnswer.model_validate(caption_row(blank))
+
+
 def test_what_is_neither_a_photo_nor_several_is_named_by_its_type(captioner: Captioner) -> None:
-    for value, name in ((None, "NoneType"), (5, "int"), ({"a.jpg": 1}, "dict")):
+    values: list[tuple[Any, str]] = [(None, "NoneType"), (5, "int"), ({"a.jpg": 1}, "dict")]
+    for value, name in values:
         with pytest.raises(PhotoError, match=f"^{name}: is neither a photo nor an iterable of photos$"):
-            captioner(value)  # type: ignore[call-overload]
+            captioner(value)
 
 
 def test_a_captioner_is_pickled_by_how_it_was_loaded(

@@ -3,6 +3,7 @@
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,33 +14,46 @@ from polycap.photos.jxl import jxl_size
 from polycap.photos.load import load_photo
 
 SHORT, LONG, BYTE, TEXT = "H", "I", "B", "s"
+Entry = tuple[int, str, Any]
 CODES = {SHORT: 3, LONG: 4, BYTE: 1, TEXT: 2}
 
 
 def dng(preview: bytes | None, *, turned: int = 1) -> bytes:
     """A raw file of 320×240 grey pixels, with a JPEG preview of the same size, as cameras write them."""
     sensor = np.full((240, 320), 2000, "<u2").tobytes()
-    size = [(256, LONG, 320), (257, LONG, 240)]
-    camera = [(271, TEXT, b"Test\0"), (272, TEXT, b"Camera\0"), (274, SHORT, turned), (50706, BYTE, b"\1\4\0\0")]
+    size: list[Entry] = [(256, LONG, 320), (257, LONG, 240)]
+    camera: list[Entry] = [
+        (271, TEXT, b"Test\0"),
+        (272, TEXT, b"Camera\0"),
+        (274, SHORT, turned),
+        (50706, BYTE, b"\1\4\0\0"),
+    ]
     camera.append((50708, TEXT, b"Test Camera\0"))
-    raw = [(254, LONG, 0), *size, (258, SHORT, 16), (259, SHORT, 1), (262, SHORT, 32803), (277, SHORT, 1)]
+    raw: list[Entry] = [(254, LONG, 0), *size, (258, SHORT, 16), (259, SHORT, 1), (262, SHORT, 32803), (277, SHORT, 1)]
     raw += [(278, LONG, 240), (279, LONG, len(sensor)), (33421, SHORT, (2, 2)), (33422, BYTE, b"\0\1\1\2")]
     raw.append((50717, LONG, 4095))
     at = 4096
     if preview is None:
         return _tiff(8, sorted([*raw, *camera, (273, LONG, at)])).ljust(at, b"\0") + sensor
-    shown = [(254, LONG, 1), *size, (258, SHORT, (8, 8, 8)), (259, SHORT, 7), (262, SHORT, 6), (273, LONG, at)]
+    shown: list[Entry] = [
+        (254, LONG, 1),
+        *size,
+        (258, SHORT, (8, 8, 8)),
+        (259, SHORT, 7),
+        (262, SHORT, 6),
+        (273, LONG, at),
+    ]
     shown += [(277, SHORT, 3), (278, LONG, 240), (279, LONG, len(preview)), (330, LONG, 2048)]
     head = _tiff(8, sorted([*shown, *camera])).ljust(2048, b"\0")
     inner = _folder(2048, sorted([*raw, (273, LONG, at + len(preview))]))
     return (head + inner).ljust(at, b"\0") + preview + sensor
 
 
-def _tiff(offset: int, entries: list[tuple[int, str, object]]) -> bytes:
+def _tiff(offset: int, entries: list[Entry]) -> bytes:
     return struct.pack("<2sHI", b"II", 42, offset) + _folder(offset, entries)
 
 
-def _folder(offset: int, entries: list[tuple[int, str, object]]) -> bytes:
+def _folder(offset: int, entries: list[Entry]) -> bytes:
     packed, more = struct.pack("<H", len(entries)), b""
     end = offset + 2 + 12 * len(entries) + 4
     for tag, kind, value in entries:
