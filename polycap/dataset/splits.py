@@ -7,7 +7,15 @@ from pathlib import Path
 from polycap.dataset.dataset import DatasetFault
 from polycap.dataset.readers import photo_key, read_text_file
 
-__all__ = ["HASH_SOURCE", "OFFICIAL_FILES", "Assignment", "hash_split", "read_official", "resolve_splits"]
+__all__ = [
+    "HASH_SOURCE",
+    "OFFICIAL_FILES",
+    "Assignment",
+    "hash_split",
+    "is_split",
+    "read_official",
+    "resolve_splits",
+]
 
 Assignment = tuple[str, str, str]
 """Name of a photo, its split as written, and the file and line of that."""
@@ -36,6 +44,11 @@ _SPELLINGS = {
 }
 # A photo that is listed in two splits is kept in the first of these, so that no test photo is trained on.
 _PRECEDENCE = ("test", "dev", "train", "")
+
+
+def is_split(name: str) -> bool:
+    """Return whether a name is one of a split, as datasets spell them."""
+    return bool(_SPELLINGS.get(name.strip().lower()))
 
 
 def hash_split(name: str) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from polycap.dataset import Dataset
-from polycap.dataset.readers import is_origin
+from polycap.dataset.rows import is_origin
 from polycap.errors import TranslationError
 from polycap.files import atomic_path, make_folder
 from polycap.files.progress import progress_bar
