@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from polycap.dataset.clean import clean_caption, has_word
 from polycap.dataset.dataset import HUMAN, DatasetFault, ReferenceCaption
 from polycap.dataset.json_rows import document_rows, is_json_line, line_rows
 from polycap.dataset.rows import CaptionRow, parse_index
@@ -144,7 +145,10 @@ def collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], ori
         if isinstance(item, DatasetFault):
             table.faults.append(item)
             continue
-        name, text = photo_key(item.photo), item.text.strip()
+        name = photo_key(item.photo)
+        text, wrong = clean_caption(item.text.strip())
+        if wrong:
+            table.faults.append(DatasetFault(item.where, f"{wrong} in a caption of {name!r}; read as {text!r}"))
         languages |= {item.language: None} if item.language else {}
         index = seen[name] if item.index is None else item.index
         seen[name] += 1
@@ -156,6 +160,8 @@ def collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], ori
             table.faults.append(DatasetFault(item.where, "half of a surrogate pair, which is no text; left out"))
         elif not text:
             table.faults.append(DatasetFault(item.where, f"empty caption of {name!r}; left out"))
+        elif not has_word(text):
+            table.faults.append(DatasetFault(item.where, f"no word in {text!r}, a caption of {name!r}; left out"))
         elif index in captions:
             table.faults.append(DatasetFault(item.where, f"second caption #{index} of {name!r}; the first is kept"))
         else:
