@@ -123,7 +123,7 @@ def test_codes_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_unknown_code(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     for check in (check_language, assert_language):
-        with pytest.raises(LanguageError, match=r"unknown language .*; available: .*\ben\b"):
+        with pytest.raises(LanguageError, match=r"unknown language .*; trained: .*\ben\b"):
             check(name)
 
 

@@ -5,11 +5,8 @@ import re
 __all__ = ["split_sentences"]
 
 _END = re.compile(r"(?<=[.!?])[\"'”’)]?\s+(?=\S)|(?<=[。！？।])\s*(?=\S)")
-_SHORT = frozenset(
-    [
-        *("approx", "capt", "co", "col", "dept", "dr", "etc", "ft", "gen", "gov", "inc", "jr", "lt", "ltd", "mr"),
-        *("mrs", "ms", "mt", "no", "prof", "rev", "sgt", "sr", "st", "vs"),
-    ]
+_SHORT = re.compile(
+    "approx|capt|co|col|dept|dr|etc|ft|gen|gov|inc|jr|lt|ltd|mr|mrs|ms|mt|no|prof|rev|sgt|sr|st|vs", re.IGNORECASE
 )
 """Abbreviations that end with a full stop inside a sentence, without it."""
 
@@ -38,5 +35,5 @@ def _ends(before: str, after: str) -> bool:
     if before[-2:-1].isspace():
         return True
     word = before.split()[-1].rstrip(".").lstrip("(\"'“‘")
-    is_short = len(word) < 2 or "." in word or word.lower() in _SHORT
+    is_short = len(word) < 2 or "." in word or bool(_SHORT.fullmatch(word))
     return not is_short and not after[0].islower() and not after[0].isdigit()
