@@ -1,6 +1,5 @@
 """`polycap caption`."""
 
-import json
 import logging
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,7 @@ from polycap.captioning.options import CaptionerOptions
 from polycap.captioning.rows import caption_rows, error_row, text_lines
 from polycap.cli.command import with_options
 from polycap.cli.options import AsJson, CaptionerArguments
-from polycap.cli.output import print_notes
+from polycap.cli.output import json_text, name_as_bytes, print_notes
 from polycap.errors import PhotoError, PolycapError
 
 if TYPE_CHECKING:
@@ -62,6 +61,10 @@ def caption(options: CaptionArguments) -> None:
     """Caption photos. Photos that can't be read are listed at the end, and the exit status is then 1."""
     if "" in options.photos:  # Path("") is the current folder
         raise PolycapError('"": names no photo; is a variable empty? This folder is "."')
+    if urls := [name for name in options.photos if name.lower().startswith(("http://", "https://"))]:
+        raise PolycapError(
+            f"{urls[0]}: is an address, and polycap fetches none; `curl -L {urls[0]} | polycap caption -`"
+        )
     photos, missing = _find_all(map(Path, options.photos))
     if options.as_json:
         for path, error in missing.items():
@@ -79,10 +82,20 @@ def _find_all(paths: Iterable[Path]) -> "tuple[list[Path | PhotoBytes], dict[Pat
     errors: dict[Path, str] = {}
     for path in paths:
         try:
-            photos += [_standard_input()] if path == STANDARD_INPUT else find_photos(path)
+            photos += [_standard_input()] if path == STANDARD_INPUT else _piped(path) or find_photos(path)
         except PhotoError as error:
             errors[path] = str(error)
     return photos, errors
+
+
+def _piped(path: Path) -> "list[PhotoBytes]":
+    """Return the photo that comes through a named pipe, such as /dev/stdin or that of `<(…)`; none if it is none."""
+    from polycap.photos.load import PhotoBytes
+
+    try:
+        return [PhotoBytes(str(path), path.read_bytes())] if path.is_fifo() else []
+    except OSError as error:
+        raise PhotoError(f"{path}: can't be read ({error.strerror})") from error
 
 
 def _standard_input() -> "PhotoBytes":
@@ -133,9 +146,11 @@ def _lines(result: "PhotoCaptions", *, as_json: bool, name_language: bool) -> li
     """Return the lines that are printed for a photo."""
     if as_json:
         return [_line(row) for row in caption_rows(result)]
-    return [] if isinstance(result, PhotoError) else text_lines(result.values(), name_language=name_language)
+    if isinstance(result, PhotoError):
+        return []
+    lines = (line.partition("\t") for line in text_lines(result.values(), name_language=name_language))
+    return ["".join([name_as_bytes(name), *rest]) for name, *rest in lines]
 
 
 def _line(row: dict[str, Any]) -> str:
-    """Return a row as JSON in UTF-8, with the bytes of a file name that is not UTF-8 escaped."""
-    return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+    return json_text(row)

@@ -7,7 +7,7 @@ from polycap.dataset import find
 from polycap.dataset.dataset import Dataset, DatasetFault, Photo
 from polycap.dataset.layouts import read_sidecars, read_split_folders
 from polycap.dataset.readers import CaptionTable, read_table
-from polycap.dataset.splits import HASH_SOURCE, hash_split, read_official, resolve_splits
+from polycap.dataset.splits import HASH_SOURCE, hash_splits, read_official, resolve_splits
 from polycap.dataset.terms import find_terms
 from polycap.errors import DatasetError
 
@@ -125,4 +125,4 @@ def _find_splits(
     if karpathy:
         splits, faults = resolve_splits(read_table(karpathy).assignments)
         return splits, "karpathy", faults
-    return {name: hash_split(name) for name in files}, HASH_SOURCE, []
+    return hash_splits(name for name in files if name in table.captions), HASH_SOURCE, []

@@ -12,6 +12,7 @@ __all__ = [
     "OFFICIAL_FILES",
     "Assignment",
     "hash_split",
+    "hash_splits",
     "is_split",
     "read_official",
     "resolve_splits",
@@ -53,8 +54,25 @@ def is_split(name: str) -> bool:
 
 def hash_split(name: str) -> str:
     """Return a split by the hash of a photo's name: 80% train, 10% dev, 10% test, the same on every machine."""
-    position = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+    position = _position(name)
     return "train" if position < 0.8 else "dev" if position < 0.9 else "test"
+
+
+def _position(name: str) -> float:
+    """Return a number from 0 to 1 by the hash of a photo's name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+
+
+def hash_splits(names: Iterable[str]) -> dict[str, str]:
+    """Return splits by hash, so that train and dev have a photo each, where there are two photos."""
+    splits = {name: hash_split(name) for name in names}
+    order = sorted(splits, key=_position)
+    if len(order) > 1 and "train" not in splits.values():
+        splits[order[0]] = "train"
+    if len(order) > 1 and "dev" not in splits.values():
+        train = [name for name in order if splits[name] == "train"]
+        splits[train[-1] if len(train) > 1 else order[-1]] = "dev"
+    return splits
 
 
 def resolve_splits(assignments: Iterable[Assignment]) -> tuple[dict[str, str], list[DatasetFault]]:

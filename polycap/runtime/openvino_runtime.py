@@ -276,6 +276,10 @@ def _precision(requested: str) -> str:
     return BF16 if requested == BF16 or (requested == AUTO and has_bfloat16 and has_fast_bfloat16()) else F32
 
 
+_OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory", "not enough memory")
+"""Words of a failure that is no fault of a graph."""
+
+
 def _compile(model: Path, precision: str, hint: str) -> Any:
     """Compile a graph. OpenVINO caches the compiled graph beside it, for later processes."""
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": hint}
@@ -286,5 +290,8 @@ def _compile(model: Path, precision: str, hint: str) -> Any:
     try:
         return _core().compile_model(model, "CPU", options)
     except RuntimeError as error:
-        message = f"runtime openvino: {model} can't be compiled ({reason_of(error)}); delete {model.parent}"
+        reason = reason_of(error)
+        is_memory = any(words in reason for words in _OUT_OF_MEMORY)
+        fix = "not enough memory: close other programs, or raise the limit" if is_memory else f"delete {model.parent}"
+        message = f"runtime openvino: {model} can't be compiled ({reason}); {fix}"
         raise CaptionRuntimeError(message) from error

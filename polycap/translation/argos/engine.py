@@ -67,13 +67,17 @@ class ArgosEngine:
             )
         return ArgosTranslator([packages[pair] for pair in route])
 
-    def install_file(self, path: Path) -> InstalledPackage:
+    def install_file(self, path: Path, pair: LanguagePair | None = None) -> InstalledPackage:
         """Install an `.argosmodel` file.
 
+        Args:
+            path: the file.
+            pair: Argos' codes that it has to translate from and into. (default: any)
+
         Raises:
-            TranslationError: the file is no package, or is not safe to unpack.
+            TranslationError: the file is no package, is of another pair, or is not safe to unpack.
         """
-        return install_file(path)
+        return install_file(path, pair)
 
     def install_pair(self, source: str, target: str, *, progress: bool | None = None) -> list[InstalledPackage]:
         """Download and install the missing packages of a pair: its own, or those of a route through other languages.
