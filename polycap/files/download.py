@@ -179,7 +179,8 @@ def _client(job: _Job, timeout: httpx.Timeout) -> httpx.Client:
     try:
         return httpx.Client(follow_redirects=True, timeout=timeout)
     except OSError as error:
-        named = [f"{name}={os.environ[name]}" for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+        values = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
+        named = [f"{name}={value}" for name, value in values.items() if value and not os.access(value, os.R_OK)]
         reason = error.strerror or str(error)
         raise job.error(
             f"the certificates of {' and '.join(named) or 'this system'} can't be read: {reason}"

@@ -73,7 +73,8 @@ def install_file(path: Path, pair: tuple[str, str] | None = None) -> InstalledPa
         pair: codes that it has to translate from and into. (default: any)
 
     Raises:
-        TranslationError: the file is no package, is of another pair, is not safe to unpack, or the folder can't be written.
+        TranslationError: the file is no package, is of another pair, is not safe to unpack, or the folder can't be
+            written.
     """
     return _install(path, link="", expected=pair)
 
