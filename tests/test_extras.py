@@ -230,6 +230,6 @@ def test_what_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "no_such_backend")
     with pytest.raises(
         TrainingError,
-        match="^KERAS_BACKEND=no_such_backend: Keras has no such backend; unset it, or set tensorflow, jax",
+        match=r"^KERAS_BACKEND=no_such_backend: Keras has no such backend; unset it, or set tensorflow, jax",
     ):
         require_keras("it", error=TrainingError)

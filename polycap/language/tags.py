@@ -50,7 +50,7 @@ def _is_same(tag: str, code: str) -> bool:
     asked, found = (
         langcodes.get(langcodes.standardize_tag(each, macro=True)).language for each in (_hyphens(tag), code)
     )
-    return asked == found or langcodes.tag_distance(asked, found) <= 1  # no and nb
+    return asked == found or langcodes.tag_distance(asked or "und", found or "und") <= 1  # no and nb
 
 
 def _hyphens(tag: str) -> str:
