@@ -156,14 +156,8 @@ def collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], ori
         table.where.setdefault(name, item.where)
         if item.split is not None:
             table.assignments.append((name, item.split, item.where))
-        if not _is_text(name + text):
-            table.faults.append(DatasetFault(item.where, "half of a surrogate pair, which is no text; left out"))
-        elif not text:
-            table.faults.append(DatasetFault(item.where, f"empty caption of {name!r}; left out"))
-        elif not has_word(text):
-            table.faults.append(DatasetFault(item.where, f"no word in {text!r}, a caption of {name!r}; left out"))
-        elif index in captions:
-            table.faults.append(DatasetFault(item.where, f"second caption #{index} of {name!r}; the first is kept"))
+        if fault := _fault_of(name, text, index, captions):
+            table.faults.append(DatasetFault(item.where, fault))
         else:
             captions[index] = ReferenceCaption(index, text, item.origin or origin, item.weight or 1.0)
     if len(languages) > 1:
@@ -174,6 +168,17 @@ def collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], ori
         if captions
     }
     return table
+
+
+def _fault_of(name: str, text: str, index: int, captions: dict[int, ReferenceCaption]) -> str:
+    """Return why a caption of a photo is left out; empty if it is not."""
+    if not _is_text(name + text):
+        return "half of a surrogate pair, which is no text; left out"
+    if not text:
+        return f"empty caption of {name!r}; left out"
+    if not has_word(text):
+        return f"no word in {text!r}, a caption of {name!r}; left out"
+    return f"second caption #{index} of {name!r}; the first is kept" if index in captions else ""
 
 
 def _is_text(text: str) -> bool:

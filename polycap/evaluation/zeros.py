@@ -1,4 +1,4 @@
-"""Why a score is 0: no score of 0 is printed without its reason."""
+"""Reasons of scores of 0: none is printed without its reason."""
 
 from collections.abc import Sequence
 

@@ -9,7 +9,7 @@ from polycap.errors import PolycapError
 __all__ = ["EXTRAS", "install_line", "missing_package", "require_extra", "require_keras"]
 
 KERAS_BACKENDS = ("tensorflow", "jax", "torch", "openvino")
-"""What Keras computes with, as `KERAS_BACKEND` names it."""
+"""Backends of Keras, as `KERAS_BACKEND` names them."""
 
 EXTRAS: dict[str, dict[str, str]] = {
     "demo": {"skimage": "scikit-image"},
