@@ -216,7 +216,7 @@ def test_the_extras_are_those_of_the_project() -> None:
     others = {"dev", "ja", "ko"}  # for whoever works on polycap, and sacreBLEU's own
     assert EXTRAS.keys() == optional.keys() - others
     for extra, modules in EXTRAS.items():
-        spared = {"tensorboard", "h5py", "pip"}  # not needed, or there with Keras and venv
+        spared = {"tensorboard", "h5py", "pip", "py3langid"}  # not needed, or there with Keras and venv
         assert optional[extra] - spared <= set(modules.values()), extra
         assert set(modules.values()) <= brought_by(PROJECT["optional-dependencies"][extra]), extra
 
