@@ -124,6 +124,7 @@ def make_server(app: FastAPI) -> uvicorn.Server:
         ws="none",
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
+        workers=1,  # else uvicorn reads WEB_CONCURRENCY, which may be empty, or "auto"
     )
     return uvicorn.Server(config)
 
