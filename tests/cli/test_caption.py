@@ -38,7 +38,7 @@ def test_captions_in_json(photo: Path, tmp_path: Path) -> None:
         assert rows[str(path)]["error"] in found.err
     assert len(found.err.splitlines()) == 3
     row = rows[str(photo)]
-    assert list(row) == ["photo", "language", "caption", "score", "candidates"]
+    assert list(row) == ["photo", "language", "writing_mode", "caption", "score", "candidates"]
     assert row["language"] == CODE
     assert 1 <= len(row["candidates"]) <= 2
     for candidate in row["candidates"]:
