@@ -1,4 +1,4 @@
-"""Atomic writes of files, text and JSON; reading of JSON."""
+"""Atomic writes of files, text and JSON."""
 
 import contextlib
 import errno
@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from polycap.errors import PolycapError
 from polycap.files.folders import make_folder
 
-__all__ = ["atomic_path", "read_json", "write_json", "write_text"]
+__all__ = ["atomic_path", "write_json", "write_text"]
 
 
 @contextlib.contextmanager
@@ -54,20 +53,3 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` as readable JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def read_json(path: Path, error_type: type[PolycapError]) -> dict[str, Any]:
-    """Return the JSON object in `path`.
-
-    Raises:
-        error_type: the file is missing, is not JSON, or is not an object.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise error_type(f"{path}: can't be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise error_type(f"{path}: is not JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise error_type(f"{path}: holds a {type(value).__name__}; expected a JSON object")
-    return value

@@ -16,6 +16,7 @@ from polycap.errors import DownloadError
 from polycap.files.folders import make_folder
 from polycap.files.locks import wait_for_lock
 from polycap.files.progress import progress_bar
+from polycap.files.strangers import parse_json
 
 __all__ = ["download"]
 
@@ -205,7 +206,7 @@ def _resume_headers(job: _Job) -> tuple[int, dict[str, str]]:
 def _validator(job: _Job) -> str:
     """Return the entity tag or date with which the server sent the part; empty if unknown."""
     try:
-        info = json.loads(job.info.read_text(encoding="utf-8"))
+        info = parse_json(job.info.read_bytes())
         return str(info["validator"]) if info["url"] == job.url else ""
     except (OSError, ValueError, LookupError, TypeError):
         return ""
