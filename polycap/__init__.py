@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from polycap.pack.index import PackIndex, read_pack_index, write_pack_index
     from polycap.pack.install import InstalledPack, install_pack, uninstall_pack
     from polycap.pack.pack_file import PackFile, write_pack_file
-    from polycap.photos.load import PhotoBytes
+    from polycap.photos.name import PhotoBytes
     from polycap.pipeline.arguments import BuildOptions
     from polycap.pipeline.build import Build, build_language
     from polycap.pipeline.plan import PlannedStage
@@ -160,7 +160,7 @@ _HOMES = {
     "PackFile": "polycap.pack.pack_file",
     "PackIndex": "polycap.pack.index",
     "Photo": "polycap.dataset",
-    "PhotoBytes": "polycap.photos.load",
+    "PhotoBytes": "polycap.photos.name",
     "PhotoEncoder": "polycap.encoder.protocol",
     "PhotoError": "polycap.errors",
     "PlannedStage": "polycap.pipeline.plan",

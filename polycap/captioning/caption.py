@@ -36,18 +36,20 @@ class Caption:
     """A photo's caption in one language; `str(caption)` is its text. A notebook shows it below the photo.
 
     Attributes:
-        photo: photo, as received.
+        photo: photo, as received; an open file is a `PhotoBytes`.
         language: language of the text; its `code` and `html_direction` are values for `lang` and `dir` in
             HTML, its `writing_mode` is that of CSS.
         candidates: one to `n_best` candidates, best first: by score or, if the language has `minimum_bayes_risk`, by
             expected BLEU.
         via: source language and engine of a translation, `CODE:ENGINE`. (default: "", not translated)
+        warning: reason not to trust the caption, such as a photo that is nearly uniform. (default: "", none)
     """
 
     photo: Photograph
     language: "Language"
     candidates: tuple[Candidate, ...]
     via: str = ""
+    warning: str = ""
     _captioner: "Captioner | None" = field(default=None, repr=False, compare=False)
 
     @property
@@ -67,7 +69,7 @@ class Caption:
         return f"<Caption {self.language.code} {self.text!r}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_captioner": None}  # a captioner can't be pickled
+        return {**vars(self), "_captioner": None}  # it would be loaded again in the other process
 
     def attention(self) -> "list[AttentionMap]":
         """Compute the attention map of each token of the text or, of a translated caption, of its source.

@@ -1,15 +1,14 @@
 """Captioner of one language: photos in, captions out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.Image import Image
 
 from polycap.captioning.caption import Candidate, Caption
+from polycap.captioning.pickled import reduce_by_loading
 from polycap.captioning.stream import CaptionRequest, PhotoCaptions, caption_requests
 from polycap.encoder.protocol import PhotoEncoder
 from polycap.errors import PhotoError, PolycapError
@@ -17,14 +16,14 @@ from polycap.language import Language
 from polycap.language.settings import DecodingSettings
 from polycap.machine.fork import require_same_process
 from polycap.pack.pack import Pack
-from polycap.photos.load import PhotoBytes, Photograph, load_photo
+from polycap.photos.load import Photograph, hold_photo, is_photo, load_photo
 from polycap.runtime.choose import open_runtime
 from polycap.runtime.protocol import CellWeights, Runtime
 
 if TYPE_CHECKING:
     from polycap.captioning.attention import AttentionMap
 
-__all__ = ["Captioner", "Errors", "Photos", "is_photo", "stream_captions"]
+__all__ = ["Captioner", "Errors", "Photos", "stream_captions"]
 
 Errors = Literal["raise", "return"]
 """Treatment of a photo that can't be read: raise its `PhotoError`, or return it in the caption's place."""
@@ -40,7 +39,8 @@ class Captioner:
     >>> captioner("dog.jpg").text                       # doctest: +SKIP
     'a brown dog is running through the grass'
 
-    Any number of threads may call it. A forked process must load its own captioner.
+    Any number of threads may call it. A forked process must load its own captioner. A pickle of it holds how it was
+    loaded, and loads it where it is opened, once per process.
 
     Attributes:
         language: language of the captions.
@@ -59,6 +59,9 @@ class Captioner:
         PackError: the pack is of another encoder.
         CaptionRuntimeError: the runtime is not installed, or can't run.
     """
+
+    loaded_by: "dict[str, Any] | None" = None
+    """Arguments of `polycap.load`, by which a copy in another process is loaded; None if it was not loaded by it."""
 
     translated_by = ""
     """Source language and engine of translated captions, `CODE:ENGINE`; empty if they are not translated."""
@@ -81,6 +84,9 @@ class Captioner:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.language.code}>"
 
+    def __reduce__(self) -> Any:
+        return reduce_by_loading(self.language.code, self.loaded_by)
+
     @overload
     def __call__(self, photos: Photograph, *, n_best: int = 1) -> Caption: ...  # type: ignore[overload-overlap]
 
@@ -91,8 +97,9 @@ class Captioner:
         """Caption one photo or several.
 
         Args:
-            photos: a path, a file's bytes, a Pillow image or an array `(height, width, 3) uint8`; or an iterable of
-                them, such as a list, a pandas column, an array of paths or `(photos, height, width, 3) uint8`.
+            photos: a path, a file's bytes, an open file, a Pillow image, or an array or tensor of RGB pixels,
+                `(height, width, 3) uint8`; or an iterable of them, such as a list, a pandas column, an array of paths
+                or `(photos, height, width, 3) uint8`. A file is read at once, and becomes a `PhotoBytes`.
             n_best: maximum number of candidates per caption, up to the width of the search. (default: 1)
 
         Returns:
@@ -206,13 +213,6 @@ class Captioner:
         return tuple(unique.values())[:n_best]
 
 
-def is_photo(photos: Photos) -> TypeGuard[Photograph]:
-    """Return whether the value is one photo rather than an iterable of photos."""
-    if isinstance(photos, np.ndarray):
-        return photos.dtype.kind not in "OSU" and photos.ndim < 4
-    return isinstance(photos, str | bytes | PathLike | PhotoBytes | Image)
-
-
 def stream_captions(
     captioners: list[Captioner], photos: Photos, n_best: int, errors: Errors
 ) -> Iterator[PhotoCaptions]:
@@ -221,8 +221,10 @@ def stream_captions(
         raise PolycapError(f'errors: is {errors!r}; it is "raise" or "return"')
     if n_best < 1:
         raise PolycapError(f"n_best: is {n_best}; it is a number from 1 up")
-    listed: Iterable[Photograph] = [photos] if is_photo(photos) else photos  # type: ignore[assignment]
-    requests = (CaptionRequest(photo, captioners) for photo in listed)
+    listed: Iterable[Photograph] = [photos] if is_photo(photos) else photos  # type: ignore[list-item,assignment]
+    if isinstance(listed, Mapping) or not (hasattr(listed, "__iter__") or hasattr(listed, "__getitem__")):
+        raise PhotoError(f"{type(photos).__name__}: is neither a photo nor an iterable of photos")
+    requests = (CaptionRequest(hold_photo(photo), captioners) for photo in listed)
     return _raise_errors(caption_requests(requests, captioners[0].encoder, n_best=n_best), errors)
 
 

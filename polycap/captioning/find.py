@@ -8,7 +8,7 @@ from polycap.errors import LanguageError
 from polycap.language import Language, Registry, load_language
 from polycap.pack.card import CARD_JSON, read_card
 
-__all__ = ["find_language"]
+__all__ = ["find_language", "is_path"]
 
 _SUFFIX = ".polycap"
 
@@ -26,7 +26,7 @@ def find_language(language: Loadable, registry: Registry) -> tuple[Language, Pat
     """
     if isinstance(language, Language):
         return language, None
-    if isinstance(language, str) and not _is_path(language):
+    if isinstance(language, str) and not is_path(language):
         return registry.get(language), None
     path = Path(language)
     if path.is_file():
@@ -41,5 +41,6 @@ def find_language(language: Loadable, registry: Registry) -> tuple[Language, Pat
     raise LanguageError(f"{path}: is {kind}; give a language's folder, a pack's folder or a {_SUFFIX} file")
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
+    """Return whether a language is named by a path rather than by its code."""
     return text.endswith(_SUFFIX) or "/" in text or os.sep in text

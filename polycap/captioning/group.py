@@ -1,13 +1,14 @@
 """Group of captioners of several languages, which encodes each photo once."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from polycap.captioning.caption import Caption
-from polycap.captioning.captioner import Captioner, Errors, Photos, is_photo, stream_captions
+from polycap.captioning.captioner import Captioner, Errors, Photos, stream_captions
+from polycap.captioning.pickled import reduce_by_loading
 from polycap.captioning.stream import PhotoCaptions
 from polycap.errors import LanguageError
-from polycap.photos.load import Photograph
+from polycap.photos.load import Photograph, is_photo
 
 __all__ = ["CaptionerGroup"]
 
@@ -30,6 +31,9 @@ class CaptionerGroup:
         PackError: a captioner has another encoder than the first.
     """
 
+    loaded_by: "dict[str, Any] | None" = None
+    """As `Captioner.loaded_by`."""
+
     def __init__(self, captioners: Sequence[Captioner]) -> None:
         self.captioners = {captioner.language.code: captioner for captioner in captioners}
         if not captioners or len(self.captioners) < len(captioners):
@@ -40,6 +44,9 @@ class CaptionerGroup:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {', '.join(self.captioners)}>"
+
+    def __reduce__(self) -> Any:
+        return reduce_by_loading(", ".join(self.captioners), self.loaded_by)
 
     def __getitem__(self, code: str) -> Captioner:
         if code not in self.captioners:

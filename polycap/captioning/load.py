@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from polycap.captioning.options import CaptionerOptions
 from polycap.errors import LanguageError, PackError
@@ -94,6 +94,15 @@ def load(
     from polycap.captioning.find import find_language
     from polycap.captioning.group import CaptionerGroup
 
+    given: dict[str, Any] = {
+        "language": language,
+        "pack": pack,
+        "encoder": encoder,
+        "decoding": decoding,
+        "beam": beam,
+        "via": via,
+    }
+    given |= {"runtime": runtime, "precision": precision}
     several = isinstance(language, Sequence) and not isinstance(language, str)
     registry = Registry.discover()
     listed: Sequence[Loadable] = language if several else [language]  # type: ignore[list-item,assignment]
@@ -118,7 +127,9 @@ def load(
     )
     for message in left_out.values():
         raise PackError(message)
-    return CaptionerGroup(captioners) if several else captioners[0]
+    loaded = CaptionerGroup(captioners) if several else captioners[0]
+    loaded.loaded_by = given
+    return loaded
 
 
 def load_captioners(

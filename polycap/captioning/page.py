@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from polycap.captioning.stream import PhotoCaptions
 from polycap.errors import PhotoError, PolycapError
 from polycap.language import Language
 from polycap.pages.template import make_page_folder, write_template
-from polycap.photos.load import PhotoBytes
+from polycap.photos.name import PhotoBytes, photo_name
 from polycap.photos.samples import credit_of
 from polycap.photos.thumbnail import Thumbnail, thumbnail
 
@@ -111,7 +112,7 @@ def _card(result: PhotoCaptions, languages: Sequence[Language], shown: int) -> _
     error = str(result) if isinstance(result, PhotoError) else ""
     captions = {caption.language.code: caption for caption in _captions_of(result)}
     photo = result.photo if isinstance(result, PhotoError) else next(iter(captions.values())).photo
-    path = Path(_name(photo))
+    path = Path(photo_name(photo))
     rows = [
         [
             _ShownCaption(language, candidate.text, candidate.score, captions[language.code].via)
@@ -128,23 +129,19 @@ def _card(result: PhotoCaptions, languages: Sequence[Language], shown: int) -> _
     return _Card(path.name, small.source, small.width, small.height, first, others, error, credit_of(path))
 
 
-def _name(photo: object) -> str:
-    return "image" if isinstance(photo, bytes | Image.Image | np.ndarray) else str(photo)
-
-
 def _thumbnail(photo: object) -> Thumbnail:
     """Return the thumbnail of a photo in any form that a captioner accepts."""
-    name = Path(_name(photo)).name
+    name = Path(photo_name(photo)).name
     if isinstance(photo, PhotoBytes):
         return thumbnail(name, photo.data)
     if isinstance(photo, bytes):
         return thumbnail(name, photo)
-    if isinstance(photo, Image.Image | np.ndarray):
+    if not isinstance(photo, str | PathLike):
         buffer = io.BytesIO()
         try:
-            image = photo if isinstance(photo, Image.Image) else Image.fromarray(photo)
+            image = photo if isinstance(photo, Image.Image) else Image.fromarray(np.asarray(photo))
             image.save(buffer, "PNG")
         except Exception as error:  # Pillow raises errors of many types
             raise PhotoError(f"{name}: can't be shown ({error})") from error
         return thumbnail(name, buffer.getvalue())
-    return thumbnail(name, Path(str(photo)))
+    return thumbnail(name, Path(photo))

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from polycap.errors import PhotoError, one_line
+from polycap.photos.name import photo_name
 
 if TYPE_CHECKING:
     from polycap.captioning.caption import Caption
@@ -17,9 +18,11 @@ AnswerRow = dict[str, Any]
 
 def caption_row(caption: "Caption") -> AnswerRow:
     """Return the JSON object of a caption."""
-    row: AnswerRow = {"photo": str(caption.photo), "language": caption.language.code}
+    row: AnswerRow = {"photo": photo_name(caption.photo), "language": caption.language.code}
     row["writing_mode"] = caption.language.writing_mode
     row |= {"caption": caption.text, "score": round(caption.score, 4)}
+    if caption.warning:
+        row["warning"] = caption.warning
     if caption.via:
         row |= {"via": caption.via, "source": caption.candidates[0].source}
     row["candidates"] = [
@@ -31,7 +34,7 @@ def caption_row(caption: "Caption") -> AnswerRow:
 
 def error_row(photo: object, error: object) -> AnswerRow:
     """Return the JSON object of a photo's error."""
-    return {"photo": str(photo), "error": str(error)}
+    return {"photo": photo_name(photo), "error": str(error)}
 
 
 def caption_rows(captions: "PhotoCaptions") -> list[AnswerRow]:
@@ -44,7 +47,8 @@ def caption_rows(captions: "PhotoCaptions") -> list[AnswerRow]:
 def text_lines(captions: "Iterable[Caption]", *, name_language: bool) -> list[str]:
     """Return a line of text per candidate of each caption: photo, code if `name_language` is on, and text."""
     return [
-        "\t".join([one_line(caption.photo), *([caption.language.code] if name_language else []), candidate.text])
+        "\t".join([one_line(photo_name(caption.photo)), *codes, candidate.text])
         for caption in captions
+        for codes in [[caption.language.code] if name_language else []]
         for candidate in caption.candidates
     ]

@@ -14,11 +14,14 @@ from polycap.errors import PhotoError
 from polycap.machine.fork import require_same_process
 from polycap.photos.batches import BATCH_SIZE, Decoded, PhotoQueue
 from polycap.photos.load import Photograph
+from polycap.photos.uniform import is_nearly_uniform
 
 if TYPE_CHECKING:
     from polycap.captioning.captioner import Captioner
 
 __all__ = ["MAX_AHEAD", "CaptionRequest", "PhotoCaptions", "caption_requests"]
+
+_UNIFORM = "the photo is nearly uniform; the caption is a guess"
 
 MAX_AHEAD = 2 * BATCH_SIZE
 """Maximum number of photos that are consumed and not captioned yet."""
@@ -95,9 +98,15 @@ def _batch_captions(
             photo.photo = request.photo
             yield photo
         else:
+            warning = _UNIFORM if is_nearly_uniform(photo) else ""
             yield {
                 captioner.language.code: Caption(
-                    request.photo, captioner.language, next(candidates[captioner]), captioner.translated_by, captioner
+                    request.photo,
+                    captioner.language,
+                    next(candidates[captioner]),
+                    captioner.translated_by,
+                    warning,
+                    captioner,
                 )
                 for captioner in request.captioners
             }

@@ -21,6 +21,7 @@ def main() -> None:
 
         freeze_support()
     _set_encoding()
+    _set_stderr()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter("polycap: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -58,6 +59,22 @@ def _set_encoding() -> None:
             sys.stdout.reconfigure(errors="backslashreplace")
         else:
             sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # bytes of file names are kept
+
+
+def _set_stderr() -> None:
+    """Open the null device as stderr if the process has none, as in services, by pythonw.exe or after `2>&-`.
+
+    `print` would write notes to stdout, among the results; and the next file that is opened would be descriptor 2, to
+    which libraries write.
+    """
+    if sys.stderr is not None and not sys.stderr.closed:
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.fstat(2)
+    except OSError:
+        os.dup2(null, 2)
+    sys.stderr = open(null, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as the process
 
 
 def _run() -> None:

@@ -23,7 +23,7 @@ from polycap.language.own import LANGUAGE_VARIABLE, own_language
 if TYPE_CHECKING:
     from polycap.captioning.group import CaptionerGroup
     from polycap.captioning.stream import PhotoCaptions
-    from polycap.photos.load import PhotoBytes
+    from polycap.photos.name import PhotoBytes
 
 __all__ = ["caption"]
 
@@ -63,7 +63,8 @@ def caption(options: CaptionArguments) -> None:
     """Caption photos. Photos that can't be read are listed at the end, and the exit status is then 1."""
     if "" in options.photos:  # Path("") is the current folder
         raise PolycapError('"": names no photo; is a variable empty? This folder is "."')
-    photos, missing = _find_all(map(Path, options.photos))
+    photos, missing, skipped = _find_all(map(Path, options.photos))
+    print_notes(skipped)
     if options.as_json:
         for path, error in missing.items():
             print(_line(error_row(path, error)))
@@ -72,22 +73,29 @@ def caption(options: CaptionArguments) -> None:
     raise typer.Exit(1 if errors else 0)
 
 
-def _find_all(paths: Iterable[Path]) -> "tuple[list[Path | PhotoBytes], dict[Path, str]]":
-    """Return the photos of all paths, and errors by path."""
+def _find_all(paths: Iterable[Path]) -> "tuple[list[Path | PhotoBytes], dict[Path, str], list[str]]":
+    """Return the photos of all paths, errors by path, and a line for each folder in which something was skipped."""
     from polycap.photos.find import find_photos
 
     photos: list[Path | PhotoBytes] = []
     errors: dict[Path, str] = {}
+    skipped: list[str] = []
     for path in paths:
-        try:
-            photos += [_standard_input()] if path == STANDARD_INPUT else find_photos(path)
-        except PhotoError as error:
-            errors[path] = str(error)
-    return photos, errors
+        if path == STANDARD_INPUT:
+            try:
+                photos.append(_standard_input())
+            except PhotoError as error:
+                errors[path] = str(error)
+            continue
+        found = find_photos(path)
+        photos += found.photos
+        errors |= found.faults
+        skipped += filter(None, [found.skipped_line()])
+    return photos, errors, skipped
 
 
 def _standard_input() -> "PhotoBytes":
-    from polycap.photos.load import PhotoBytes
+    from polycap.photos.name import PhotoBytes
 
     if sys.stdin is None:  # some service managers start processes without it
         raise PhotoError("-: standard input is closed; give a file, or a pipe")

@@ -34,7 +34,10 @@ def quantize(
     if (data is None) == (not photos):
         raise PhotoError("name photos, or a dataset with --data: one of the two")
     train = load_dataset(data).split("train") if data else []
-    paths = [photo.path for photo in train] or [path for place in photos or [] for path in find_photos(place)]
+    found = [find_photos(place) for place in photos or []]
+    for each in found:
+        print_notes([*each.faults.values(), *filter(None, [each.skipped_line()])])
+    paths = [photo.path for photo in train] or [path for each in found for path in each.photos]
     result = quantize_encoder(paths, encoder)
     print_notes(result.faults)
     typer.echo(f"{result.path}: int8, from {result.photos} photos")

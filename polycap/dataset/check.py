@@ -1,6 +1,5 @@
 """Check of a dataset folder: its contents, and all of its faults at once."""
 
-import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from polycap.files.progress import progress_bar
 from polycap.machine.processor import core_count
 from polycap.photos.formats import open_photo
 from polycap.photos.limits import PhotoLimits
+from polycap.photos.quiet import quiet_pillow
 
 __all__ = ["DatasetReport", "check_dataset"]
 
@@ -117,8 +117,7 @@ def check_dataset(
 def _undecodable(dataset: Dataset, progress: bool | None) -> list[DatasetFault]:
     """Return one fault per photo that can't be decoded. Threads use all cores: Pillow releases the GIL."""
     limits = PhotoLimits.of_environment()
-    with warnings.catch_warnings(), ThreadPoolExecutor(core_count()) as pool:
-        warnings.simplefilter("ignore")  # unusual metadata is no fault
+    with quiet_pillow(), ThreadPoolExecutor(core_count()) as pool:
         decoded = pool.map(partial(_decode, limits=limits), dataset.photos)
         total = len(dataset.photos)
         bar = progress_bar(decoded, show=progress, total=total, unit=" photos", description="opening photos")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from polycap.dataset.names import match_names
 from polycap.dataset.origins import HUMAN
 from polycap.errors import DatasetError
 from polycap.files import digest
@@ -118,6 +119,8 @@ class Dataset:
                 name: tuple(replace(caption, origin=origin) for caption in photo_captions)
                 for name, photo_captions in captions.items()
             }
+        meant = match_names(captions, {photo.name for photo in self.photos})
+        captions = {meant.get(name, name): photo_captions for name, photo_captions in captions.items()}
         photos = tuple(
             replace(photo, captions=captions[photo.name]) for photo in self.photos if captions.get(photo.name)
         )

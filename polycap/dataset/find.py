@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from polycap.dataset.readers import photo_key
+from polycap.dataset.names import photo_keys
 from polycap.errors import DatasetError
-from polycap.photos.find import PHOTO_SUFFIXES
+from polycap.photos.suffixes import PHOTO_SUFFIXES
 
 __all__ = ["find_captions", "find_karpathy", "find_photo_folder", "search_folders"]
 
@@ -107,7 +107,9 @@ def list_photos(folder: Path) -> dict[str, Path]:
         raise DatasetError(f"{folder}: can't be listed ({error.strerror})") from error
     # macOS adds "._x.jpg" beside x.jpg to archives
     photo_names = [name for name in names if name[0] != "." and Path(name).suffix.lower() in PHOTO_SUFFIXES]
-    return {photo_key(_printable(name)): folder / name for name in sorted(photo_names)}
+    paths = {_printable(name): folder / name for name in sorted(photo_names)}
+    keys = photo_keys(paths)
+    return {keys[name]: path for name, path in paths.items()}
 
 
 def _printable(name: str) -> str:

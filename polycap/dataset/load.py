@@ -1,12 +1,14 @@
 """Loading of a dataset: photos, captions, splits, terms and faults."""
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 
 from polycap.dataset import find
 from polycap.dataset.dataset import Dataset, DatasetFault, Photo
+from polycap.dataset.names import match_names, near_names
 from polycap.dataset.readers import CaptionTable, read_table
-from polycap.dataset.splits import HASH_SOURCE, hash_split, read_official, resolve_splits
+from polycap.dataset.splits import HASH_SOURCE, Assignment, hash_split, read_official, resolve_splits
 from polycap.dataset.terms import find_terms
 from polycap.errors import DatasetError
 
@@ -29,7 +31,8 @@ def load_dataset(
     `split_source` names their source. The terms are those of `TERMS.txt`; Flickr8k is recognised by the names of its
     photos and files.
 
-    Photos are listed, not opened; `check_dataset` opens them.
+    A caption's photo may be named with folders, in another case or Unicode form, or without a suffix, if one photo only
+    can be meant. Photos are listed, not opened; `check_dataset` opens them.
 
     Args:
         folder: the dataset's folder.
@@ -45,6 +48,7 @@ def load_dataset(
     photo_folder, files = (Path(photos), find.list_photos(Path(photos))) if photos else find.find_photo_folder(folder)
     if not files:
         raise DatasetError(f"{photo_folder}: holds no photos; name the folder of the photos")
+    _rename(table, match_names(table.where, files))
     _check_match(table, photo_folder, files)
     splits, source, split_faults = _find_splits(table, folders, files)
     captioned = tuple(
@@ -55,6 +59,13 @@ def load_dataset(
     faults = (*table.faults, *_unmatched(table, photo_folder, files), *split_faults)
     terms = find_terms([*folders, table.path.parent], files)
     return Dataset(folder.resolve().name, folder, captioned, faults, source, terms)
+
+
+def _rename(table: CaptionTable, names: Mapping[str, str]) -> None:
+    """Give captions, lines and splits of a table the names of the photos that are meant."""
+    table.captions = {names.get(name, name): captions for name, captions in table.captions.items()}
+    table.where = {names.get(name, name): where for name, where in table.where.items()}
+    table.assignments = [(names.get(name, name), split, where) for name, split, where in table.assignments]
 
 
 def _check_match(table: CaptionTable, photo_folder: Path, files: dict[str, Path]) -> None:
@@ -72,10 +83,15 @@ def _check_match(table: CaptionTable, photo_folder: Path, files: dict[str, Path]
 def _unmatched(table: CaptionTable, photo_folder: Path, files: dict[str, Path]) -> list[DatasetFault]:
     """Return one fault per photo without a caption, and per missing photo of captions."""
     label = photo_folder.resolve().name
+    missing = {name: rows for name, rows in table.captions.items() if name not in files}
+    found = near_names(missing, files).items()
+    near = {name: f"; near it is {', '.join(map(repr, names[:3]))}" for name, names in found if names}
     without_photo = [
-        DatasetFault(table.where[name], f"no photo {name!r} in {label}; its {len(rows)} captions are left out")
-        for name, rows in table.captions.items()
-        if name not in files
+        DatasetFault(
+            table.where[name],
+            f"no photo {name!r} in {label}; its {len(rows)} captions are left out{near.get(name, '')}",
+        )
+        for name, rows in missing.items()
     ]
     without_caption = [
         DatasetFault(f"{label}/{name}", f"no caption in {table.path.name}; the photo is left out")
@@ -83,6 +99,12 @@ def _unmatched(table: CaptionTable, photo_folder: Path, files: dict[str, Path]) 
         if name not in table.captions
     ]
     return without_photo + without_caption
+
+
+def _meant(assignments: list[Assignment], files: dict[str, Path]) -> list[Assignment]:
+    """Return assignments with the names of the photos that are meant."""
+    names = match_names(dict.fromkeys(name for name, _, _ in assignments), files)
+    return [(names.get(name, name), split, where) for name, split, where in assignments]
 
 
 def _find_splits(
@@ -93,6 +115,7 @@ def _find_splits(
     official = read_official(sources)
     if official:
         assignments, faults = official
+        assignments = _meant(assignments, files)
         splits, conflicts = resolve_splits(assignments)
         known = files.keys() | table.where.keys()  # captions without a photo have a fault already
         missing = [
@@ -106,6 +129,6 @@ def _find_splits(
         return splits, table.split_source, faults
     karpathy = find.find_karpathy(sources)
     if karpathy:
-        splits, faults = resolve_splits(read_table(karpathy).assignments)
+        splits, faults = resolve_splits(_meant(read_table(karpathy).assignments, files))
         return splits, "karpathy", faults
     return {name: hash_split(name) for name in files}, HASH_SOURCE, []

@@ -10,7 +10,6 @@ Formats, recognised by the contents of the file:
 
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from polycap.dataset.dataset import DatasetFault, ReferenceCaption
+from polycap.dataset.names import photo_keys
 from polycap.dataset.origins import HUMAN
 from polycap.dataset.tables import CaptionRow, find_columns, parse_index, table_rows
 from polycap.errors import DatasetError
 
-__all__ = ["CaptionTable", "is_origin", "is_weight", "photo_key", "read_captions", "read_table", "read_text_file"]
+__all__ = ["CaptionTable", "is_origin", "is_weight", "read_captions", "read_table", "read_text_file"]
 
 _FORMATS = "`image#i<TAB>caption`, a CSV with a header `image,caption`, Karpathy's JSON or JSON Lines"
 _ORIGIN = re.compile(r"[^\s,|]+")
@@ -95,11 +95,6 @@ def read_text_file(path: Path) -> str:
         raise DatasetError(f"{path}: is a binary file; expected UTF-8 text")
     # Only real line ends: str.splitlines() would also break a caption at U+2028 or U+0085.
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def photo_key(name: str) -> str:
-    """Return the key of a photo's name: NFC, since some file systems decompose accents, and caption files don't."""
-    return unicodedata.normalize("NFC", name.strip())
 
 
 def is_origin(value: object) -> bool:
@@ -222,11 +217,13 @@ def _collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], or
     """Group rows by photo; a row without an index gets its position among the photo's rows."""
     captions_by_photo: dict[str, dict[int, ReferenceCaption]] = {}
     seen: Counter[str] = Counter()
+    items = list(items)
+    names = photo_keys(item.photo for item in items if isinstance(item, CaptionRow))
     for item in items:
         if isinstance(item, DatasetFault):
             table.faults.append(item)
             continue
-        name, text = photo_key(item.photo), item.text.strip()
+        name, text = names[item.photo], item.text.strip()
         index = seen[name] if item.index is None else item.index
         seen[name] += 1
         captions = captions_by_photo.setdefault(name, {})

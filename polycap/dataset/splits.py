@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from polycap.dataset.dataset import DatasetFault
-from polycap.dataset.readers import photo_key, read_text_file
+from polycap.dataset.names import photo_key
+from polycap.dataset.readers import read_text_file
 
 __all__ = ["HASH_SOURCE", "OFFICIAL_FILES", "Assignment", "hash_split", "read_official", "resolve_splits"]
 

@@ -1,18 +1,16 @@
 """Prediction of the captions of a split, from photos or from stored features."""
 
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from polycap.captioning.captioner import Captioner
 from polycap.captioning.group import CaptionerGroup
 from polycap.dataset import Photo
 from polycap.errors import PhotoError
 from polycap.features.store import FeatureStore
-from polycap.files.progress import progress_bar
+from polycap.files.progress import print_above_bar, progress_bar
 from polycap.photos.batches import decode_batches
 
 __all__ = ["predict", "print_left_out", "reduced_features"]
@@ -100,4 +98,4 @@ def _from_photos(
 
 def print_left_out(reason: str) -> None:
     """Print the reason that a photo is left out on stderr, above a progress bar."""
-    tqdm.write(f"polycap: left out: {reason}", file=sys.stderr)
+    print_above_bar(f"polycap: left out: {reason}")

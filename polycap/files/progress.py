@@ -6,7 +6,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-__all__ = ["progress_bar"]
+__all__ = ["print_above_bar", "progress_bar"]
 
 
 def progress_bar(
@@ -30,6 +30,8 @@ def progress_bar(
         done: the count at the start, of a run that is resumed.
         scale: write large counts with k, M and G.
     """
+    if not _has_stderr():
+        show = False
     return tqdm(
         items,
         disable=None if show is None else not show,  # None: off where stderr is no terminal
@@ -40,3 +42,14 @@ def progress_bar(
         unit_scale=scale,
         file=sys.stderr,
     )
+
+
+def print_above_bar(line: str) -> None:
+    """Print a line on stderr, above a progress bar; nowhere if the process has no stderr."""
+    if _has_stderr():  # tqdm would take stdout
+        tqdm.write(line, file=sys.stderr)
+
+
+def _has_stderr() -> bool:
+    """Return whether stderr can be written: services and pythonw.exe have none."""
+    return sys.stderr is not None and not sys.stderr.closed

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 from functools import cache
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -15,16 +16,16 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile, jpeg_factory
 
 from polycap.photos.headers import Bytes
+from polycap.photos.jxl import is_jxl, open_jxl
 from polycap.photos.limits import PhotoLimits
+from polycap.photos.png import png_without_metadata
+from polycap.photos.raw import is_raw, raw_preview
+from polycap.photos.suffixes import FORMATS
 from polycap.photos.webp import decode_webp
 
 __all__ = ["PhotoSource", "open_photo", "pixels_of", "upright_size"]
 
 PhotoSource: TypeAlias = "str | PathLike[str] | bytes"
-
-# Formats that Pillow may open. Not EPS, for example: Ghostscript would run an untrusted program.
-# MPO, of cameras with two lenses, is opened as JPEG; Pillow has no reader of that name.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM", "ICO")
 
 _PLAIN_MODES = {"L", "RGB", "RGBX"}
 """Modes that can be converted to RGB after resizing."""
@@ -67,14 +68,20 @@ def open_photo(source: PhotoSource, side: int, limits: PhotoLimits) -> Iterator[
         PhotoError: the photo is above the limits.
         OSError: as by `PIL.Image.open`; `UnidentifiedImageError` if the file is not an image.
     """
+    orientation = 1
     with _contents(source) as data:
-        halved = limits.check_file(data, side)
-        is_jpeg, large_webp = data[:3] == b"\xff\xd8\xff", decode_webp(data)
-    with large_webp or _open(source, is_jpeg) as image:
-        if halved:
-            _halve(image, halved)
-        if isinstance(image, JpegImageFile) and (image.format == "JPEG" or image.width * image.height > _LARGE):
-            image.draft("RGB", (side, side))
+        if is_raw(data, "" if isinstance(source, bytes) else Path(source).suffix):
+            inner, orientation = raw_preview(data, limits)
+            image = inner if isinstance(inner, Image.Image) else _open_file(inner, inner, side, limits)
+        elif is_jxl(data):
+            image = open_jxl(data, limits)
+        elif plain := png_without_metadata(data):
+            image = _open_file(plain, plain, side, limits)
+        else:
+            image = _open_file(source, data, side, limits)
+    with image:
+        if orientation > 1:
+            image.getexif().setdefault(ExifTags.Base.Orientation, orientation)
         limits.check_image(image)
         yield image
 
@@ -95,11 +102,22 @@ def _contents(source: PhotoSource) -> Iterator[Bytes]:
             yield mapped
 
 
+def _open_file(source: PhotoSource, data: Bytes, side: int, limits: PhotoLimits) -> Image.Image:
+    """Open a file of Pillow's formats, or decode a large WebP, if it is within limits; `data` is its content."""
+    halved = limits.check_file(data, side)
+    image = decode_webp(data) or _open(source, data[:3] == b"\xff\xd8\xff")
+    if halved:
+        _halve(image, halved)
+    if isinstance(image, JpegImageFile) and (image.format == "JPEG" or image.width * image.height > _LARGE):
+        image.draft("RGB", (side, side))
+    return image
+
+
 def _open(source: PhotoSource, is_jpeg: bool) -> Image.Image:
     _register_heif()
     file = io.BytesIO(source) if isinstance(source, bytes) else fspath(source)
     if not is_jpeg:
-        return Image.open(file, formats=_FORMATS)
+        return Image.open(file, formats=tuple(FORMATS))
     try:  # not `Image.open`, which rejects large JPEGs also if they will be decoded at a smaller size
         return jpeg_factory(file)  # type: ignore[arg-type]
     except (SyntaxError, IndexError, TypeError, struct.error) as error:

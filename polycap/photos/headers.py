@@ -15,10 +15,12 @@ __all__ = [
     "JpegFrame",
     "TiffShape",
     "WebpHeader",
+    "box_content",
     "icon_pixels",
     "jpeg2000_frame",
     "jpeg_frame",
     "tiff_shape",
+    "tiff_values",
     "webp_header",
 ]
 
@@ -193,6 +195,12 @@ def tiff_shape(data: Bytes) -> TiffShape | None:
     )
 
 
+def tiff_values(data: Bytes) -> dict[int, int]:
+    """Return the first value of each tag of integers of a TIFF's first picture; none for other files."""
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    return {tag: value for tag, _, value in _tiff_entries(data, order)} if order else {}
+
+
 def _tiff_entries(data: Bytes, order: str) -> Iterator[tuple[int, int, int]]:
     """Yield tag, number of values and the first value of each entry of integers."""
     is_big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
@@ -253,16 +261,29 @@ def jpeg2000_frame(data: Bytes) -> Jpeg2000Frame | None:
 
 def _codestream(data: Bytes) -> int:
     """Return the offset of the first codestream among the boxes."""
+    position = box_content(data, {b"jp2c": 0})
+    if position is None:
+        raise PhotoError("is a JPEG 2000 without a picture among its first boxes; save it again")
+    return position
+
+
+def box_content(data: Bytes, kinds: dict[bytes, int]) -> int | None:
+    """Return the offset of the content of the first box of some kinds, or None.
+
+    Args:
+        data: content of a file of boxes, as those of JPEG 2000 and JPEG XL.
+        kinds: names of the boxes, each with the number of bytes before its content.
+    """
     position = 0
     for _ in range(MAX_SEGMENTS):
         length, kind = struct.unpack_from(">I4s", data, position)
         head = 8
         if length == 1:
             length, head = struct.unpack_from(">Q", data, position + 8)[0], 16
-        if kind == b"jp2c":
-            return position + head
+        if kind in kinds:
+            return position + head + kinds[kind]
         position += max(length, 8)
-    raise PhotoError("is a JPEG 2000 without a picture among its first boxes; save it again")
+    return None
 
 
 def _coding_styles(data: Bytes, position: int) -> Iterator[tuple[int, int]]:

@@ -91,7 +91,7 @@ class PhotoLimits:
             elif data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
                 self._check_tiff(data)
             elif data[:8] == b"\x89PNG\r\n\x1a\n":
-                self._check(*struct.unpack(">II", data[16:24]))
+                self.check_size(*struct.unpack(">II", data[16:24]))
             elif data[:4] == b"\0\0\1\0" and (pixels := icon_pixels(data)) > _MAX_ICON_PIXELS:
                 raise PhotoError(f"is an icon with a picture of {pixels:,} pixels; save it as a PNG")
             elif data[:2] in {b"P1", b"P2", b"P3"}:
@@ -108,7 +108,7 @@ class PhotoLimits:
         Raises:
             PhotoError: the image is above the limits, or has no pixels.
         """
-        self._check(image.width, image.height, _cost(image))
+        self.check_size(image.width, image.height, _cost(image))
 
     def too_large(self) -> str:
         """Return the message for a photo that Pillow rejects while opening it, so that its size is not known."""
@@ -117,7 +117,16 @@ class PhotoLimits:
             return f"is above Pillow's own limit of {pillows:.0f} megapixels; make it smaller"
         return f"is above the limit of {self.megapixels:g} megapixels; {self._advice()}"
 
-    def _check(self, width: int, height: int, cost: float = 1.0) -> None:
+    def check_size(self, width: int, height: int, cost: float = 1.0) -> None:
+        """Check the cost of decoding a photo of a size.
+
+        Args:
+            width, height: size in pixels.
+            cost: memory or time of decoding a pixel, as a multiple of a PNG's. (default: 1)
+
+        Raises:
+            PhotoError: it is above the limits, or has no pixels.
+        """
         if not width * height:
             raise PhotoError(f"{width}×{height}: has no pixels")
         if width * height * cost > self.megapixels * 1e6:
@@ -155,7 +164,7 @@ class PhotoLimits:
     def _check_webp(self, data: Bytes) -> None:
         if (header := webp_header(data)) is not None:
             cost = _ANIMATED_WEBP if header.animated else 1.0 if has_libwebp() else _PILLOWS_WEBP
-            self._check(header.width, header.height, cost)
+            self.check_size(header.width, header.height, cost)
 
     def _check_tiff(self, data: Bytes) -> None:
         if (shape := tiff_shape(data)) is None:
@@ -165,7 +174,7 @@ class PhotoLimits:
         if shape.scans > _FULL_SCANS * (shape.blocks + 1):
             raise PhotoError(f"is a TIFF of JPEGs of {shape.scans:,} scans; save it again, as baseline JPEGs")
         if shape.width and shape.height:
-            self._check(shape.width, shape.height)
+            self.check_size(shape.width, shape.height)
         copies = 2 if shape.is_turned else 1
         megabytes = (shape.block_bytes + 4 * copies * shape.width * shape.height) / 1e6
         if megabytes > _TIFF_MB * self.megapixels:
@@ -177,7 +186,7 @@ class PhotoLimits:
     def _check_jpeg2000(self, data: Bytes, side: int) -> int:
         if (frame := jpeg2000_frame(data)) is None:
             return 0
-        self._check(frame.width, frame.height)
+        self.check_size(frame.width, frame.height)
         if frame.components > 4 or frame.tiles > _MAX_TILES or frame.block < _MIN_BLOCK:
             raise PhotoError(
                 f"is a JPEG 2000 of {frame.components} components, {frame.tiles:,} tiles and blocks of {frame.block} "

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from polycap.errors import PhotoError
 from polycap.photos.formats import open_photo, pixels_of, upright_size
 from polycap.photos.limits import PhotoLimits
+from polycap.photos.quiet import quiet_pillow
 
 __all__ = ["Thumbnail", "thumbnail"]
 
@@ -43,9 +43,8 @@ def thumbnail(name: str, photo: Path | bytes) -> Thumbnail:
         PhotoError: the photo can't be read, or is above the limits of `POLYCAP_MAX_MEGAPIXELS`.
     """
     limits = PhotoLimits.of_environment()
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # warnings of odd metadata
     try:
-        with open_photo(photo, MAX_SIDE, limits) as image:
+        with quiet_pillow(), open_photo(photo, MAX_SIDE, limits) as image:
             image.load()
             width, height = upright_size(image)
             scale = min(1.0, MAX_SIDE / max(width, height))

@@ -29,6 +29,9 @@ class CaptionAnswer(Answer):
     writing_mode: Literal["horizontal-tb", "vertical-lr"] = Field(description="CSS' property `writing-mode`.")
     caption: str = Field(description="Best caption.")
     score: float = Field(description="Score of the best caption.")
+    warning: str | None = Field(
+        default=None, description="Reason not to trust the caption, such as a photo that is nearly uniform."
+    )
     candidates: list[CandidateAnswer] = Field(
         description="At most `n_best` captions, best first; with minimum Bayes risk, that is not the order of scores."
     )

@@ -35,7 +35,7 @@ def photos(options: Options) -> list[Path]:
     if options.photos_from is None and options.data is None:
         raise BenchError("needs photos: --photos-from FOLDER or --data FOLDER")
     if options.photos_from is not None:
-        return repeated(find_photos(options.photos_from), options.photos)
+        return repeated(find_photos(options.photos_from).photos, options.photos)
     return repeated([photo.path for photo in dataset(options).photos], options.photos)
 
 

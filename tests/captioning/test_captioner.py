@@ -17,11 +17,14 @@ from polycap import BuildOptions, build_language, load_dataset, write_pack_file
 from polycap.captioning.caption import Candidate, Caption
 from polycap.captioning.captioner import Captioner
 from polycap.captioning.group import CaptionerGroup
+from polycap.captioning.rows import caption_row
 from polycap.captioning.stream import CaptionRequest, caption_requests
 from polycap.encoder.artefact import EncoderArtefact
 from polycap.errors import LanguageError, PackError, PhotoError, PolycapError
 from polycap.language.settings import DecodingSettings
-from polycap.photos.load import PhotoBytes, load_photo
+from polycap.photos.load import load_photo
+from polycap.photos.name import PhotoBytes
+from polycap.server.answers import CaptionAnswer
 from tiny import CODE, OTHER_CODE, World, change_json, make_language
 
 pytest_plugins = ["tiny_fixtures"]
@@ -150,6 +153,58 @@ def test_photos_are_consumed_at_most_64_ahead_by_the_callers_thread(captioner: C
     assert number == drawn == 150
     assert max(ahead) == 63
     assert threads == {threading.get_ident()}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are counted where the system lists them")
+@pytest.mark.usefixtures("quick_encoder")
+def test_opened_images_are_drawn_as_they_are_used(captioner: Captioner, photos: list[Path]) -> None:
+    """A caller of 150 opened images has at most 64 of them open."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    images = (Image.open(photos[number % len(photos)]) for number in range(150))
+    open_files = [len(list(Path("/proc/self/fd").iterdir())) - before for _ in captioner.pipe(images)]
+    assert len(open_files) == 150
+    assert max(open_files) <= 64 + 10
+
+
+@pytest.mark.usefixtures("quick_encoder")
+def test_a_photo_without_content_has_a_warning(captioner: Captioner, photos: list[Path]) -> None:
+    blank, real = captioner([np.full((60, 80, 3), 250, np.uint8), photos[0]])
+    warning = "the photo is nearly uniform; the caption is a guess"
+    assert (blank.warning, real.warning) == (warning, "")
+    assert caption_row(blank)["warning"] == warning
+    assert "warning" not in caption_row(real)
+    CaptionAnswer.model_validate(caption_row(blank))
+
+
+def test_what_is_neither_a_photo_nor_several_is_named_by_its_type(captioner: Captioner) -> None:
+    values: list[tuple[Any, str]] = [(None, "NoneType"), (5, "int"), ({"a.jpg": 1}, "dict")]
+    for value, name in values:
+        with pytest.raises(PhotoError, match=f"^{name}: is neither a photo nor an iterable of photos$"):
+            captioner(value)
+
+
+def test_a_captioner_is_pickled_by_how_it_was_loaded(
+    captioner: Captioner, other: Captioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[dict[str, Any]] = []
+
+    def load(**arguments: Any) -> Captioner:
+        loaded.append(arguments)
+        return other
+
+    with pytest.raises(PolycapError, match=f"{CODE}: can't be pickled, since its encoder is an object"):
+        pickle.dumps(captioner)
+    given = captioner.loaded_by or {}
+    monkeypatch.setattr("polycap.captioning.load.load", load)
+    for one in (captioner, CaptionerGroup([captioner])):
+        monkeypatch.setattr(one, "loaded_by", {**given, "encoder": "shipped", "pack": "pack"})
+        assert [pickle.loads(pickle.dumps(one)) for _ in range(2)] == [other, other]
+    assert loaded == [
+        given | {name: Path(path).absolute() for name, path in (("encoder", "shipped"), ("pack", "pack"))}
+    ]
+    monkeypatch.setattr(captioner, "loaded_by", None)
+    with pytest.raises(PolycapError, match=r"since it was not loaded by polycap\.load"):
+        pickle.dumps(captioner)
 
 
 @pytest.mark.usefixtures("quick_encoder")

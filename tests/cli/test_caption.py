@@ -67,6 +67,27 @@ def test_a_photo_on_standard_input(photo: Path, tmp_path: Path, monkeypatch: pyt
     assert "polycap: -: standard input is closed" in closed.err
 
 
+@pytest.mark.usefixtures("world", "quick_encoder")
+def test_paths_at_fault_and_what_is_skipped_do_not_end_the_rest(photo: Path, tmp_path: Path) -> None:
+    folder, long = tmp_path / "folder", tmp_path / f"{'x' * 256}.jpg"
+    (folder / ".Trash-1000").mkdir(parents=True)
+    shutil.copy(photo, folder / "good.jpg")
+    shutil.copy(photo, folder / ".Trash-1000" / "old.jpg")
+    (folder / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    found = run_polycap("caption", long, folder, "--language", CODE, "--json")
+    assert found.status == 1
+    assert [row["photo"] for row in found.rows] == [str(long), str(folder / "gone.jpg"), str(folder / "good.jpg")]
+    skipped, *errors = found.err.splitlines()
+    assert skipped.startswith("polycap: skipped 1 hidden, deleted, thumbnail or repeated (")
+    assert [line.rpartition(": ")[2] for line in errors] == [
+        "can't be looked at (File name too long)",
+        "a link to what is not there",
+    ]
+    (folder / "gone.jpg").unlink()
+    assert run_polycap("caption", folder, "--language", CODE).status == 0
+    assert len(run_polycap("caption", folder / ".Trash-1000", "--language", CODE).out.splitlines()) == 1
+
+
 def test_a_path_of_an_empty_variable() -> None:
     """Not the folder that one happens to be in."""
     found = run_polycap("caption", "")

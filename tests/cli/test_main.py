@@ -1,5 +1,6 @@
 """The command line: what it prints for people and machines, and one clear line for every mistake."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -283,6 +284,24 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("polycap.cli._run", interrupt)
     assert run_polycap("languages") == Finished(130, "", "")
+
+
+@pytest.mark.parametrize("how", ["none", "closed", "closed descriptor"])
+def test_without_stderr_notes_are_not_among_the_results(tmp_path: Path, how: str) -> None:
+    """As in services, by pythonw.exe, and after 2>&-."""
+    (tmp_path / "sub").mkdir()
+    code = {"none": "import sys; sys.stderr = None; ", "closed": "import sys; sys.stderr.close(); "}.get(how, "")
+    closing = ["sh", "-c", 'exec "$@" 2>&-', "sh"] if how == "closed descriptor" else []
+    done = subprocess.run(
+        [*closing, sys.executable, "-c", code + RUN, "caption", "--json", str(tmp_path / "none.jpg"), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["photo"] for row in rows] == [str(tmp_path / "none.jpg"), str(tmp_path)]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

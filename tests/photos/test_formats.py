@@ -198,8 +198,8 @@ def test_a_telephones_photos(tmp_path: Path, orientation: int) -> None:
     photo.save(tmp_path / "photo.jpg", exif=exif, quality=95)
     register_heif_opener()
     photo.save(tmp_path / "IMG_1.HEIC", format="HEIF", exif=exif.tobytes(), quality=95)
-    assert find_photos(tmp_path) == [tmp_path / "IMG_1.HEIC", tmp_path / "photo.jpg"]
-    ours, expected = (load_photo(path, SIZE).astype(int) for path in find_photos(tmp_path))
+    assert find_photos(tmp_path).photos == [tmp_path / "IMG_1.HEIC", tmp_path / "photo.jpg"]
+    ours, expected = (load_photo(path, SIZE).astype(int) for path in find_photos(tmp_path).photos)
     assert np.abs(ours - expected).max() < 16
     assert (ours[0, 0, 1] < 16) == (orientation == 1)  # red
 

@@ -13,7 +13,9 @@ from PIL import Image
 from photo_checks import RED, SIZE, assert_colour, corners, error_of, png_header
 from polycap.errors import PhotoError
 from polycap.photos.limits import MEGAPIXELS_VARIABLE
-from polycap.photos.load import load_photo
+from polycap.photos.load import hold_photo, is_photo, load_photo
+from polycap.photos.name import PhotoBytes
+from polycap.photos.quiet import quiet_pillow
 
 # --- photos that aren't ---
 
@@ -144,6 +146,82 @@ def test_threads_that_overlap_leave_the_warnings_as_they_were(tmp_path: Path, mo
         warnings.warn("still heard", stacklevel=1)
 
 
+def test_the_callers_filters_are_left_as_they_are(photo_folder: Path) -> None:
+    """Also a list of them that another thread makes and drops meanwhile, and what has been shown once."""
+    before = list(warnings.filters)
+    with quiet_pillow():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            load_photo(photo_folder / "3.jpg", SIZE)
+        assert len(warnings.filters) == len(before) + 1
+    assert warnings.filters == before
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            warnings.warn("told once", stacklevel=1)
+            load_photo(photo_folder / "3.jpg", SIZE)
+    assert [str(warning.message) for warning in shown] == ["told once"]
+
+
+# --- open files, changeable bytes and tensors ---
+
+
+class Tensor:
+    """An array of another library."""
+
+    def __init__(self, pixels: Any) -> None:
+        self.pixels = pixels
+
+    @property
+    def ndim(self) -> int:
+        return int(self.pixels.ndim)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self.pixels
+
+
+def test_other_sources_agree(photo_folder: Path) -> None:
+    path = photo_folder / "3.jpg"
+    expected = load_photo(path, SIZE)
+    data = path.read_bytes()
+    with Image.open(path) as image:
+        tensor: Any = Tensor(np.asarray(image))
+        assert (load_photo(tensor, SIZE) == load_photo(tensor.pixels, SIZE)).all()
+    with path.open("rb") as file:
+        photos: list[Any] = [bytearray(data), memoryview(data), io.BytesIO(data), file]
+        assert all(is_photo(photo) for photo in [*photos, tensor])
+        assert all((load_photo(photo, SIZE) == expected).all() for photo in photos)
+    assert not is_photo(Tensor(np.zeros((2, 4, 4, 3), np.uint8)))
+    assert not is_photo(Tensor(np.array(["a.jpg", "b.jpg"], dtype=object)))  # a pandas column
+
+
+def test_a_held_photo_stays_as_it_was(photo_folder: Path) -> None:
+    path = photo_folder / "3.jpg"
+    changing = bytearray(path.read_bytes())
+    with path.open("rb") as file:
+        held, read = hold_photo(changing), hold_photo(file)
+    changing[:] = bytes(len(changing))
+    assert held == path.read_bytes()
+    assert read == PhotoBytes(str(path), path.read_bytes())
+    with path.open(encoding="latin-1") as text:
+        assert error_of(text) == "image: TextIOWrapper: an open file that gives no bytes; open it in binary mode"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.zeros((3, 4, 5), np.uint8), "its channels come first: array.transpose(1, 2, 0)"),
+        (np.zeros((4, 4, 3), np.float32), 'of values from 0 to 1, make (array * 255).round().astype("uint8")'),
+        (None, "NoneType: is no photo; give a path, "),
+        ({"image": 1}, "dict: is no photo"),
+        (["a"] * 1000, "list: is no photo"),
+    ],
+)
+def test_what_is_refused_names_its_kind_and_the_conversion(value: Any, words: str) -> None:
+    assert words in error_of(value)
+    assert len(error_of(value)) < 250
+
+
 # --- Pillow images and arrays ---
 
 
@@ -179,7 +257,7 @@ def test_a_callers_broken_image_is_an_error_too(tmp_path: Path, photo_folder: Pa
 def test_array_of_another_shape(shape: tuple[int, ...]) -> None:
     message = error_of(np.zeros(shape, dtype=np.uint8))
     assert str(shape) in message
-    assert "expected (height, width) or (height, width, 3 or 4) uint8" in message
+    assert "expected (height, width) or (height, width, 3 or 4) uint8, RGB" in message
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint16, np.bool_])
