@@ -17,7 +17,7 @@ from polycap.captioning.rows import caption_rows, error_row, text_lines
 from polycap.cli.command import with_options
 from polycap.cli.options import AsJson, CaptionerArguments
 from polycap.cli.output import print_note, print_notes
-from polycap.errors import PhotoError, PolycapError
+from polycap.errors import PhotoError, PolycapError, json_line
 from polycap.language.own import LANGUAGE_VARIABLE, own_language
 
 if TYPE_CHECKING:
@@ -157,4 +157,4 @@ def _lines(result: "PhotoCaptions", *, as_json: bool, name_language: bool) -> li
 
 def _line(row: dict[str, Any]) -> str:
     """Return a row as JSON in UTF-8, with the bytes of a file name that is not UTF-8 escaped."""
-    return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+    return json_line(json.dumps(row, ensure_ascii=False)).encode("utf-8", "backslashreplace").decode("utf-8")

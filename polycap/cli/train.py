@@ -8,6 +8,7 @@ import typer
 
 from polycap.cli.command import with_options
 from polycap.cli.options import CaptionsOption, Data, EncoderFolder, Origin, Settings, read_dataset
+from polycap.cli.output import print_line
 from polycap.errors import PolycapError
 from polycap.machine.extras import require_keras
 
@@ -62,7 +63,7 @@ def train(options: TrainArguments) -> None:
         encoder=options.encoder,
         terms=options.terms or (),
     )
-    typer.echo(pack)
+    print_line(pack)
 
 
 def _read(options: TrainArguments, language: "Language") -> "Dataset":
