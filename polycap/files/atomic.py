@@ -9,20 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from polycap.files.folders import make_folder
+from polycap.files.leftovers import DAY, sweep
 
-__all__ = ["atomic_path", "write_json", "write_text"]
+__all__ = ["atomic_path", "require_replaceable", "write_json", "write_text"]
+
+
+def require_replaceable(path: Path) -> None:
+    """Raise an OSError if `path` is a device, a pipe or a socket."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "is no regular file, and would be destroyed; name another", str(path))
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success rename it to `path`, else remove it.
 
-    A reader sees the old file or the whole new one, never a part, also after `kill -9`.
+    A reader sees the old file or the whole new one, never a part, also after `kill -9`. A link stays: the file that it
+    names is replaced. Temporary files that killed processes left in the folder are removed after a day.
 
     Raises:
-        OSError: the file can't be written; the error names `path`.
+        OSError: the file can't be written, or `path` is a device or a pipe, which a rename would destroy; the error
+            names `path`.
     """
+    require_replaceable(path)
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     make_folder(path.parent)
+    sweep(path.parent, r"\..+\.[0-9a-f]{8}\.part", DAY)
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     # Open with the umask's permissions instead of chmod, which some file systems refuse.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))

@@ -16,6 +16,7 @@ from polycap.errors import DownloadError
 from polycap.files.folders import make_folder
 from polycap.files.locks import wait_for_lock
 from polycap.files.progress import progress_bar
+from polycap.files.redirects import redirect_hooks
 from polycap.files.strangers import parse_json
 
 __all__ = ["download"]
@@ -162,7 +163,7 @@ def _transfer(job: _Job) -> None:
     timeout = httpx.Timeout(job.timeout_s, connect=min(job.timeout_s, _CONNECT_S))
     # ValueError, ImportError: a proxy variable of the environment that httpx can't use
     try:
-        with httpx.Client(follow_redirects=True, timeout=timeout) as client:
+        with httpx.Client(follow_redirects=True, timeout=timeout, event_hooks=redirect_hooks(job.url)) as client:
             for resumes in range(_RESUMES + 1):
                 size_before = _size(job.part)
                 try:

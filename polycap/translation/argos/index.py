@@ -112,8 +112,11 @@ def _package(entry: dict[str, Any]) -> ArgosPackage:
 def _download(url: str) -> str:
     import httpx
 
+    from polycap.files.redirects import redirect_hooks
+
     try:
-        response = httpx.get(url, timeout=TIMEOUT_S, follow_redirects=True).raise_for_status()
+        with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True, event_hooks=redirect_hooks(url)) as client:
+            response = client.get(url).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:  # the last two: an invalid proxy
         raise DownloadError(f"{url}: can't be downloaded ({reason_of(error, named=True)})") from error
     return response.text
