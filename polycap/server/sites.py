@@ -50,6 +50,9 @@ class SiteGuard:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
         fault = self._fault(headers.get("host", ""), headers.get("origin", ""))
         app = JSONResponse({"detail": fault}, 403) if fault else self._app
+        path = scope.get("path", "")
+        if len(path) > 1 and path.endswith("/"):  # answered without a redirect, which curl would not follow
+            scope = {**scope, "path": path.rstrip("/") or "/"}
         await app(scope, receive, send)
 
     def _fault(self, host: str, origin: str) -> str:
