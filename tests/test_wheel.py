@@ -83,6 +83,11 @@ def language_codes() -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "languages").glob("*/language.toml"))
 
 
+def test_an_index_takes_the_wheel(installed: Installed) -> None:
+    # 100 MiB at most, of which the languages to come shall have some
+    assert installed.wheel.stat().st_size <= 97_000_000
+
+
 def test_installed_wheel_lists_the_languages(installed: Installed) -> None:
     listed: list[dict[str, Any]] = json.loads(installed.run("polycap", "languages", "--json"))
     assert "en" in language_codes()

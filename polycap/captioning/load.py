@@ -300,7 +300,7 @@ def _select_languages(registry: Registry, languages: str | None, pack: Path | No
         chosen = [language for language in registry.languages if language.status == "trained"]
     else:
         codes = dict.fromkeys(code.strip() for code in languages.split(",") if code.strip())
-        chosen = [registry.get(code) for code in codes]
+        chosen = list({language.code: language for language in map(registry.get, codes)}.values())
         if not chosen:
             raise LanguageError(f"`language` {languages!r}: names no language; give codes separated by commas, or all")
     if not chosen:

@@ -31,6 +31,10 @@ def main() -> None:
         _run()
     except PolycapError as error:
         sys.exit(f"polycap: {one_line(name_options(str(error)))}")
+    except MemoryError:
+        sys.exit(
+            "polycap: not enough memory; close other programs, raise the limit (`ulimit -v`), or give fewer photos"
+        )
     except BrokenPipeError:  # the reader has closed the pipe, as in `polycap … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

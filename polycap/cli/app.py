@@ -6,7 +6,7 @@ import typer
 
 from polycap.cli.build import build, status
 from polycap.cli.caption import caption
-from polycap.cli.command import Command
+from polycap.cli.command import Command, doc_of
 from polycap.cli.data import data_check, data_fetch
 from polycap.cli.evaluate import evaluate
 from polycap.cli.features import features
@@ -48,22 +48,22 @@ def options(
     """Options before a command."""
 
 
-app.command("caption", cls=Command)(caption)
-app.command("serve", cls=Command)(serve)
-app.command("languages", cls=Command)(list_languages)
-app.command("new", cls=Command)(new)
-app.command("check", cls=Command)(check)
-app.command("build", cls=Command)(build)
-app.command("status", cls=Command)(status)
-app.command("evaluate", cls=Command)(evaluate)
-app.command("pack", cls=Command)(pack)
-app.command("install", cls=Command)(install)
-app.command("uninstall", cls=Command)(uninstall)
+app.command("caption", cls=Command, help=doc_of(caption))(caption)
+app.command("serve", cls=Command, help=doc_of(serve))(serve)
+app.command("languages", cls=Command, help=doc_of(list_languages))(list_languages)
+app.command("new", cls=Command, help=doc_of(new))(new)
+app.command("check", cls=Command, help=doc_of(check))(check)
+app.command("build", cls=Command, help=doc_of(build))(build)
+app.command("status", cls=Command, help=doc_of(status))(status)
+app.command("evaluate", cls=Command, help=doc_of(evaluate))(evaluate)
+app.command("pack", cls=Command, help=doc_of(pack))(pack)
+app.command("install", cls=Command, help=doc_of(install))(install)
+app.command("uninstall", cls=Command, help=doc_of(uninstall))(uninstall)
 app.add_typer(data_app, name="data")
-data_app.command("check", cls=Command)(data_check)
-data_app.command("fetch", cls=Command)(data_fetch)
-app.command("features", cls=Command)(features)
-app.command("quantize", cls=Command)(quantize)
-app.command("translate", cls=Command)(translate)
-app.command("train", cls=Command)(train)
-app.command("tune-encoder", cls=Command)(tune_encoder)
+data_app.command("check", cls=Command, help=doc_of(data_check))(data_check)
+data_app.command("fetch", cls=Command, help=doc_of(data_fetch))(data_fetch)
+app.command("features", cls=Command, help=doc_of(features))(features)
+app.command("quantize", cls=Command, help=doc_of(quantize))(quantize)
+app.command("translate", cls=Command, help=doc_of(translate))(translate)
+app.command("train", cls=Command, help=doc_of(train))(train)
+app.command("tune-encoder", cls=Command, help=doc_of(tune_encoder))(tune_encoder)

@@ -10,13 +10,16 @@ from polycap.cli.command import with_options
 from polycap.cli.options import (
     CAPTIONS_DEFAULT,
     ENCODER_DEFAULT,
+    FOUND_DEFAULT,
     ORIGIN_DEFAULT,
     SETTINGS_DEFAULT,
     AsJson,
     Work,
+    caption_file_option,
     captions_option,
     encoder_option,
     origin_option,
+    photo_folder_option,
     settings_option,
 )
 from polycap.cli.output import print_json, print_line, print_lines, print_note, print_scores
@@ -45,6 +48,8 @@ class BuildArguments:
         list[str] | None, captions_option(f"{LAST}{CAPTIONS_DEFAULT}, translated if [translation] names an engine")
     ] = None
     origin: Annotated[str | None, origin_option(LAST + ORIGIN_DEFAULT)] = None
+    caption_file: Annotated[Path | None, caption_file_option(LAST + FOUND_DEFAULT)] = None
+    photo_folder: Annotated[Path | None, photo_folder_option(LAST + FOUND_DEFAULT)] = None
     work: Work = Path("work")
     settings: Annotated[list[str] | None, settings_option(LAST + SETTINGS_DEFAULT)] = None
     mirrored: Annotated[
@@ -69,6 +74,8 @@ class BuildArguments:
             data=self.data,
             captions=self.captions or (),
             origin=self.origin,
+            caption_file=self.caption_file,
+            photo_folder=self.photo_folder,
             settings=self.settings or (),
             mirrored=self.mirrored,
             encoder=self.encoder,

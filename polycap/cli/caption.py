@@ -1,6 +1,5 @@
 """`polycap caption`."""
 
-import json
 import logging
 import os
 import sys
@@ -16,8 +15,8 @@ from polycap.captioning.options import CaptionerOptions
 from polycap.captioning.rows import caption_rows, error_row, text_lines
 from polycap.cli.command import with_options
 from polycap.cli.options import AsJson, CaptionerArguments
-from polycap.cli.output import print_note, print_notes
-from polycap.errors import PhotoError, PolycapError, json_line
+from polycap.cli.output import json_text, name_as_bytes, print_note, print_notes
+from polycap.errors import PhotoError, PolycapError
 from polycap.language.own import LANGUAGE_VARIABLE, own_language
 
 if TYPE_CHECKING:
@@ -63,6 +62,10 @@ def caption(options: CaptionArguments) -> None:
     """Caption photos. Photos that can't be read are listed at the end, and the exit status is then 1."""
     if "" in options.photos:  # Path("") is the current folder
         raise PolycapError('"": names no photo; is a variable empty? This folder is "."')
+    if urls := [name for name in options.photos if name.lower().startswith(("http://", "https://"))]:
+        raise PolycapError(
+            f"{urls[0]}: is an address, and polycap fetches none; `curl -L {urls[0]} | polycap caption -`"
+        )
     photos, missing, skipped = _find_all(map(Path, options.photos))
     print_notes(skipped)
     if options.as_json:
@@ -81,17 +84,45 @@ def _find_all(paths: Iterable[Path]) -> "tuple[list[Path | PhotoBytes], dict[Pat
     errors: dict[Path, str] = {}
     skipped: list[str] = []
     for path in paths:
-        if path == STANDARD_INPUT:
-            try:
-                photos.append(_standard_input())
-            except PhotoError as error:
-                errors[path] = str(error)
+        try:
+            if streamed := _streamed(path):
+                photos.append(streamed)
+                continue
+        except PhotoError as error:
+            errors[path] = str(error)
             continue
         found = find_photos(path)
         photos += found.photos
         errors |= found.faults
         skipped += filter(None, [found.skipped_line()])
     return photos, errors, skipped
+
+
+def _streamed(path: Path) -> "PhotoBytes | None":
+    """Return the photo of standard input, or of a pipe such as /dev/stdin and that of `<(…)`; None for another path.
+
+    Raises:
+        PhotoError: it can't be read.
+    """
+    if path == STANDARD_INPUT:
+        return _standard_input()
+    return _piped(path) if _is_pipe(path) else None
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        return path.is_fifo()
+    except OSError:  # a name that is too long, for example, which the search tells
+        return False
+
+
+def _piped(path: Path) -> "PhotoBytes":
+    from polycap.photos.name import PhotoBytes
+
+    try:
+        return PhotoBytes(str(path), path.read_bytes())
+    except OSError as error:
+        raise PhotoError(f"{path}: can't be read ({error.strerror})") from error
 
 
 def _standard_input() -> "PhotoBytes":
@@ -152,9 +183,11 @@ def _lines(result: "PhotoCaptions", *, as_json: bool, name_language: bool) -> li
     """Return the lines that are printed for a photo."""
     if as_json:
         return [_line(row) for row in caption_rows(result)]
-    return [] if isinstance(result, PhotoError) else text_lines(result.values(), name_language=name_language)
+    if isinstance(result, PhotoError):
+        return []
+    lines = (line.partition("\t") for line in text_lines(result.values(), name_language=name_language))
+    return ["".join([name_as_bytes(name), *rest]) for name, *rest in lines]
 
 
 def _line(row: dict[str, Any]) -> str:
-    """Return a row as JSON in UTF-8, with the bytes of a file name that is not UTF-8 escaped."""
-    return json_line(json.dumps(row, ensure_ascii=False)).encode("utf-8", "backslashreplace").decode("utf-8")
+    return json_text(row)

@@ -1,13 +1,15 @@
 """Commands of Typer: their options in one object, and the defaults in their help."""
 
+import ast
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
-from inspect import Parameter, Signature
+from inspect import Parameter, Signature, getdoc, getsource
+from textwrap import dedent
 from typing import Any, TypeVar, get_type_hints
 
 from typer.core import TyperCommand
 
-__all__ = ["Command", "with_options"]
+__all__ = ["Command", "doc_of", "with_options"]
 
 Options = TypeVar("Options")
 
@@ -32,10 +34,21 @@ def with_options(function: Callable[[Options], None]) -> Callable[..., None]:
     def command(**values: Any) -> None:
         function(options(**values))
 
-    command.__name__, command.__doc__ = function.__name__, function.__doc__
+    command.__name__, command.__doc__ = function.__name__, doc_of(function)
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     return command
+
+
+def doc_of(function: Callable[..., Any]) -> str | None:
+    """Return a function's docstring, for the help; from its source where Python (-OO) has dropped it."""
+    if function.__doc__ is not None:
+        return getdoc(function)
+    try:
+        [definition] = ast.parse(dedent(getsource(function))).body
+    except (OSError, SyntaxError, ValueError):
+        return None
+    return ast.get_docstring(definition) if isinstance(definition, ast.FunctionDef) else None
 
 
 def _own_first(options: Any) -> list[Field[Any]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli import name_options
-from polycap.cli.options import AsJson, MaxMegapixels, limit_photos
+from polycap.cli.options import AsJson, CaptionFile, MaxMegapixels, PhotoFolder, limit_photos
 from polycap.cli.output import print_json, print_line, print_lines
 from polycap.errors import DatasetError
 
@@ -16,6 +16,8 @@ __all__ = ["data_check", "data_fetch"]
 def data_check(
     folder: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
     decode: Annotated[bool, typer.Option(help="Decode every photo, to find those that can't be read.")] = True,
+    caption_file: CaptionFile = None,
+    photo_folder: PhotoFolder = None,
     as_json: AsJson = False,
     max_megapixels: MaxMegapixels = None,
 ) -> None:
@@ -23,7 +25,7 @@ def data_check(
     from polycap.dataset.check import check_dataset
 
     limit_photos(max_megapixels)
-    report = check_dataset(folder, decode)
+    report = check_dataset(folder, decode, caption_file=caption_file, photo_folder=photo_folder)
     if as_json:
         print_json(report.to_json())
     else:

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polycap.cli.command import with_options
-from polycap.cli.options import AsJson, CaptionerArguments, Data, read_dataset
+from polycap.cli.options import AsJson, CaptionerArguments, CaptionFile, Data, PhotoFolder, read_dataset
 from polycap.cli.output import print_json, print_line, print_note, print_scores
 from polycap.errors import PolycapError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from polycap.dataset import Dataset
     from polycap.evaluation.languages import EvaluationOptions
+    from polycap.language import Language
 
 __all__ = ["evaluate"]
 
@@ -41,6 +45,8 @@ class EvaluateArguments(CaptionerArguments):
             show_default="human, where there are such references",
         ),
     ] = None
+    caption_file: CaptionFile = None
+    photo_folder: PhotoFolder = None
     work: Annotated[
         Path | None,
         typer.Option(help="With --all: folder of builds, whose captions are references, too.", show_default="none"),
@@ -99,12 +105,19 @@ def evaluate(options: EvaluateArguments) -> None:
         _evaluate_one(options.code, options)
 
 
+def _read(
+    options: EvaluateArguments, references: "Sequence[str]" = (), language: "Language | None" = None
+) -> "Dataset":
+    places = {"caption_file": options.caption_file, "photo_folder": options.photo_folder}
+    return read_dataset(options.data, references, options.origin, language, **places)
+
+
 def _evaluate_one(code: str, options: EvaluateArguments) -> None:
     from polycap.evaluation.languages import evaluate_language
     from polycap.language import get_language
 
     language, evaluation = get_language(code), options.evaluation()
-    dataset = read_dataset(options.data, options.references or [], options.origin, language)
+    dataset = _read(options, options.references or [], language)
     row = evaluate_language(language, dataset, evaluation).to_json()
     if options.as_json:
         print_json(row)
@@ -120,7 +133,7 @@ def _evaluate_all(options: EvaluateArguments) -> None:
 
     evaluation = options.evaluation()
     built = partial(built_captions, options.work) if options.work else None
-    compared = evaluate_languages(read_dataset(options.data), evaluation, options.references or [], built)
+    compared = evaluate_languages(_read(options), evaluation, options.references or [], built)
     rows = compared.comparison.to_json()
     if options.as_json:
         print_json(rows)

@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from polycap.cli.command import with_options
-from polycap.cli.options import EncoderFolder, MaxMegapixels, PrecisionName, RuntimeName, limit_photos
+from polycap.cli.options import (
+    CaptionFile,
+    EncoderFolder,
+    MaxMegapixels,
+    PhotoFolder,
+    PrecisionName,
+    RuntimeName,
+    limit_photos,
+)
 from polycap.cli.output import print_line, print_notes
 
 __all__ = ["features"]
@@ -20,6 +28,8 @@ class FeaturesArguments:
     data: Annotated[Path, typer.Argument(help="Folder of the dataset.")]
     out: Annotated[Path, typer.Option(help="Folder of the features.")] = Path("features")
     mirrored: Annotated[bool, typer.Option(help="Also encode horizontally flipped photos.")] = True
+    caption_file: CaptionFile = None
+    photo_folder: PhotoFolder = None
     encoder: EncoderFolder = None
     runtime: RuntimeName = None
     precision: PrecisionName = None
@@ -40,7 +50,7 @@ def features(options: FeaturesArguments) -> None:
         precision=options.precision,
     )
     chosen.load_encoder()  # a runtime that is not installed is reported before the dataset is read
-    dataset = load_dataset(options.data)
+    dataset = load_dataset(options.data, caption_file=options.caption_file, photo_folder=options.photo_folder)
     result = make_features(dataset, options.out, chosen)
     print_notes(f"{name}: {reason}" for name, reason in result.stores[0].faults.items())
     cells, channels = result.stores[0].shape

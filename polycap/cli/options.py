@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CAPTIONS_DEFAULT",
     "ENCODER_DEFAULT",
+    "FOUND_DEFAULT",
     "ORIGIN_DEFAULT",
     "SETTINGS_DEFAULT",
     "AsJson",
     "Beam",
+    "CaptionFile",
     "CaptionerArguments",
     "CaptionsOption",
     "Data",
@@ -29,16 +31,19 @@ __all__ = [
     "MaxMegapixels",
     "Origin",
     "PackFolder",
+    "PhotoFolder",
     "PrecisionName",
     "RuntimeName",
     "Settings",
     "Weights",
     "Work",
+    "caption_file_option",
     "captions_option",
     "encoder_option",
     "limit_photos",
     "megapixels_option",
     "origin_option",
+    "photo_folder_option",
     "read_dataset",
     "settings_option",
 ]
@@ -46,6 +51,7 @@ __all__ = [
 
 CAPTIONS_DEFAULT = "the language's [[captions]] files, else the dataset's captions"
 ORIGIN_DEFAULT = "human"
+FOUND_DEFAULT = "looked for"
 SETTINGS_DEFAULT = "the language's [decoder], and the recipe of the English pack"
 ENCODER_DEFAULT = "POLYCAP_ENCODER, else the shipped one"
 
@@ -57,6 +63,16 @@ def captions_option(default: str, help_text: str | None = None) -> Any:
         "others."
     )
     return typer.Option(metavar="FILE[,origin=…][,weight=…]", help=help_text or learned, show_default=default)
+
+
+def caption_file_option(default: str) -> Any:
+    """Return the option `--caption-file`."""
+    return typer.Option(help="The dataset's own caption file, where its folder has several.", show_default=default)
+
+
+def photo_folder_option(default: str) -> Any:
+    """Return the option `--photo-folder`."""
+    return typer.Option(help="Folder of the dataset's photos, where it has several.", show_default=default)
 
 
 def origin_option(default: str) -> Any:
@@ -124,6 +140,8 @@ PackFolder = Annotated[
 ]
 Work = Annotated[Path, typer.Option(help="Folder of all builds; languages in it share features.")]
 Data = Annotated[Path, typer.Option(help="Folder of the dataset: photos, captions, split files.")]
+CaptionFile = Annotated[Path | None, caption_file_option(FOUND_DEFAULT)]
+PhotoFolder = Annotated[Path | None, photo_folder_option(FOUND_DEFAULT)]
 CaptionsOption = Annotated[list[str] | None, captions_option(CAPTIONS_DEFAULT)]
 Origin = Annotated[str | None, origin_option(ORIGIN_DEFAULT)]
 Settings = Annotated[list[str] | None, settings_option(SETTINGS_DEFAULT)]
@@ -155,7 +173,13 @@ def limit_photos(megapixels: float | None) -> None:
 
 
 def read_dataset(
-    data: Path, captions: Sequence[str] = (), origin: str | None = None, language: "Language | None" = None
+    data: Path,
+    captions: Sequence[str] = (),
+    origin: str | None = None,
+    language: "Language | None" = None,
+    *,
+    caption_file: Path | None = None,
+    photo_folder: Path | None = None,
 ) -> "Dataset":
     """Read a dataset with the given captions, or else those of the language's `[[captions]]` files; print its faults.
 
@@ -164,13 +188,14 @@ def read_dataset(
         captions: caption files, `FILE[,origin=…][,weight=…]`. (default: none)
         origin: origin of captions whose file names none. (default: human)
         language: language whose `[[captions]]` files are read without `captions`. (default: none)
+        caption_file, photo_folder: as for `load_dataset`.
     """
     from polycap.dataset import CaptionSource, load_with_captions, sources_of
 
     sources = [CaptionSource.parse(source, origin) for source in captions]
     if language and not sources:
         sources = sources_of(language.caption_files(data))
-    dataset, faults = load_with_captions(data, sources)
+    dataset, faults = load_with_captions(data, sources, caption_file=caption_file, photo_folder=photo_folder)
     if faults:
         last = f"; last: {faults[-1]}" if len(faults) > 1 else ""
         names = ", ".join(str(source.path) for source in sources) or data

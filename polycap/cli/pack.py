@@ -48,7 +48,9 @@ def _write_pack(code: str, out: Path | None, pack: Path | None, encoder: Path | 
     from polycap.language import get_language
     from polycap.pack.pack_file import write_pack_file
 
-    pack_file = write_pack_file(get_language(code), out, pack=pack, encoder=encoder)
+    language = get_language(code)
+    code = language.code
+    pack_file = write_pack_file(language, out, pack=pack, encoder=encoder)
     row = {"language": code, "file": str(pack_file.path), "bytes": pack_file.size, "sha256": pack_file.sha256}
     if as_json:
         print_json(row)

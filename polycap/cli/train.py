@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polycap.cli.command import with_options
-from polycap.cli.options import CaptionsOption, Data, EncoderFolder, Origin, Settings, read_dataset
+from polycap.cli.options import (
+    CaptionFile,
+    CaptionsOption,
+    Data,
+    EncoderFolder,
+    Origin,
+    PhotoFolder,
+    Settings,
+    read_dataset,
+)
 from polycap.cli.output import print_line
 from polycap.errors import PolycapError
 from polycap.machine.extras import require_keras
@@ -29,6 +38,8 @@ class TrainArguments:
     features: Annotated[Path, typer.Option(help="Output folder of `polycap features`.")] = Path("features")
     captions: CaptionsOption = None
     origin: Origin = None
+    caption_file: CaptionFile = None
+    photo_folder: PhotoFolder = None
     settings: Settings = None
     start: Annotated[
         Path | None,
@@ -74,4 +85,11 @@ def _read(options: TrainArguments, language: "Language") -> "Dataset":
             f"{language.folder / 'language.toml'}:captions: some are to be translated first, as `polycap build "
             f"{language.code}` does; or name all of them with `captions`"
         )
-    return read_dataset(options.data, captions, options.origin, language)
+    return read_dataset(
+        options.data,
+        captions,
+        options.origin,
+        language,
+        caption_file=options.caption_file,
+        photo_folder=options.photo_folder,
+    )

@@ -48,7 +48,8 @@ def check_language(language: "str | PathLike[str] | Language", *, pack: bool = T
     registry = Registry.discover()
     entries = [entry for entry in registry.entries if entry.code == str(language)]
     if not entries:
-        registry.get(str(language))  # raises the error
+        code = registry.get(str(language)).code  # of another tag; or raises the error
+        entries = [entry for entry in registry.entries if entry.code == code]
     broken = [entry for entry in entries if entry.faults]
     if broken:  # also by faults outside the folder, such as a duplicate code
         faults = tuple(fault for entry in broken for fault in entry.faults)

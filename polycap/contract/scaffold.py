@@ -149,7 +149,7 @@ def _native_name(code: str) -> str:
         raise LanguageError(f'{code}: CLDR does not know its native name; give it: polycap new {code} "NAME"')
     maximized = language.maximize()
     name = language.display_name(f"{maximized.language}-{maximized.script}")  # autonym() ignores the script of zh-TW
-    return str(name[:1].upper() + name[1:])
+    return str(name[:1].title() + name[1:])  # upper() would write Georgian in capitals, which begin no name
 
 
 def _translation(facts: _Facts, argos_index: str | Path | None) -> str:

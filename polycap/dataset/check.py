@@ -81,8 +81,8 @@ def check_dataset(
     folder: Path,
     decode: bool = True,
     *,
-    captions: Path | None = None,
-    photos: Path | None = None,
+    caption_file: Path | None = None,
+    photo_folder: Path | None = None,
     progress: bool | None = None,
 ) -> DatasetReport:
     """Read a dataset folder and decode its photos.
@@ -90,14 +90,13 @@ def check_dataset(
     Args:
         folder: the dataset's folder.
         decode: whether to decode every photo in full, or only to list the photos. (default: True)
-        captions: the caption file, as for `load_dataset`.
-        photos: the photo folder, as for `load_dataset`.
+        caption_file, photo_folder: as for `load_dataset`.
         progress: whether to draw a progress bar on stderr. (default: if it is a terminal)
 
     Raises:
         DatasetError: nothing in the folder can be used, as for `load_dataset`.
     """
-    dataset = load_dataset(folder, captions=captions, photos=photos)
+    dataset = load_dataset(folder, caption_file=caption_file, photo_folder=photo_folder)
     broken = _undecodable(dataset, progress) if decode else []
     counts = [len(photo.captions) for photo in dataset.photos]
     splits = Counter(photo.split for photo in dataset.photos)

@@ -7,7 +7,15 @@ from polycap.dataset.names import photo_keys
 from polycap.errors import DatasetError
 from polycap.photos.suffixes import PHOTO_SUFFIXES
 
-__all__ = ["find_captions", "find_karpathy", "find_photo_folder", "search_folders"]
+__all__ = [
+    "find_caption_file",
+    "find_captions",
+    "find_karpathy",
+    "find_photo_folder",
+    "list_photos",
+    "no_captions",
+    "search_folders",
+]
 
 _PHOTO_FOLDERS = (
     "Images",
@@ -24,7 +32,12 @@ _CAPTION_FILES = (
     "captions.txt",
     "dataset_flickr8k.json",
     _KARPATHY,
+    "captions*.json",
+    "*.token",
+    "metadata.jsonl",
+    "metadata.csv",
     "*.csv",
+    "*.tsv",
     "*.jsonl",
 )
 
@@ -42,24 +55,37 @@ def search_folders(folder: Path) -> list[Path]:
     return [folder, *(folder / name for name in names)]
 
 
-def find_captions(folder: Path) -> Path:
+def find_captions(folder: Path) -> Path | None:
     """Return the caption file of a dataset folder: the first of the known names, in the folder or one level below.
 
     Raises:
-        DatasetError: there is none, or a pattern such as `*.csv` matches several files of a folder.
+        DatasetError: a pattern such as `*.csv` matches several files.
     """
-    folders = search_folders(folder)
+    return find_caption_file(*search_folders(folder))
+
+
+def find_caption_file(*folders: Path) -> Path | None:
+    """Return the first caption file of the known names in these folders, not below them; None if there is none.
+
+    Raises:
+        DatasetError: a pattern such as `*.csv` matches several files of a folder.
+    """
     for pattern in _CAPTION_FILES:
-        for subfolder in folders:
-            paths = _visible_files(subfolder, pattern)
+        for folder in folders:
+            paths = _visible_files(folder, pattern)
             if len(paths) > 1:
                 names = ", ".join(path.name for path in paths)
-                raise DatasetError(f"{subfolder}: several caption files ({names}); name the one to read")
+                raise DatasetError(f"{folder}: several caption files ({names}); name one with `caption_file`")
             if paths:
                 return paths[0]
-    raise DatasetError(
-        f"{folder}: no captions; looked here and one level below for {', '.join(_CAPTION_FILES)}. "
-        "Name the caption file, or fetch Flickr8k"
+    return None
+
+
+def no_captions(folder: Path) -> DatasetError:
+    """Return the error of a dataset folder without captions."""
+    return DatasetError(
+        f"{folder}: no captions; looked here and one level below for {', '.join(_CAPTION_FILES)}, and for a text "
+        "beside each photo. Name the file with `caption_file`, or fetch Flickr8k"
     )
 
 
@@ -81,12 +107,12 @@ def find_photo_folder(folder: Path) -> tuple[Path, dict[str, Path]]:
     others = {subfolder: photos for subfolder in search_folders(folder)[1:] if (photos := list_photos(subfolder))}
     if len(others) > 1:
         names = ", ".join(subfolder.name for subfolder in others)
-        raise DatasetError(f"{folder}: several folders of photos ({names}); name the one to read")
+        raise DatasetError(f"{folder}: several folders of photos ({names}); name one with `photo_folder`")
     for subfolder, photos in others.items():
         return subfolder, photos
     raise DatasetError(
         f"{folder}: no photos; looked for {', '.join(sorted(PHOTO_SUFFIXES))} in "
-        f"{', '.join(_PHOTO_FOLDERS[:4])}, here and one level below. Name the photo folder, or fetch Flickr8k"
+        f"{', '.join(_PHOTO_FOLDERS[:4])}, here and one level below. Name it with `photo_folder`, or fetch Flickr8k"
     )
 
 

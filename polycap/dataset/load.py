@@ -6,9 +6,10 @@ from pathlib import Path
 
 from polycap.dataset import find
 from polycap.dataset.dataset import Dataset, DatasetFault, Photo
+from polycap.dataset.layouts import read_sidecars, read_split_folders
 from polycap.dataset.names import match_names, near_names
 from polycap.dataset.readers import CaptionTable, read_table
-from polycap.dataset.splits import HASH_SOURCE, Assignment, hash_split, read_official, resolve_splits
+from polycap.dataset.splits import HASH_SOURCE, Assignment, hash_splits, read_official, resolve_splits
 from polycap.dataset.terms import find_terms
 from polycap.errors import DatasetError
 
@@ -18,47 +19,62 @@ __all__ = ["load_dataset"]
 def load_dataset(
     folder: str | PathLike[str],
     *,
-    captions: str | PathLike[str] | None = None,
-    photos: str | PathLike[str] | None = None,
+    caption_file: str | PathLike[str] | None = None,
+    photo_folder: str | PathLike[str] | None = None,
 ) -> Dataset:
     """Read a folder of photos and captions.
 
-    The photo folder is `Images`, `Flicker8k_Dataset`, `Flickr8k_Dataset`, `images`, the folder itself, or its only
-    subfolder with photos. The caption file is the first of `Flickr8k.token.txt`, `captions.txt`,
-    `dataset_flickr8k.json`, another `dataset_*.json`, the only `*.csv` and the only `*.jsonl`, in the folder or one
-    level below. The splits are those of the official `Flickr_8k.{train,dev,test}Images.txt`, or of the caption file, or
-    of a Karpathy JSON beside it, or follow from a hash of each photo's name (80% train, 10% dev, 10% test);
-    `split_source` names their source. The terms are those of `TERMS.txt`; Flickr8k is recognised by the names of its
-    photos and files.
+    Without `caption_file` and `photo_folder` they are looked for; polycap/dataset/README.md says where, and where
+    splits and terms come from. `split_source` names the source of the splits.
 
     A caption's photo may be named with folders, in another case or Unicode form, or without a suffix, if one photo only
     can be meant. Photos are listed, not opened; `check_dataset` opens them.
 
     Args:
         folder: the dataset's folder.
-        captions: path of the caption file. (default: the first of the names above)
-        photos: path of the photo folder. (default: the first of the names above)
+        caption_file: path of the dataset's own caption file. (default: the first of the known names)
+        photo_folder: path of the folder of its photos. (default: the first of the known names)
 
     Raises:
         DatasetError: there are no photos, no captions, or no captions of the photos; or a file is not text.
     """
     folder = Path(folder)
     folders = find.search_folders(folder)
-    table = read_table(Path(captions) if captions else find.find_captions(folder))
-    photo_folder, files = (Path(photos), find.list_photos(Path(photos))) if photos else find.find_photo_folder(folder)
-    if not files:
-        raise DatasetError(f"{photo_folder}: holds no photos; name the folder of the photos")
+    table, place, files = _read_files(folder, caption_file, photo_folder)
     _rename(table, match_names(table.where, files))
-    _check_match(table, photo_folder, files)
+    _check_match(table, place, files)
     splits, source, split_faults = _find_splits(table, folders, files)
     captioned = tuple(
         Photo(name, path, splits.get(name, ""), table.captions[name])
         for name, path in sorted(files.items())
         if name in table.captions
     )
-    faults = (*table.faults, *_unmatched(table, photo_folder, files), *split_faults)
+    faults = (*table.faults, *_unmatched(table, place, files), *split_faults)
     terms = find_terms([*folders, table.path.parent], files)
     return Dataset(folder.resolve().name, folder, captioned, faults, source, terms)
+
+
+def _read_files(
+    folder: Path, caption_file: str | PathLike[str] | None, photo_folder: str | PathLike[str] | None
+) -> tuple[CaptionTable, Path, dict[str, Path]]:
+    """Return a dataset's captions, and its photos with the folder that they are in."""
+    if caption_file is None and photo_folder is None and (found := read_split_folders(folder)):
+        return found[0], folder, found[1]
+    path = Path(caption_file) if caption_file else find.find_captions(folder)
+    table = read_table(path) if path else None
+    if photo_folder:
+        place = Path(photo_folder)
+        files = find.list_photos(place)
+    elif table or any(find.list_photos(each) for each in find.search_folders(folder)):
+        place, files = find.find_photo_folder(folder)
+    else:
+        raise find.no_captions(folder)
+    if not files:
+        raise DatasetError(f"{place}: holds no photos; name the folder of the photos with `photo_folder`")
+    table = table or read_sidecars(place, files)
+    if table is None:
+        raise find.no_captions(folder)
+    return table, place, files
 
 
 def _rename(table: CaptionTable, names: Mapping[str, str]) -> None:
@@ -76,7 +92,8 @@ def _check_match(table: CaptionTable, photo_folder: Path, files: dict[str, Path]
     if table.captions.keys().isdisjoint(files):
         raise DatasetError(
             f"{table.path}: names {len(table.captions)} photos ({next(iter(table.captions))}, …), and none "
-            f"of them is among the {len(files)} photos in {photo_folder}; name the photo folder of these captions"
+            f"of them is among the {len(files)} photos in {photo_folder}; name their folder with `photo_folder`, or "
+            "other captions with `caption_file`"
         )
 
 
@@ -131,4 +148,4 @@ def _find_splits(
     if karpathy:
         splits, faults = resolve_splits(_meant(read_table(karpathy).assignments, files))
         return splits, "karpathy", faults
-    return {name: hash_split(name) for name in files}, HASH_SOURCE, []
+    return hash_splits(name for name in files if name in table.captions), HASH_SOURCE, []

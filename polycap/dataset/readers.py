@@ -3,29 +3,27 @@
 Formats, recognised by the contents of the file:
 
 - `Flickr8k.token.txt`: `image#i<TAB>caption`, also the form of captions in other languages;
-- a table with a header naming an image and a caption column (Kaggle's `captions.txt`, any CSV);
-- Karpathy's JSON: `{"images": [{"filename", "split", "sentences": [{"raw"}]}]}`;
-- JSON Lines: `{"image", "caption"}`, optionally `"index"`, `"split"`, `"origin"` and `"weight"`.
+- a table: see `polycap.dataset.tables`;
+- JSON of several kinds, and JSON Lines: see `polycap.dataset.json_rows`.
 """
 
-import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from polycap.dataset.clean import clean_caption, has_word
 from polycap.dataset.dataset import DatasetFault, ReferenceCaption
+from polycap.dataset.json_rows import document_rows, is_json_line, line_rows
 from polycap.dataset.names import photo_keys
 from polycap.dataset.origins import HUMAN
-from polycap.dataset.tables import CaptionRow, find_columns, parse_index, table_rows
+from polycap.dataset.rows import CaptionRow, parse_index
+from polycap.dataset.tables import find_columns, table_rows
 from polycap.errors import DatasetError
 
-__all__ = ["CaptionTable", "is_origin", "is_weight", "read_captions", "read_table", "read_text_file"]
+__all__ = ["CaptionTable", "collect", "read_captions", "read_table", "read_text_file"]
 
-_FORMATS = "`image#i<TAB>caption`, a CSV with a header `image,caption`, Karpathy's JSON or JSON Lines"
-_ORIGIN = re.compile(r"[^\s,|]+")
+_FORMATS = "`image#i<TAB>caption`, a CSV with a header `image,caption`, JSON or JSON Lines"
 
 
 @dataclass
@@ -76,7 +74,7 @@ def read_table(path: Path, origin: str = HUMAN) -> CaptionTable:
     """
     text = read_text_file(path)
     source, reader = _format_of(path, text)
-    return _collect(CaptionTable(path, source), reader(path, text), origin)
+    return collect(CaptionTable(path, source), reader(path, text), origin)
 
 
 def read_text_file(path: Path) -> str:
@@ -97,42 +95,20 @@ def read_text_file(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def is_origin(value: object) -> bool:
-    """Return whether a value may be an origin of captions.
-
-    Origins stand in lists and signatures, and so contain no space, comma or bar.
-    """
-    return isinstance(value, str) and value.isprintable() and bool(_ORIGIN.fullmatch(value))
-
-
-def is_weight(value: object) -> bool:
-    """Return whether a value may be a weight of captions: a finite number above 0."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-
-
 def _format_of(path: Path, text: str) -> tuple[str, Callable[[Path, str], Iterator[CaptionRow | DatasetFault]]]:
     """Recognise the format of a file; return its name, as source of splits, and its reader."""
     head = [line for line in text.split("\n", 50)[:50] if line.strip()]
     if not head:
         raise DatasetError(f"{path}: is empty; expected captions as {_FORMATS}")
-    if path.suffix in (".jsonl", ".ndjson") or _is_json_line(head[0]):
-        return "jsonl field", _jsonl_rows
-    if path.suffix == ".json" or head[0].lstrip().startswith("{"):
-        return "karpathy", _karpathy_rows
-    if find_columns(head[0]):
+    if path.suffix in (".jsonl", ".ndjson") or is_json_line(head[0]):
+        return "jsonl field", line_rows
+    if path.suffix == ".json" or head[0].lstrip()[0] in "{[":
+        return "karpathy" if '"sentences"' in text else "json field", document_rows
+    if find_columns(head):
         return "csv column", table_rows
     if any(isinstance(_token_row("", line), CaptionRow) for line in head):
         return "token file", _token_rows
     raise DatasetError(f"{path}:1: this is no known caption format ({head[0][:60]!r}); expected {_FORMATS}")
-
-
-def _is_json_line(line: str) -> bool:
-    """Return whether a line is a row of JSON Lines."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and "caption" in value
 
 
 def _token_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
@@ -152,98 +128,55 @@ def _token_row(where: str, line: str) -> CaptionRow | DatasetFault:
     return CaptionRow(where, photo, text, index)
 
 
-def _jsonl_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
-    """Yield the rows of a file of JSON Lines."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield _jsonl_row(f"{path.name}:{number}", line)
+def collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], origin: str = HUMAN) -> CaptionTable:
+    """Group rows by photo; a row without an index gets its position among the photo's rows.
 
-
-def _jsonl_row(where: str, line: str) -> CaptionRow | DatasetFault:
-    """Parse a line of JSON Lines."""
-    optional = '"index" (0, 1, …), "split", "origin" and "weight" (above 0)'
-    malformed = f'malformed row; expected {{"image": "x.jpg", "caption": "…"}}, optionally {optional}'
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return DatasetFault(where, malformed.replace("row", "row, not JSON", 1))
-    if not isinstance(value, dict):
-        return DatasetFault(where, malformed)
-    keys = ("image", "caption", "index", "split", "origin", "weight")
-    photo, text, index, split, origin, weight = (value.get(key) for key in keys)
-    # in Python True is an int, but it is no index
-    has_index = index is None or (type(index) is int and index >= 0)
-    has_photo = isinstance(photo, str) and photo.strip() and isinstance(split, str | None)
-    has_source = (origin is None or is_origin(origin)) and (weight is None or is_weight(weight))
-    if not has_photo or not has_index or not has_source or not isinstance(text, str):
-        return DatasetFault(where, malformed)
-    return CaptionRow(where, str(photo), text, index, split, origin, weight)
-
-
-def _karpathy_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
-    """Yield the rows of Karpathy's JSON."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: is not JSON ({error})") from error
-    images = value.get("images") if isinstance(value, dict) else None
-    if not isinstance(images, list):
-        raise DatasetError(f'{path}: has no list "images"; expected Karpathy\'s dataset_flickr8k.json')
-    for number, image in enumerate(images):
-        yield from _karpathy_photo(f"{path.name}:images[{number}]", image)
-
-
-def _karpathy_photo(where: str, image: Any) -> Iterator[CaptionRow | DatasetFault]:
-    """Yield the rows of one photo of Karpathy's JSON."""
-    photo, sentences, split = (
-        (image.get(key) for key in ("filename", "sentences", "split"))
-        if isinstance(image, dict)
-        else (None, None, None)
-    )
-    has_photo = isinstance(photo, str) and photo.strip()
-    if not has_photo or not isinstance(sentences, list) or not isinstance(split, str | None):
-        yield DatasetFault(where, 'malformed entry; expected "filename", "split" and a list "sentences"')
-        return
-    for index, sentence in enumerate(sentences):
-        text = sentence.get("raw") if isinstance(sentence, dict) else None
-        sentence_where = f"{where}.sentences[{index}]"
-        if isinstance(text, str):
-            yield CaptionRow(sentence_where, str(photo), text, index, split)
-        else:
-            yield DatasetFault(sentence_where, 'malformed sentence; expected a text "raw"')
-
-
-def _collect(table: CaptionTable, items: Iterable[CaptionRow | DatasetFault], origin: str) -> CaptionTable:
-    """Group rows by photo; a row without an index gets its position among the photo's rows."""
+    Raises:
+        DatasetError: the rows are of several languages.
+    """
     captions_by_photo: dict[str, dict[int, ReferenceCaption]] = {}
     seen: Counter[str] = Counter()
     items = list(items)
     names = photo_keys(item.photo for item in items if isinstance(item, CaptionRow))
+    languages: dict[str, None] = {}
     for item in items:
         if isinstance(item, DatasetFault):
             table.faults.append(item)
             continue
-        name, text = names[item.photo], item.text.strip()
+        name = names[item.photo]
+        text, wrong = clean_caption(item.text.strip())
+        if wrong:
+            table.faults.append(DatasetFault(item.where, f"{wrong} in a caption of {name!r}; read as {text!r}"))
+        languages |= {item.language: None} if item.language else {}
         index = seen[name] if item.index is None else item.index
         seen[name] += 1
         captions = captions_by_photo.setdefault(name, {})
         table.where.setdefault(name, item.where)
         if item.split is not None:
             table.assignments.append((name, item.split, item.where))
-        if not _is_text(name + text):
-            table.faults.append(DatasetFault(item.where, "half of a surrogate pair, which is no text; left out"))
-        elif not text:
-            table.faults.append(DatasetFault(item.where, f"empty caption of {name!r}; left out"))
-        elif index in captions:
-            table.faults.append(DatasetFault(item.where, f"second caption #{index} of {name!r}; the first is kept"))
+        if fault := _fault_of(name, text, index, captions):
+            table.faults.append(DatasetFault(item.where, fault))
         else:
             captions[index] = ReferenceCaption(index, text, item.origin or origin, item.weight or 1.0)
+    if len(languages) > 1:
+        raise DatasetError(f"{table.path}: holds captions of several languages ({', '.join(languages)}); keep one's")
     table.captions = {
         name: tuple(captions[index] for index in sorted(captions))
         for name, captions in captions_by_photo.items()
         if captions
     }
     return table
+
+
+def _fault_of(name: str, text: str, index: int, captions: dict[int, ReferenceCaption]) -> str:
+    """Return why a caption of a photo is left out; empty if it is not."""
+    if not _is_text(name + text):
+        return "half of a surrogate pair, which is no text; left out"
+    if not text:
+        return f"empty caption of {name!r}; left out"
+    if not has_word(text):
+        return f"no word in {text!r}, a caption of {name!r}; left out"
+    return f"second caption #{index} of {name!r}; the first is kept" if index in captions else ""
 
 
 def _is_text(text: str) -> bool:

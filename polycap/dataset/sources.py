@@ -9,7 +9,8 @@ from pathlib import Path
 from polycap.dataset.dataset import Dataset, DatasetFault, Photo, ReferenceCaption, count_origins
 from polycap.dataset.load import load_dataset
 from polycap.dataset.origins import HUMAN, is_human
-from polycap.dataset.readers import is_origin, is_weight, read_captions
+from polycap.dataset.readers import read_captions
+from polycap.dataset.rows import is_origin, is_weight
 from polycap.errors import DatasetError
 
 __all__ = ["CaptionSource", "load_with_captions", "main_origin", "read_sources", "sources_of", "with_sources"]
@@ -77,9 +78,18 @@ def sources_of(files: Iterable[tuple[Path, str | None, float]]) -> list[CaptionS
 
 
 def load_with_captions(
-    folder: str | PathLike[str], sources: Sequence[CaptionSource] = ()
+    folder: str | PathLike[str],
+    sources: Sequence[CaptionSource] = (),
+    *,
+    caption_file: str | PathLike[str] | None = None,
+    photo_folder: str | PathLike[str] | None = None,
 ) -> tuple[Dataset, tuple[DatasetFault, ...]]:
     """Read a dataset; the captions of `sources`, if there are any, replace its own.
+
+    Args:
+        folder: the dataset's folder.
+        sources: caption files. (default: none)
+        caption_file, photo_folder: as for `load_dataset`.
 
     Returns:
         The dataset, and the faults of its captions, as for `with_sources`.
@@ -87,7 +97,8 @@ def load_with_captions(
     Raises:
         DatasetError: the folder or a source can't be read.
     """
-    return with_sources(load_dataset(folder), sources)
+    dataset = load_dataset(folder, caption_file=caption_file, photo_folder=photo_folder)
+    return with_sources(dataset, sources)
 
 
 def with_sources(dataset: Dataset, sources: Sequence[CaptionSource]) -> tuple[Dataset, tuple[DatasetFault, ...]]:

@@ -8,7 +8,16 @@ from polycap.dataset.dataset import DatasetFault
 from polycap.dataset.names import photo_key
 from polycap.dataset.readers import read_text_file
 
-__all__ = ["HASH_SOURCE", "OFFICIAL_FILES", "Assignment", "hash_split", "read_official", "resolve_splits"]
+__all__ = [
+    "HASH_SOURCE",
+    "OFFICIAL_FILES",
+    "Assignment",
+    "hash_split",
+    "hash_splits",
+    "is_split",
+    "read_official",
+    "resolve_splits",
+]
 
 Assignment = tuple[str, str, str]
 """Name of a photo, its split as written, and the file and line of that."""
@@ -39,10 +48,32 @@ _SPELLINGS = {
 _PRECEDENCE = ("test", "dev", "train", "")
 
 
+def is_split(name: str) -> bool:
+    """Return whether a name is one of a split, as datasets spell them."""
+    return bool(_SPELLINGS.get(name.strip().lower()))
+
+
 def hash_split(name: str) -> str:
     """Return a split by the hash of a photo's name: 80% train, 10% dev, 10% test, the same on every machine."""
-    position = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+    position = _position(name)
     return "train" if position < 0.8 else "dev" if position < 0.9 else "test"
+
+
+def _position(name: str) -> float:
+    """Return a number from 0 to 1 by the hash of a photo's name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+
+
+def hash_splits(names: Iterable[str]) -> dict[str, str]:
+    """Return splits by hash, so that train and dev have a photo each, where there are two photos."""
+    splits = {name: hash_split(name) for name in names}
+    order = sorted(splits, key=_position)
+    if len(order) > 1 and "train" not in splits.values():
+        splits[order[0]] = "train"
+    if len(order) > 1 and "dev" not in splits.values():
+        train = [name for name in order if splits[name] == "train"]
+        splits[train[-1] if len(train) > 1 else order[-1]] = "dev"
+    return splits
 
 
 def resolve_splits(assignments: Iterable[Assignment]) -> tuple[dict[str, str], list[DatasetFault]]:

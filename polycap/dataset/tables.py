@@ -1,44 +1,27 @@
-"""Caption tables: Kaggle's `captions.txt`, and any CSV with a header that names an image and a caption column."""
+"""Caption tables: any CSV with a header, such as Kaggle's, and tables without one that begin with a photo."""
 
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from polycap.dataset.dataset import DatasetFault
+from polycap.dataset.rows import NAMES, CaptionRow, parse_index
+from polycap.photos.suffixes import PHOTO_SUFFIXES
 
-__all__ = ["CaptionRow", "find_columns", "parse_index", "table_rows"]
+__all__ = ["find_columns", "table_rows"]
 
-_NAMES = {
-    "photo": ("image", "image_name", "photo", "filename", "file_name", "file"),
-    "text": ("caption", "comment", "sentence", "text"),
-    "index": ("index", "caption_index", "caption_number", "comment_number"),
-    "split": ("split",),
-}
+_NUMBERED = re.compile(r"(?:caption|comment|sentence|text|description)s?[ _-]?[0-9]+")
+_SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)  # a first line of Excel's
 _DELIMITERS = ",\t;|"
+_SPLITS = frozenset({"train", "dev", "val", "valid", "validation", "test"})
+_CODE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_EXAMINED = 50
 # A quoted caption may contain line breaks. An open quote that does not close within this many lines is a fault of its
 # own line, and must not consume the rest of the file.
 _MAX_LINES_PER_RECORD = 10
-
-
-@dataclass(frozen=True, slots=True)
-class CaptionRow:
-    """Row of a caption file.
-
-    Attributes:
-        where: file and line of the row.
-        photo: name of the photo.
-        text: text of the caption.
-        index, split, origin, weight: as in `ReferenceCaption` and `Photo`. (default: None, not in the file)
-    """
-
-    where: str
-    photo: str
-    text: str
-    index: int | None = None
-    split: str | None = None
-    origin: str | None = None
-    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,53 +31,91 @@ class Columns:
     Attributes:
         delimiter: character between two cells.
         width: number of columns.
-        positions: position of each known column, from 0, by kind: photo, text, index, split.
+        start: number of the first row's line, from 0.
+        texts: positions of the captions, from 0.
+        positions: position of each other known column, by kind: photo, index, split, language.
     """
 
     delimiter: str
     width: int
-    positions: dict[str, int]
+    start: int
+    texts: tuple[int, ...]
+    positions: dict[str, int] = field(default_factory=dict)
 
 
-def parse_index(text: str) -> int | None:
-    """Return the number that `text` writes in ASCII digits, or None."""
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+def find_columns(lines: Sequence[str]) -> Columns | None:
+    """Return the columns of a table by its first lines, or None if they are not those of a caption table.
+
+    The first line that is not blank is a header, after Excel's `sep=;` if that is there; or there is no header, and
+    each row begins with a photo's name.
+    """
+    start = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    separator = _SEPARATOR.fullmatch(lines[start].strip()) if start < len(lines) else None
+    start += separator is not None
+    delimiters = separator[1] if separator else _DELIMITERS
+    candidates = [
+        found(lines, start, delimiter) for found in (_columns_of_header, _columns_without) for delimiter in delimiters
+    ]
+    return next((columns for columns in candidates if columns), None)
 
 
-def find_columns(header: str) -> Columns | None:
-    """Return the columns of a header line, or None if it is not the header of a caption table."""
-    for delimiter in _DELIMITERS:
-        names = [name.strip().lower() for name in _split(header, delimiter) or []]
-        positions = {
-            kind: next(names.index(name) for name in known if name in names)
-            for kind, known in _NAMES.items()
-            if any(name in names for name in known)
-        }
-        if "photo" in positions and "text" in positions:
-            return Columns(delimiter, len(names), positions)
-    return None
+def _columns_of_header(lines: Sequence[str], start: int, delimiter: str) -> Columns | None:
+    """Return the columns that a header names, or None if it names no photo or no caption."""
+    names = [name.strip().lower() for name in _split("".join(lines[start : start + 1]), delimiter) or []]
+    positions = {
+        kind: next(names.index(name) for name in known if name in names)
+        for kind, known in NAMES.items()
+        if any(name in names for name in known)
+    }
+    numbered = [position for position, name in enumerate(names) if _NUMBERED.fullmatch(name)]
+    single = positions.pop("text", None)
+    texts = tuple(numbered) if single is None else (single,)
+    if "photo" not in positions or not texts:
+        return None
+    return Columns(delimiter, len(names), start + 1, texts, positions)
+
+
+def _columns_without(lines: Sequence[str], start: int, delimiter: str) -> Columns | None:
+    """Return the columns of a table without a header: photo and captions, or photo, something known and caption."""
+    cells = [_split(line, delimiter) or [] for line in lines[start : start + _EXAMINED] if line.strip()]
+    named = [row for row in cells if len(row) > 1 and Path(row[0].strip()).suffix.lower() in PHOTO_SUFFIXES]
+    if not named or 2 * len(named) < len(cells):
+        return None
+    width = Counter(map(len, named)).most_common(1)[0][0]
+    second = {row[1].strip() for row in named if len(row) == width}
+    kind = _kind_of(second) if width == 3 else None
+    if kind is None:
+        return Columns(delimiter, width, start, tuple(range(1, width)), {"photo": 0})
+    return Columns(delimiter, width, start, (2,), {"photo": 0, kind: 1})
+
+
+def _kind_of(cells: set[str]) -> str | None:
+    """Return the kind of the column between photo and caption, or None if it holds captions."""
+    if all(parse_index(cell) is not None for cell in cells):
+        return "index"
+    if cells <= _SPLITS:
+        return "split"
+    return "language" if all(map(_CODE.fullmatch, cells)) else None
 
 
 def table_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
-    """Yield the rows and faults of a caption table. Its first line that is not blank must be a header.
+    """Yield the rows and faults of a caption table.
 
     Raises:
-        ValueError: `find_columns` does not accept the header.
+        ValueError: `find_columns` does not accept the first lines.
     """
     lines = text.split("\n")
-    number = next(index for index, line in enumerate(lines) if line.strip())
-    columns = find_columns(lines[number])
+    columns = find_columns(lines)
     if columns is None:
-        raise ValueError(f"{path}: find_columns refuses this header")
-    number += 1
+        raise ValueError(f"{path}: find_columns refuses these lines")
+    number = columns.start
     while number < len(lines):
         cells, line_count = _read_record(lines, number, columns)
         where = f"{path.name}:{number + 1}"
         if cells is None:
             yield DatasetFault(where, f"malformed row {lines[number][:60]!r}; its quotes don't close")
         elif cells:
-            yield _parse_row(where, cells, columns)
+            yield from _parse_row(where, cells, columns)
         number += line_count
 
 
@@ -123,17 +144,22 @@ def _read_record(lines: list[str], number: int, columns: Columns) -> tuple[list[
     return None, 1
 
 
-def _parse_row(where: str, cells: list[str], columns: Columns) -> CaptionRow | DatasetFault:
-    """Parse the cells of a record."""
+def _parse_row(where: str, cells: list[str], columns: Columns) -> Iterator[CaptionRow | DatasetFault]:
+    """Yield the captions of a record; of several columns of captions, some may be blank."""
     if len(cells) != columns.width:
         fix = "quote a caption that holds commas" if len(cells) > columns.width else "fill the row"
-        return DatasetFault(where, f"malformed row: {len(cells)} fields where the header has {columns.width}; {fix}")
+        yield DatasetFault(where, f"malformed row: {len(cells)} fields where the header has {columns.width}; {fix}")
+        return
     values = {kind: cells[position].strip() for kind, position in columns.positions.items()}
     if not values["photo"]:
-        return DatasetFault(where, "malformed row: no photo is named")
+        yield DatasetFault(where, "malformed row: no photo is named")
+        return
     index = None
     if "index" in values:
         index = parse_index(values["index"])
         if index is None:
-            return DatasetFault(where, f"malformed row: caption number {values['index']!r}; expected 0, 1, …")
-    return CaptionRow(where, values["photo"], values["text"], index, values.get("split"))
+            yield DatasetFault(where, f"malformed row: caption number {values['index']!r}; expected 0, 1, …")
+            return
+    texts = [cells[position].strip() for position in columns.texts]
+    for text in [text for text in texts if text] or texts[:1]:
+        yield CaptionRow(where, values["photo"], text, index, values.get("split"), language=values.get("language"))

@@ -11,6 +11,7 @@ from polycap.dataset import Dataset, Photo, join_origins
 from polycap.errors import EvaluationError
 from polycap.evaluation.failures import count_failures
 from polycap.evaluation.predict import predict
+from polycap.evaluation.zeros import zero_reasons
 from polycap.features.store import FeatureStore
 from polycap.files import make_folder
 from polycap.language import Language
@@ -56,6 +57,8 @@ class Evaluation:
         """Return the object that `polycap evaluate --json` prints."""
         row = self.scores.to_json(language=self.language.code, split=self.split)
         steadiness = {change: round(share, 4) for change, share in self.steadiness.items()}
+        if reasons := zero_reasons(self.captions, self.references, self.scores):
+            row["reasons"] = reasons
         return row | ({"via": self.via} if self.via else {}) | ({"steadiness": steadiness} if steadiness else {})
 
     def write(self, folder: Path) -> None:

@@ -13,6 +13,7 @@ from polycap.errors import EvaluationError, LanguageError, PolycapError
 from polycap.evaluation.references import choose_references, parse_references, select_references
 from polycap.files import make_folder
 from polycap.language import Language, Registry
+from polycap.language.doubts import doubt_captions
 
 if TYPE_CHECKING:  # they bring TensorFlow
     from polycap.captioning.captioner import Captioner
@@ -90,6 +91,7 @@ def evaluate_language(language: Language, dataset: Dataset, options: EvaluationO
             "`record` enters a decoder's scores in its own pack; with `via` there is none of this language"
         )
     references = select_references(dataset, options.split, options.origin)
+    _warn_of_doubt(language, references, options.split)
     [captioner], _ = options.load(language.code)
     from polycap.evaluation.evaluate import evaluate_captioner
     from polycap.evaluation.steadiness import measure_steadiness
@@ -165,12 +167,19 @@ def _choose_references(
     for language in languages:
         try:
             chosen[language.code] = choose_references(language, dataset, split, given, built and built(language.code))
+            _warn_of_doubt(language, chosen[language.code], split)
         except PolycapError as error:
             logger.warning("%s: left out: %s", language.code, error)
             left_out[language.code] = str(error)
     if not chosen:
         raise EvaluationError(f"none of {', '.join(left_out)} has references to score it by; see above")
     return chosen, left_out
+
+
+def _warn_of_doubt(language: Language, references: Dataset, split: str) -> None:
+    texts = (caption.text for photo in references.split(split) for caption in photo.captions)
+    if doubt := doubt_captions(language, texts):
+        logger.warning("%s: references: %s", language.code, doubt)
 
 
 def _trained() -> list[Language]:

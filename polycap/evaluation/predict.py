@@ -1,5 +1,6 @@
 """Prediction of the captions of a split, from photos or from stored features."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ from polycap.files.progress import print_above_bar, progress_bar
 from polycap.photos.batches import decode_batches
 
 __all__ = ["predict", "print_left_out", "reduced_features"]
+
+logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 50
 """Photos that are decoded together, from stored features."""
@@ -70,6 +73,12 @@ def reduced_features(
 def _from_store(captioner: Captioner, photos: Sequence[Photo], store: FeatureStore) -> dict[str, str]:
     """Caption photos from stored features; return captions by photo name."""
     store.rows(photo.name for photo in photos)  # raises now, and names all photos without features
+    if replaced := store.replaced({photo.name: photo.path for photo in photos}):
+        count = f"{len(replaced):,} photos were" if len(replaced) > 1 else "a photo was"
+        logger.warning(
+            "%s: %s replaced after the features were made, first %s; make them anew with `polycap features`",
+            *(store.folder, count, replaced[0]),
+        )
     captions: dict[str, str] = {}
     for start in range(0, len(photos), BATCH_SIZE):
         batch = photos[start : start + BATCH_SIZE]

@@ -15,6 +15,7 @@ from polycap.dataset import (
 )
 from polycap.errors import DatasetError, EvaluationError
 from polycap.language import Language
+from polycap.language.tags import same_language
 from polycap.pack.card import read_card
 
 __all__ = ["choose_references", "parse_references", "select_references"]
@@ -42,6 +43,7 @@ def parse_references(texts: Iterable[str], known: Iterable[str]) -> dict[str, li
             raise EvaluationError(
                 f"`references` {text}: for several languages, name the language: CODE=FILE[,origin=ORIGIN]"
             )
+        code = code if code in codes else same_language(code, codes) or code
         if code not in codes:
             raise EvaluationError(
                 f"`references` {text}: {code!r} is not trained; trained languages: {', '.join(codes)}"

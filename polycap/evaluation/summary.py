@@ -20,7 +20,8 @@ def summary_lines(row: ScoreRow) -> list[str]:
         "references": _describe_references(row),
     }
     lines = [f"{name:{LABEL_WIDTH}}{value}" for name, value in head.items()]
-    lines += ["", *_figures(row), ""]
+    lines += ["", *_figures(row)]
+    lines += [f"{'':{LABEL_WIDTH}}{reason}" for reason in row.get("reasons", ())] + [""]
     if "diversity" in row:
         lines += _diversity(row["diversity"], row["lengths"])
     if steadiness := row.get("steadiness"):

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from polycap.errors import FeatureStoreError
 from polycap.files import make_folder, parse_json, read_json, write_json
-from polycap.files.hashes import UNREADABLE
+from polycap.files.hashes import UNREADABLE, sha256_file
 from polycap.files.strangers import OWN_JSON_BYTES
 
 __all__ = ["STORE_JSON", "FeatureStore", "StoreWriter", "require_precision"]
@@ -101,6 +101,18 @@ class FeatureStore:
     def read(self, names: Iterable[str]) -> NDArray[np.float16]:
         """Return the features of photos, `(photos, cells, channels) float16`."""
         return np.asarray(self.features[self.rows(names)])
+
+    def replaced(self, paths: Mapping[str, Path]) -> list[str]:
+        """Return the names of photos whose files are not those that the features were made of.
+
+        Args:
+            paths: files by name; one that can't be read, or that the store has no hash of, is passed over.
+        """
+        hashes = {
+            self.names[row]: content for row, content in self.contents.items() if content not in (None, UNREADABLE)
+        }
+        files = ((name, path) for name, path in paths.items() if name in hashes and path.is_file())
+        return [name for name, path in files if sha256_file(path) != hashes[name]]
 
     def require(self, encoder: str, pca: str | None) -> None:
         """Check that the features are those that a decoder was trained on.

@@ -163,7 +163,7 @@ def _transfer(job: _Job) -> None:
     timeout = httpx.Timeout(job.timeout_s, connect=min(job.timeout_s, _CONNECT_S))
     # ValueError, ImportError: a proxy variable of the environment that httpx can't use
     try:
-        with httpx.Client(follow_redirects=True, timeout=timeout, event_hooks=redirect_hooks(job.url)) as client:
+        with _client(job, timeout) as client:
             for resumes in range(_RESUMES + 1):
                 size_before = _size(job.part)
                 try:
@@ -174,6 +174,19 @@ def _transfer(job: _Job) -> None:
                     logger.info("%s: connection lost at %d bytes, resuming", job.url, _size(job.part))
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:
         raise job.error(str(error) or type(error).__name__) from error
+
+
+def _client(job: _Job, timeout: httpx.Timeout) -> httpx.Client:
+    """Return a client; its certificates are read here."""
+    try:
+        return httpx.Client(follow_redirects=True, timeout=timeout, event_hooks=redirect_hooks(job.url))
+    except OSError as error:
+        values = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
+        named = [f"{name}={value}" for name, value in values.items() if value and not os.access(value, os.R_OK)]
+        reason = error.strerror or str(error)
+        raise job.error(
+            f"the certificates of {' and '.join(named) or 'this system'} can't be read: {reason}"
+        ) from error
 
 
 def _fetch(client: httpx.Client, job: _Job) -> None:

@@ -7,7 +7,6 @@ The list of languages is derived from the folders at each search. Only TOML is r
 faults and does not affect the others.
 """
 
-import difflib
 import logging
 import os
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from polycap.errors import LanguageError, PolycapError
 from polycap.files import expand_home, packs_folder
 from polycap.language.folder import LanguageFault, read_language
 from polycap.language.language import Language
+from polycap.language.tags import nearest_code, same_language
 
 __all__ = [
     "BUILT_IN",
@@ -118,12 +118,12 @@ class Registry:
         return tuple(language for language in trained if language.translation.engine == "none") or trained
 
     def get(self, code: str, *, writable: bool = False) -> Language:
-        """Return the language of a code.
+        """Return the language of a code, or of another tag that means it: zh-CN is zh, deu is de, and pt is pt-BR.
 
         If a folder on `POLYCAP_LANGUAGES` is broken, the language of another folder is returned, with a warning.
 
         Args:
-            code: code of the language.
+            code: code of the language, or a tag of the same language in the same script.
             writable: whether the caller will write into the folder: a broken folder of the user's is then an error.
                 (default: False)
 
@@ -131,6 +131,8 @@ class Registry:
             LanguageError: no folder has the code, or its folder is broken.
         """
         entries = [entry for entry in self.entries if entry.code == code]
+        if not entries and (meant := same_language(code, [entry.code for entry in self.entries])):
+            return self.get(meant, writable=writable)
         language = next((entry.language for entry in entries if entry.language), None)
         broken = [str(fault) for entry in entries if entry.origin == LANGUAGES_VARIABLE for fault in entry.faults]
         if language and broken:
@@ -149,28 +151,16 @@ class Registry:
 
     def _unknown(self, code: str) -> str:
         """Return the message for a code that no folder has."""
-        codes = [language.code for language in self.languages]
-        close = self._closest(code)
+        close = nearest_code(code, {each.code: (each.native_name, each.name) for each in self.languages})
+        trained = [each.code for each in self.languages if each.status == "trained"]
+        others = [each.code for each in self.languages if each.status != "trained"]
         return (
             f"unknown language {code!r}"
             + (f"; did you mean {close!r}?" if close else "")
-            + f"; available: {', '.join(codes) or 'none'}"
+            + f"; trained: {', '.join(trained) or 'none'}; not trained yet: {', '.join(others) or 'none'}"
             + f"; searched: {', '.join(self.searched)}"
             + f"; `polycap new {code}` makes a folder for it, to be put on {LANGUAGES_VARIABLE}"
         )
-
-    def _closest(self, code: str) -> str | None:
-        """Return the available code that is closest to a code, by codes and names; None without one."""
-        spellings = {
-            spelling.casefold(): language.code
-            for language in self.languages
-            for spelling in (language.native_name, language.name, language.code)
-        }
-        query = code.casefold().replace("_", "-")
-        close = difflib.get_close_matches(query, spellings, n=1) or (
-            difflib.get_close_matches(query.split("-")[0], spellings, n=1)
-        )
-        return spellings[close[0]] if close else None
 
 
 _found: "ContextVar[list[Registry] | None]" = ContextVar("polycap_registry", default=None)

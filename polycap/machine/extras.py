@@ -8,6 +8,9 @@ from polycap.errors import PolycapError
 
 __all__ = ["EXTRAS", "install_line", "missing_package", "require_extra", "require_keras"]
 
+KERAS_BACKENDS = ("tensorflow", "jax", "torch", "openvino")
+"""Backends of Keras, as `KERAS_BACKEND` names them."""
+
 EXTRAS: dict[str, dict[str, str]] = {
     "demo": {"skimage": "scikit-image"},
     "fast": {"openvino": "openvino"},
@@ -65,9 +68,11 @@ def require_keras(needer: str, error: type[PolycapError] = PolycapError) -> None
         needer, error: as in `require_extra`.
 
     Raises:
-        PolycapError: a package is not installed; the message names the extra.
+        PolycapError: Keras knows no such backend; or a package is not installed, and the message names the extra.
     """
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"  # Keras names a backend as its module
+    if backend not in KERAS_BACKENDS:
+        raise error(f"KERAS_BACKEND={backend}: Keras has no such backend; unset it, or set {', '.join(KERAS_BACKENDS)}")
     require_extra("train", needer, backend, error=error)
 
 

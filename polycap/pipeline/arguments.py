@@ -26,6 +26,7 @@ class BuildOptions:
             (default: the last build's, else the `[[captions]]` of the language's folder, else the dataset's own, which
             are translated unless the language's engine is "none")
         origin: origin of captions whose file names none. (default: the last build's, else human)
+        caption_file, photo_folder: as for `load_dataset`. (default: the last build's of this `data`, else looked for)
         settings: training settings, `NAME=VALUE`, over those of the last build and of the language's folder.
         mirrored: also train on horizontally flipped photos. (default: the last build's, else True)
         encoder: folder of the encoder's artefact. (default: the last build's, else `POLYCAP_ENCODER`, else the shipped
@@ -37,6 +38,8 @@ class BuildOptions:
     data: str | PathLike[str] | None = None
     captions: Sequence[str] = ()
     origin: str | None = None
+    caption_file: str | PathLike[str] | None = None
+    photo_folder: str | PathLike[str] | None = None
     settings: Sequence[str] = ()
     mirrored: bool | None = None
     encoder: str | PathLike[str] | None = None
@@ -46,7 +49,8 @@ class BuildOptions:
         """Return the fields of `BuildArguments` that change, but for the settings; paths are absolute."""
         values: dict[str, Any] = {"origin": self.origin, "mirrored": self.mirrored}
         values |= {"start": self.start, "captions": tuple(map(_absolute, filter(None, self.captions)))}
-        for name, path in (("data", self.data), ("encoder", self.encoder)):
+        for name in ("data", "caption_file", "photo_folder", "encoder"):
+            path = getattr(self, name)
             values[name] = Path(path).absolute() if path else None  # the next build may start elsewhere
         if not self.captions:
             del values["captions"]
@@ -57,7 +61,7 @@ class BuildArguments(BaseModel):
     """Arguments of a build, as `BuildOptions` describes them, with all defaults.
 
     Attributes:
-        data, captions, origin, mirrored, encoder, start: see `BuildOptions`.
+        data, captions, origin, caption_file, photo_folder, mirrored, encoder, start: see `BuildOptions`.
         settings: training settings by name, as they were written.
     """
 
@@ -66,6 +70,8 @@ class BuildArguments(BaseModel):
     data: Path
     captions: tuple[str, ...] = ()
     origin: str = "human"
+    caption_file: Path | None = None
+    photo_folder: Path | None = None
     settings: dict[str, str] = Field(default_factory=dict)
     mirrored: bool = True
     encoder: Path | None = None
@@ -105,6 +111,8 @@ def settle_arguments(folder: Path, code: str, options: BuildOptions) -> BuildArg
     changes = options.changes()
     if changes.get("captions", values.get("captions")) != values.get("captions"):
         values.pop("origin", None)  # of other captions
+    if changes.get("data", values.get("data")) != values.get("data"):
+        values = {name: value for name, value in values.items() if name not in ("caption_file", "photo_folder")}
     settings = dict(values.get("settings", {}))
     for assignment in options.settings:
         name, _, value = assignment.partition("=")

@@ -89,6 +89,7 @@ def build_language(
     """
     options, work = options or BuildOptions(), Path(work)
     job = _make_job(code, options, work, needs_keras=not dry_run, progress=progress)
+    code = job.language.code  # `code` may be another tag of it
     stages = stages_of(job)
     require_writable(job.language)
     steps = check_stages(stages)  # reads all inputs, before hours of work
@@ -112,6 +113,7 @@ def _make_job(code: str, options: BuildOptions, work: Path, *, needs_keras: bool
     if needs_keras:
         require_keras("polycap build")
     language = get_language(code, writable=True)
+    code = language.code
     parse_settings(options.settings, language)  # before they are kept
     arguments = settle_arguments(work / code, code, options)
     if language.captions and arguments.captions and not options.captions:

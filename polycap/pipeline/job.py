@@ -69,7 +69,8 @@ class Job:
         Raises:
             DatasetError: it can't be read, or the train split or the dev split has no photo with captions.
         """
-        dataset = load_dataset(self.arguments.data)
+        places = {"caption_file": self.arguments.caption_file, "photo_folder": self.arguments.photo_folder}
+        dataset = load_dataset(self.arguments.data, **places)
         _require_splits(dataset, f"{self.arguments.data}: no caption of")
         return dataset
 

@@ -94,12 +94,9 @@ def language_status(codes: Sequence[str] = (), *, work: Path = Path("work")) -> 
         LanguageError: one of `codes` is no language.
     """
     registry = Registry.discover()
-    chosen = list(dict.fromkeys(codes)) or sorted(
+    chosen = list(dict.fromkeys(registry.get(code).code for code in codes)) or sorted(
         {*_built(work), *(language.code for language in registry.languages if language.status == "trained")}
     )
-    if codes:
-        for code in codes:
-            registry.get(code)
     hashes = HashCache(work / "hashes.json")
     return [_status(registry, code, work, hashes) for code in chosen]
 

@@ -1,5 +1,6 @@
 """Features, translation and training, each by itself. Public functions, also called by commands and build stages."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -12,6 +13,7 @@ from polycap.files import digest
 from polycap.files.hashes import HashCache
 from polycap.files.locks import lock_folder
 from polycap.language import Language
+from polycap.language.doubts import doubt_captions
 from polycap.training.settings import TrainingSettings, parse_settings
 from polycap.translation.choose import EngineChoice, choose_engine
 from polycap.translation.engine import Translator
@@ -35,6 +37,8 @@ __all__ = [
     "translate_language",
     "translation_journal",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -281,6 +285,9 @@ def train_language(
     folder, initial_pack = Path(folder), Path(start) if start else None
     if isinstance(features, str | PathLike):
         features = open_features(Path(features), open_encoder(Path(encoder) if encoder else None))
+    texts = (caption.text for photo in dataset.split("train") for caption in photo.captions)
+    if doubt := doubt_captions(language, texts):
+        logger.warning("%s: captions: %s", language.code, doubt)
     inputs = TrainingInputs(language, dataset, features.stores, features.encoder, tokenizer, initial_pack, tuple(terms))
     with lock_folder(folder, language.code):
         return train_decoder(inputs, folder, settings or parse_settings((), language), progress=progress)

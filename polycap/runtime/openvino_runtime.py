@@ -297,6 +297,10 @@ def _precision(requested: str) -> str:
     return BF16 if requested == BF16 or (requested == AUTO and has_bfloat16 and has_fast_bfloat16()) else F32
 
 
+_OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "out of memory", "not enough memory")
+"""Words of a failure that is no fault of a graph."""
+
+
 def _compile_search(graphs: SearchGraphs, precision: str) -> Any:
     """Compile a language's search. Once OpenVINO has cached it, with its weights, those of the graph are deleted."""
     model = graphs.find()
@@ -313,8 +317,7 @@ def _compile_search(graphs: SearchGraphs, precision: str) -> Any:
     try:
         return _core().compile_model(graphs.fill(), "CPU", options)
     except RuntimeError as error:
-        message = f"runtime openvino: the search can't be compiled ({reason_of(error)}); delete {model.parent}"
-        raise CaptionRuntimeError(message) from error
+        raise _not_compiled("the search", model, error) from error
 
 
 def _compile(model: Path, precision: str, hint: str) -> Any:
@@ -327,5 +330,12 @@ def _compile(model: Path, precision: str, hint: str) -> Any:
     try:
         return _core().compile_model(model, "CPU", options)
     except RuntimeError as error:
-        message = f"runtime openvino: {model} can't be compiled ({reason_of(error)}); delete {model.parent}"
-        raise CaptionRuntimeError(message) from error
+        raise _not_compiled(str(model), model, error) from error
+
+
+def _not_compiled(what: str, model: Path, error: RuntimeError) -> CaptionRuntimeError:
+    """Return the error of a graph that can't be compiled, with its fix."""
+    reason = reason_of(error)
+    is_memory = any(words in reason for words in _OUT_OF_MEMORY)
+    fix = "not enough memory: close other programs, or raise the limit" if is_memory else f"delete {model.parent}"
+    return CaptionRuntimeError(f"runtime openvino: {what} can't be compiled ({reason}); {fix}")

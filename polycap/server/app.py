@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from polycap.captioning.rows import AnswerRow
 from polycap.errors import PolycapError
 from polycap.language.own import accepted_language
+from polycap.language.tags import same_language
 from polycap.server.answers import CaptionAnswer, Health, LanguageRow, PhotoErrorAnswer, Problem
 from polycap.server.capacity import Capacity
 from polycap.server.errors import add_handlers, require_known
@@ -71,6 +72,7 @@ class Service:
         if ALL in codes:
             return list(self.usable)
         rows = {row["code"]: row for row in self.languages}
+        codes = list(dict.fromkeys(code if code in rows else same_language(code, rows) or code for code in codes))
         for code in codes:
             row = rows.get(code)
             if row is None or row["status"] != "trained":

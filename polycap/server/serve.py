@@ -132,6 +132,7 @@ def make_server(app: FastAPI) -> uvicorn.Server:
         timeout_graceful_shutdown=GRACE,
         backlog=256,
         http=timed_protocol(raise_connections()),
+        workers=1,  # else uvicorn reads WEB_CONCURRENCY, which may be empty, or "auto"
     )
     return uvicorn.Server(config)
 

@@ -4,6 +4,7 @@ Punctuation is defined by Unicode category (P and S), not by a ``\\w`` pattern, 
 Devanagari and Bengali as punctuation and split words.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -22,6 +23,8 @@ _TATWEEL = "\u0640"  # lengthens an Arabic word typographically, without a meani
 # Canonical combining classes of the points of Hebrew (10–26), Arabic (27–35) and Syriac (36): vowels that only texts
 # for learners and scriptures spell. Hamza and maddah (230), which spelling needs, are not among them.
 _VOWEL_POINTS = range(10, 37)
+_DOTTED_I = re.compile("i\u0307(?![\u0300\u0301\u0303])")
+_IN_NUMBERS = ".,:٫٬"  # 2.5, 2,5, 3:30: marks that stay between two digits
 _BREAK_CATEGORIES = frozenset({"Pd", "Ps", "Pe"})
 
 
@@ -80,8 +83,9 @@ def normalize_text(text: str, settings: TextSettings, *, keep_case_and_punctuati
     symbols (categories P and S); white space collapsed to single spaces. Dashes, slashes, brackets, commas and other
     separators of words become a space (``black-and-white`` → ``black and white``). Apostrophes, quotes, full stops and
     other punctuation inside or at the end of words are removed (``dog's`` → ``dogs``), unless `keep_in_words` names
-    them and they are between two letters (``l’eau`` → ``l'eau``). Combining vowel signs and joiners are kept.
-    Invisible characters (soft hyphen, zero-width space, direction marks) are always removed.
+    them and they are between two letters (``l’eau`` → ``l'eau``), or they are in a number (``2.5``, ``3:30``).
+    Combining vowel signs and joiners are kept. Invisible characters (soft hyphen, zero-width space, direction marks)
+    are always removed.
 
     Args:
         text: any text.
@@ -109,7 +113,9 @@ def _lower(text: str, casing: str) -> str:
     """Convert `text` to lower case; Turkic casing distinguishes dotted and dotless i."""
     if casing == "turkic":  # NFC first: İ may be written as I + dot above
         text = unicodedata.normalize("NFC", text).replace("İ", "i").replace("I", "ı")
-    return text.lower()
+    # What "İ" becomes in other casings, and what programs that know no Turkish left of it. Lithuanian has the dot only
+    # below an accent.
+    return _DOTTED_I.sub("i", text.lower())
 
 
 def _unify_letters(text: str, settings: TextSettings) -> str:
@@ -129,11 +135,18 @@ def _split_at_kept(text: str, kept: str) -> Iterator[tuple[str, bool]]:
     """Split `text` into pieces to be stripped, and kept punctuation inside words, with whether a piece is kept."""
     start = 0
     for index, character in enumerate(text):
-        if character in kept and _is_inside_word(text, index):
+        if (character in kept and _is_inside_word(text, index)) or _is_inside_number(text, index):
             yield text[start:index], False
             yield character, True
             start = index + 1
     yield text[start:], False
+
+
+def _is_inside_number(text: str, index: int) -> bool:
+    """Return whether the character at `index` is a mark of a number: between two digits."""
+    return (
+        text[index] in _IN_NUMBERS and text[index - 1 : index].isdecimal() and text[index + 1 : index + 2].isdecimal()
+    )
 
 
 def _is_inside_word(text: str, index: int) -> bool:

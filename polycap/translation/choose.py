@@ -59,9 +59,9 @@ class EngineChoice:
         """Install a package of the engine from a file.
 
         Raises:
-            TranslationError: the engine has no packages, or the file is no package.
+            TranslationError: the engine has no packages, the file is no package, or it is of another pair.
         """
-        self._installer("install_file")(package)
+        self._installer("install_file")(package, (self.source, self.target))
 
     def install_pair(self) -> None:
         """Download and install the engine's packages for each pair.

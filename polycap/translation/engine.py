@@ -64,7 +64,7 @@ class Engine(Protocol):
     """Translation engine, the class of an entry point.
 
     Optional methods: `require()` is called before any work and raises a TranslationError if a part is not installed;
-    an engine with packages has `install_file(path)` and `install_pair(source, target)`.
+    an engine with packages has `install_file(path, pair)` and `install_pair(source, target)`.
 
     Attributes:
         name: name in `language.toml`.

@@ -18,9 +18,18 @@ from statistics import median
 from polycap.language import Language
 from polycap.translation.engine import Translation
 
-__all__ = ["GATES", "Refusal", "check_translation", "lowest_scored", "repeats", "split_words", "usual_ratio"]
+__all__ = [
+    "GATES",
+    "Refusal",
+    "check_translation",
+    "lowest_scored",
+    "repeated_answers",
+    "repeats",
+    "split_words",
+    "usual_ratio",
+]
 
-GATES = ("empty", "copied", "script", "length", "repeats", "unknown", "score")
+GATES = ("empty", "copied", "script", "length", "repeats", "unknown", "same", "score")
 """Names of the filters, in the order of the report."""
 
 _UNKNOWN = re.compile(r"<unk>|⁇", re.IGNORECASE)
@@ -28,6 +37,8 @@ _SLACK = 10
 """Letters that are added to both lengths, since one word may become three in a short caption."""
 PHRASE, PHRASE_UNSPACED = 4, 6
 """Length of a phrase that is not repeated by chance: words, or letters in scripts without spaces."""
+SAME, SAME_SHARE = 3, 0.01
+"""Number, and share of all sources, that may have one translation: more are an engine that answers by rote."""
 _SYLLABLE = 4
 """Maximum number of letters of a repeated syllable."""
 _MAX_WORDS, _MAX_LETTERS = 400, 4000
@@ -59,6 +70,8 @@ def check_translation(
         ratio: usual ratio of lengths, from `usual_ratio`.
     """
     text, gates = translation.text, language.translation.gates
+    if not _letters(source):
+        return (Refusal("empty", "no letter or digit in the source"),)
     if not _letters(text):
         return (Refusal("empty", "no letter or digit"),)
     words = split_words(text, language)
@@ -77,6 +90,23 @@ def lowest_scored(translations: Mapping[str, Translation], share: float) -> dict
     scored = sorted((item.score, source) for source, item in translations.items() if item.score is not None)
     lowest = scored[: int(share * len(scored))]
     return {source: Refusal("score", f"{score:.3f}, among the lowest {share:.1%}") for score, source in lowest}
+
+
+def repeated_answers(translations: Mapping[str, Translation]) -> dict[str, Refusal]:
+    """Reject translations that the engine gave for too many different sources; return them by source.
+
+    Sources that differ only in case and punctuation count as one.
+    """
+    sources: dict[str, set[str]] = {}
+    for source, translation in translations.items():
+        if answer := " ".join(split_words(translation.text)):
+            sources.setdefault(answer, set()).add(" ".join(split_words(source)))
+    allowed = max(SAME, SAME_SHARE * len(translations))
+    return {
+        source: Refusal("same", f"the same words for {count:,} different captions")
+        for source, translation in translations.items()
+        if (count := len(sources.get(" ".join(split_words(translation.text)), ()))) > allowed
+    }
 
 
 def usual_ratio(pairs: Iterable[tuple[str, str]]) -> float:

@@ -19,6 +19,7 @@ _WORDS = {
     "length": "much longer or shorter than usual",
     "repeats": "repeated words",
     "unknown": "words unknown to the engine",
+    "same": "the same words for many captions",
     "score": "lowest scores of the engine",
 }
 

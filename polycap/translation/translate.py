@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from polycap.dataset import HUMAN, Dataset, count_origins, translated_origin
-from polycap.dataset.readers import is_origin
+from polycap.dataset.clean import has_word
+from polycap.dataset.rows import is_origin
 from polycap.errors import TranslationError
 from polycap.files import atomic_path, make_folder
 from polycap.files.progress import progress_bar
 from polycap.language import Language
 from polycap.translation.corrections import corrector
 from polycap.translation.engine import Translation, Translator
-from polycap.translation.gates import GATES, Refusal, check_translation, lowest_scored, usual_ratio
+from polycap.translation.gates import GATES, Refusal, check_translation, lowest_scored, repeated_answers, usual_ratio
 from polycap.translation.journal import CAPTIONS_PER_CHUNK, Journal
 
 __all__ = ["TranslationReport", "dropped_file", "translate_captions"]
@@ -124,12 +125,14 @@ def translate_captions(
             f"engine identity {translator.identity!r}: has a space, comma or |; report this to the engine's author"
         )
     make_folder(out.parent)
-    texts = sorted({_source_text(caption.text) for photo in dataset.photos for caption in photo.captions})
+    sources = {_source_text(caption.text) for photo in dataset.photos for caption in photo.captions}
+    texts = sorted(filter(has_word, sources))  # an engine would make something up of "..."
     folder = journal or out.with_name(f"{out.stem}.journal")
     with Journal(folder, translator.identity, texts, chunk) as opened:
         _translate_missing(opened, translator, len(texts), progress=progress)
         correct = corrector(language.translation.corrections, spaced=language.has_spaces)
         translations = dict(zip(texts, map(correct, opened.translations()), strict=True))
+    translations |= dict.fromkeys(sources - translations.keys(), Translation(""))
     ratio, refusals = _filter(translations, language)
     origins = {
         origin: translated_origin(translator.identity, origin, of_dataset=language.translation.captions_of is None)
@@ -198,7 +201,8 @@ def _filter(
     for source, translation in translations.items():
         if rejected := check_translation(source, translation, language, ratio=ratio):
             refusals[source] = rejected
-    for source, refusal in lowest_scored(translations, language.translation.gates.drop_lowest).items():
+    lowest = lowest_scored(translations, language.translation.gates.drop_lowest)
+    for source, refusal in [*repeated_answers(translations).items(), *lowest.items()]:
         refusals[source] = (*refusals.get(source, ()), refusal)
     return ratio, refusals
 

@@ -392,7 +392,7 @@ def test_loading(
 def test_paths_may_be_text(world: World, encoder: Any, tmp_path: Path) -> None:
     captioner = polycap.load(CODE, pack=str(world.pack), encoder=encoder)
     assert repr(captioner) == f"<Captioner {CODE}>"
-    dataset = load_dataset(str(world.data), photos=str(world.data / "Images"))
+    dataset = load_dataset(str(world.data), photo_folder=str(world.data / "Images"))
     assert dataset == load_dataset(world.data)
     out = tmp_path / "x.polycap"
     assert write_pack_file(captioner.language, str(out), pack=str(world.pack)).path == out

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+from caption_files import add_photos
 from polycap.pack.card import read_card
 from tiny import CODE, World, run_polycap
 
@@ -63,3 +64,18 @@ def test_data_check(tiny_data: Path, tmp_path: Path) -> None:
     assert found.status == 1
     assert "faults: 1" in found.out
     assert run_polycap("data", "check", bad, "--no-decode").status == 0
+
+
+def test_of_several_caption_files_and_folders_one_is_chosen(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        add_photos(tmp_path / name, ("a.jpg",))
+        (tmp_path / f"{name}.csv").write_text(f"image,caption\na.jpg,an {name} dog\n")
+    several = run_polycap("data", "check", tmp_path)
+    assert (
+        several.err == f"polycap: {tmp_path}: several caption files (new.csv, old.csv); name one with --caption-file\n"
+    )
+    captions = ["--caption-file", tmp_path / "new.csv"]
+    folders = run_polycap("data", "check", tmp_path, *captions)
+    assert folders.err == f"polycap: {tmp_path}: several folders of photos (new, old); name one with --photo-folder\n"
+    chosen = run_polycap("data", "check", tmp_path, *captions, "--photo-folder", tmp_path / "new")
+    assert (chosen.status, chosen.out.splitlines()[0]) == (0, f"{tmp_path.name}: 1 photos, 1 captions")

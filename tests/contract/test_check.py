@@ -119,11 +119,11 @@ def test_codes_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert not check_language("../qaa").faults
 
 
-@pytest.mark.parametrize("name", ["qab", "", "eng", "qab\0", "a" * 300])
+@pytest.mark.parametrize("name", ["qab", "", "engl", "qab\0", "a" * 300])
 def test_an_unknown_code(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     for check in (check_language, assert_language):
-        with pytest.raises(LanguageError, match=r"unknown language .*; available: .*\ben\b"):
+        with pytest.raises(LanguageError, match=r"unknown language .*; trained: .*\ben\b"):
             check(name)
 
 

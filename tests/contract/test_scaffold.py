@@ -55,6 +55,7 @@ def argos_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("sr", "Српски", "Cyrl", "ltr", "13a", "sr"),
         ("sr-Latn", "Srpski (latinica)", "Latn", "ltr", "13a", None),
         ("gsw", "Schwiizertüütsch", "Latn", "ltr", "13a", None),
+        ("ka", "ქართული", "Geor", "ltr", "13a", None),
         ("he", "עברית", "Hebr", "rtl", "13a", None),
         ("ja", "日本語", "Jpan", "ltr", "ja-mecab", None),
         ("ko", "한국어", "Kore", "ltr", "ko-mecab", None),

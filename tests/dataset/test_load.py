@@ -36,9 +36,9 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"no photos; looked .* Images, Flicker8k_Dataset"):
         load_dataset(tmp_path)
     with pytest.raises(DatasetError, match="holds no photos"):
-        load_dataset(tmp_path, photos=tmp_path)
+        load_dataset(tmp_path, photo_folder=tmp_path)
     with pytest.raises(DatasetError, match=r"lost\.txt: can't be read"):
-        load_dataset(tmp_path, captions=tmp_path / "lost.txt")
+        load_dataset(tmp_path, caption_file=tmp_path / "lost.txt")
     add_photos(tmp_path / "one")
     add_photos(tmp_path / "two")
     with pytest.raises(DatasetError, match=r"several folders of photos \(one, two\)"):
@@ -61,7 +61,7 @@ def test_real_flickr8k() -> None:
 @needs_shared
 def test_real_kaggle_file_equals_the_file_of_the_release() -> None:
     folder = Path(str(SHARED)) / "flickr8k"
-    kaggle = load_dataset(folder, captions=folder / "captions.txt")
+    kaggle = load_dataset(folder, caption_file=folder / "captions.txt")
     assert kaggle.faults == ()
     assert kaggle.fingerprint() == load_dataset(folder).fingerprint()
 

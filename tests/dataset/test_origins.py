@@ -3,7 +3,7 @@
 import pytest
 
 from polycap.dataset import is_human, main_origin, translated_origin
-from polycap.dataset.readers import is_origin
+from polycap.dataset.rows import is_origin
 from translators import make_dataset
 
 MACHINES = {

@@ -29,7 +29,7 @@ def test_token_file_is_preferred_to_kaggle_file_and_may_lie_one_level_below(fold
     dataset = load_dataset(folder)
     assert dataset.photos[0].captions == (ReferenceCaption(0, "first"), ReferenceCaption(1, "second"))
     assert dataset.split_source.startswith("official files")
-    kaggle = load_dataset(folder, captions=folder / "captions.txt", photos=folder / "Images")
+    kaggle = load_dataset(folder, caption_file=folder / "captions.txt", photo_folder=folder / "Images")
     assert kaggle.photos[0].captions == (ReferenceCaption(0, "kaggle"),)
 
 
@@ -95,7 +95,8 @@ def test_json_lines(tmp_path: Path) -> None:
     )
 )
 def test_whatever_the_csv_module_writes_is_read_back(texts: list[str]) -> None:
-    from polycap.dataset.tables import CaptionRow, table_rows
+    from polycap.dataset.rows import CaptionRow
+    from polycap.dataset.tables import table_rows
 
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -173,7 +174,7 @@ def test_text_that_utf8_cannot_encode_is_left_out(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"\xff\xd8\xff\xe0 a photo", r"not UTF-8 text \(byte 0\)"),
         (b"a.jpg#0\tx\0y\n", "binary"),
-        (b"a.jpg,no header\n", "no known caption format"),
+        (b"a,no photo\n", "no known caption format"),
         (b"image,caption\na.jpg\n", "holds no usable caption; the first fault: captions.txt:2"),
         (b"image,caption\nz.jpg,a dog\n", "none of them is among the 4 photos"),
         (b'{"images": 3}', 'has no list "images"'),
@@ -193,7 +194,7 @@ def test_several_csv_files_are_an_error(folder: Path) -> None:
         (folder / name).write_text("image,caption\na.jpg,a dog\n")
     with pytest.raises(DatasetError, match=r"several caption files \(x.csv, y.csv\)"):
         load_dataset(folder)
-    assert len(load_dataset(folder, captions=folder / "x.csv").photos) == 1
+    assert len(load_dataset(folder, caption_file=folder / "x.csv").photos) == 1
 
 
 def test_captions_of_another_encoding(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from caption_files import NAMES, add_official, token_rows
 from polycap.dataset import load_dataset
+from polycap.dataset.splits import hash_split, hash_splits
 from polycap.errors import DatasetError
 
 
@@ -55,3 +56,14 @@ def test_without_splits_names_are_hashed_and_the_dataset_names_that_source(tmp_p
     assert dataset.split_source == "hash of the photo's name"
     sizes = [len(dataset.split(name)) for name in ("train", "dev", "test")]
     assert sizes == [245, 25, 30]  # fixed for ever: a change would move photos between splits
+
+
+@pytest.mark.parametrize("count", range(2, 12))
+def test_a_few_photos_have_a_train_and_a_dev_split(count: int) -> None:
+    for start in range(20):
+        splits = hash_splits(f"{start + number}.jpg" for number in range(count))
+        assert {"train", "dev"} <= set(splits.values())
+        large = {name: hash_split(name) for name in splits}
+        if {"train", "dev"} <= set(large.values()):
+            assert splits == large
+    assert len(hash_splits(["a.jpg"])) == 1

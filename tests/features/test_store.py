@@ -11,6 +11,7 @@ import pytest
 from extraction import GOOD, Named, Whole, encoded, extract, name_of
 from polycap.errors import FeatureStoreError
 from polycap.features.store import FeatureStore, StoreWriter
+from polycap.files import sha256_file
 
 
 @pytest.mark.parametrize("cut", ['{"row": 1', '{"row": 1, "error": "K', "{", '{"row": 1}'])
@@ -188,3 +189,16 @@ def test_a_disk_that_is_too_full_is_told_before_the_first_photo(
         StoreWriter(tmp_path / "store", **MADE)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 4, 96))
     assert StoreWriter(tmp_path / "store", **MADE).missing == [0, 1]
+
+
+def test_photos_that_were_replaced_are_named(tmp_path: Path) -> None:
+    paths = {name: tmp_path / name for name in ("a.jpg", "b.jpg", "c.jpg", "gone.jpg")}
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        paths[name].write_bytes(name.encode())
+    hashes = [sha256_file(paths["a.jpg"]), sha256_file(paths["b.jpg"]), None, "0" * 64]
+    writer = StoreWriter(tmp_path / "store", list(paths), (1, 1), encoder="tiny", contents=hashes)
+    writer.write({row: np.ones((1, 1)) for row in range(4)}, {})
+    store = FeatureStore(tmp_path / "store")
+    assert store.replaced(paths) == []
+    paths["b.jpg"].write_bytes(b"another photo")
+    assert store.replaced(paths) == ["b.jpg"]

@@ -139,3 +139,9 @@ def test_two_at_once_download_once(server: Server, tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == BODY
     assert len(server.asked) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_certificates_that_are_gone_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    with pytest.raises(DownloadError, match=r"of SSL_CERT_FILE=.*gone\.pem can't be read: No such file"):
+        download("https://127.0.0.1:9/file", tmp_path / "file")

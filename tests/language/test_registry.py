@@ -172,10 +172,13 @@ def test_an_entry_point_and_a_users_folder_are_duplicates(
 @pytest.mark.parametrize(
     ("code", "meant"),
     [
-        ("EN", "en"),
-        ("en_US", "en"),
         ("english", "en"),
-        ("qaa-bb", "qaa-BB"),
+        ("mn", "mn-Mong"),
+        ("yue", "zh-Hant"),
+        ("gsw", "de"),
+        ("frm", None),
+        ("a_b", None),
+        ("dee", None),
         ("Beispiel", "qaa-BB"),
         ("日本", "ja"),
         ("ქართული", None),
@@ -188,9 +191,10 @@ def test_an_unknown_code_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         get_language(code)
     message = str(caught.value)
     assert f"unknown language {code!r}" in message
-    assert "available: " in message
+    assert "trained: " in message
     assert f"`polycap new {code}` makes a folder for it" in message
-    assert "en" in message.split("available: ")[1].split(";")[0].split(", ")
+    assert "en" in message.split("trained: ")[1].split(";")[0].split(", ")
+    assert "ja" in message.split("not trained yet: ")[1].split(";")[0].split(", ")
     assert f"{tmp_path} (POLYCAP_LANGUAGES)" in message
     assert "entry points polycap.languages" in message
     assert ("did you mean" in message) == bool(meant)

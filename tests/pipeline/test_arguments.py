@@ -12,6 +12,7 @@ import pytest
 from builds import RECIPE, SETTINGS, STAGES, Place, ran
 from polycap.errors import BuildError
 from polycap.pipeline import BuildOptions, build_language
+from polycap.pipeline.arguments import save_arguments, settle_arguments
 from tiny import CODE, OTHER_CODE, change_json, run_polycap
 
 pytest_plugins = ["tiny_fixtures"]
@@ -94,3 +95,17 @@ def test_a_mistake_gets_one_line_before_anything_is_done(mistake: str, dry: bool
     assert message in found.fault()
     assert found.out == ""
     assert built.stamps() == before
+
+
+def test_the_caption_file_is_kept_for_builds_of_the_same_data(tmp_path: Path) -> None:
+    def settle(**options: Any) -> tuple[Path | None, Path | None]:
+        settled = settle_arguments(tmp_path / "work", CODE, BuildOptions(**options))
+        (tmp_path / "work").mkdir(exist_ok=True)
+        save_arguments(tmp_path / "work", settled)
+        return settled.caption_file, settled.photo_folder
+
+    chosen = tmp_path / "x.csv", tmp_path / "photos"
+    assert settle(data=tmp_path / "data", caption_file=chosen[0], photo_folder=chosen[1]) == chosen
+    assert settle() == settle(data=tmp_path / "data") == chosen
+    assert settle(data=tmp_path / "other") == (None, None)
+    assert settle(caption_file=chosen[0]) == (chosen[0], None)

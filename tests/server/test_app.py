@@ -52,6 +52,11 @@ def test_the_objects_of_the_command(
     assert "above the limit of 50 megapixels" in answer.text
 
 
+def test_a_language_by_another_tag(client: httpx.Client, photos: list[Path]) -> None:
+    answer = client.post(URL, files=files(photos[0]), params={"language": f"{CODE.upper()},{CODE}"})
+    assert [row["language"] for row in answer.json()] == [CODE]
+
+
 def test_a_photo_as_the_body(client: httpx.Client, photos: list[Path]) -> None:
     image = photos[0].read_bytes()
     expected = client.post(URL, files=files(photos[0])).json()

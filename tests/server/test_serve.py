@@ -9,7 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from polycap.server.serve import make_server
 from services import URL, Languages, files
 from tiny import CODE, OTHER_CODE, run_polycap
 
@@ -61,3 +63,9 @@ def test_the_parser_does_without_the_server() -> None:
     for arguments in (["--help"], ["serve", "--help"]):
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
         assert done.stdout.endswith("\nset()\n")
+
+
+@pytest.mark.parametrize("value", ["", "auto", "4"])
+def test_the_number_of_workers_is_not_the_environments(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", value)
+    assert make_server(FastAPI()).config.workers == 1

@@ -51,7 +51,8 @@ def test_no_punctuation_and_no_symbol_survives_unasked(text: str, settings: Text
     normal = normalize_text(text, settings.model_copy(update={"strip_punctuation": True}))
     for before, character, after in zip(" " + normal, normal, normal[1:] + " ", strict=False):
         if unicodedata.category(character)[0] in "PS":
-            assert character in settings.keep_in_words or (character == "'" and settings.has_apostrophe)
+            is_asked = character in settings.keep_in_words or (character == "'" and settings.has_apostrophe)
+            assert is_asked or (character in ".,:٫٬" and before.isdecimal() and after.isdecimal())
             assert " " not in (before, after)
 
 
@@ -293,3 +294,23 @@ def test_all_captions_of_flickr8k_take_less_than_seconds(shared: Path) -> None:
     assert time.process_time() - start < 3.0  # 0.25 s on an idle core
     assert len(normal) > 40_000
     assert set("".join(normal)) <= set("abcdefghijklmnopqrstuvwxyz0123456789 ")
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("Costs 2.5, not 25.", "costs 2.5 not 25"),
+        ("At 3:30: 1,000 dogs", "at 3:30 1,000 dogs"),
+        ("٢٫٥ متر", "٢٫٥ متر"),
+        ("Top 10. 3 dogs", "top 10 3 dogs"),
+        ("v.2 no.5 5.a 1..2", "v2 no5 5a 12"),
+    ],
+)
+def test_numbers_keep_their_marks(text: str, normal: str) -> None:
+    assert normalize_text(text, DEFAULT) == normal
+
+
+def test_a_dotted_i_is_an_i_but_in_lithuanian_with_an_accent() -> None:
+    assert normalize_text("İstanbul", DEFAULT) == normalize_text("i\u0307stanbul", DEFAULT) == "istanbul"
+    assert normalize_text("i\u0307stanbul", TURKIC) == normalize_text("İSTANBUL", TURKIC) == "istanbul"
+    assert normalize_text("i\u0307\u0301", DEFAULT) == "i\u0307\u0301"

@@ -9,7 +9,15 @@ from polycap.dataset import ReferenceCaption, read_captions
 from polycap.language import Language
 from polycap.language.settings import GateSettings
 from polycap.translation.engine import Translation
-from polycap.translation.gates import GATES, check_translation, lowest_scored, repeats, split_words, usual_ratio
+from polycap.translation.gates import (
+    GATES,
+    check_translation,
+    lowest_scored,
+    repeated_answers,
+    repeats,
+    split_words,
+    usual_ratio,
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +48,7 @@ def gates_of(
         (DOG, GOOD, "Latn", 1.0, ""),
         (DOG, "", "Latn", 1.0, "empty"),
         (DOG, " … !", "Latn", 1.0, "empty"),
+        ("...", "Ein Mann.", "Latn", 1.0, "empty"),
         (DOG, "a Brown dog runs through the tall grass", "Latn", 1.0, "copied"),
         (DOG, "A brown dog runs durch the tall grass", "Latn", 1.0, "copied"),
         ("Surfing .", "Surfen.", "Latn", 1.0, ""),
@@ -147,3 +156,18 @@ def test_captions_by_people_pass(
         refusals = check_translation(source, Translation(text), language, ratio=ratio)
         dropped.update(refusal.gate for refusal in refusals[:1])
     assert dropped.total() <= max(2, share * len(pairs)), dropped
+
+
+def test_an_engine_that_answers_everything_with_the_same_words_is_caught() -> None:
+    rote = {f"a {animal} runs": Translation("Ein Mann.") for animal in ("dog", "cat", "cow", "fox")}
+    others = {f"{number} dogs run": Translation(f"{number} Hunde laufen") for number in range(100)}
+    found = repeated_answers(rote | others)
+    assert found.keys() == rote.keys()
+    assert found["a dog runs"].gate == "same"
+    assert found["a dog runs"].why == "the same words for 4 different captions"
+    few = {f"{article} dog runs": Translation("Ein Hund läuft") for article in ("a", "the", "one")}
+    assert repeated_answers(few | others) == {}
+    spelt = {f"a dog runs{mark}": Translation("Ein Hund läuft") for mark in ("", ".", " .", "!", " !")}
+    assert repeated_answers(spelt) == {}, "one caption, written in five ways"
+    many = {f"a dog runs {number} times": Translation("Ein Hund läuft") for number in range(10)}
+    assert repeated_answers(many | {str(number): Translation(str(number)) for number in range(990)}) == {}

@@ -65,6 +65,7 @@ def test_dropped_captions_do_not_stop_the_others(language: Language, tmp_path: P
         "length": 0,
         "repeats": 1,
         "unknown": 0,
+        "same": 0,
         "score": 0,
     }
     dropped = rows(report.dropped)
@@ -137,3 +138,11 @@ def test_the_folder_names_the_engine(language: Language) -> None:
     for engine in ("none", "captions"):
         with pytest.raises(TranslationError, match=f'received "{engine}", which translates nothing; name an engine'):
             choose_engine(facts(engine=engine))
+
+
+def test_a_caption_without_a_word_is_never_handed_to_an_engine(language: Language, tmp_path: Path) -> None:
+    engine = Fake()
+    report = translate(language, tmp_path / "xx.jsonl", engine, make_dataset([["a dog runs", "..."]]))
+    assert engine.asked == [["a dog runs"]]
+    assert (report.captions, report.kept, report.gates["empty"]) == (2, 1, 1)
+    assert rows(report.dropped)[0]["dropped"] == {"empty": "no letter or digit in the source"}

@@ -1,8 +1,9 @@
 """Engine Argos: translation by packages of Argos Translate, in batches.
 
-Argos splits each text into sentences by a model and translates them one by one. A caption is one sentence, so captions
-are translated directly by the package's CTranslate2 model, sorted by length, on all cores. The rest is as in Argos:
-tokenizer, search (beam 4, length penalty 0.2), unknown words, and routes through other languages.
+Argos splits each text into sentences by a model and translates them one by one. Here a rule splits captions, nearly all
+of which are one sentence, and they are translated directly by the package's CTranslate2 model, sorted by length, on all
+cores. The rest is as in Argos: tokenizer, search (beam 4, length penalty 0.2), unknown words, and routes through other
+languages.
 
 Reference: `argostranslate.translate.apply_packaged_translation`, version 1.12.
 """
@@ -22,6 +23,7 @@ from polycap.translation.argos.packages import (
     installed_packages,
     read_package_index,
 )
+from polycap.translation.argos.sentences import split_sentences
 from polycap.translation.engine import Translation
 
 __all__ = ["ArgosEngine", "ArgosTranslator", "find_route"]
@@ -65,13 +67,17 @@ class ArgosEngine:
             )
         return ArgosTranslator([packages[pair] for pair in route])
 
-    def install_file(self, path: Path) -> InstalledPackage:
+    def install_file(self, path: Path, pair: LanguagePair | None = None) -> InstalledPackage:
         """Install an `.argosmodel` file.
 
+        Args:
+            path: the file.
+            pair: Argos' codes that it has to translate from and into. (default: any)
+
         Raises:
-            TranslationError: the file is no package, or is not safe to unpack.
+            TranslationError: the file is no package, is of another pair, or is not safe to unpack.
         """
-        return install_file(path)
+        return install_file(path, pair)
 
     def install_pair(self, source: str, target: str, *, progress: bool | None = None) -> list[InstalledPackage]:
         """Download and install the missing packages of a pair: its own, or those of a route through other languages.
@@ -130,12 +136,20 @@ class ArgosTranslator:
         self._models = [ArgosModel(package) for package in packages]
 
     def translate(self, texts: Sequence[str]) -> list[Translation]:
-        """Translate sentences, equal texts once. The translation of an empty text is empty, without a score.
+        """Translate captions, sentence by sentence, equal sentences once.
+
+        The translation of an empty text is empty, without a score.
 
         Raises:
             TranslationError: CTranslate2 failed.
         """
-        unique = {text: PartialTranslation(text) for text in texts if text.strip()}
+        sentences = {text: split_sentences(text) for text in texts if text.strip()}
+        translated = self._translate_sentences(sentence for found in sentences.values() for sentence in found)
+        return [_joined([translated[sentence] for sentence in sentences.get(text, ())]) for text in texts]
+
+    def _translate_sentences(self, sentences: Iterable[str]) -> dict[str, PartialTranslation]:
+        """Translate sentences by each model in turn; return the translations by sentence."""
+        unique = {sentence: PartialTranslation(sentence) for sentence in sentences}
         for model in self._models:
             translated = model.translate([partial.text for partial in unique.values()])
             unique = {
@@ -147,9 +161,11 @@ class ArgosTranslator:
                 )
                 for (text, old), new in zip(unique.items(), translated, strict=True)
             }
-        return [_translation(unique[text]) if text in unique else Translation("") for text in texts]
+        return unique
 
 
-def _translation(partial: PartialTranslation) -> Translation:
-    score = round(partial.log_probability / partial.tokens, 4) if partial.tokens else None
-    return Translation(partial.text, score, partial.unknown)
+def _joined(parts: Sequence[PartialTranslation]) -> Translation:
+    """Return the translation of a caption from those of its sentences."""
+    tokens = sum(part.tokens for part in parts)
+    score = round(sum(part.log_probability for part in parts) / tokens, 4) if tokens else None
+    return Translation(" ".join(part.text for part in parts), score, sum(part.unknown for part in parts))

@@ -65,13 +65,18 @@ def installed_packages() -> list[InstalledPackage]:
     return [newest[pair] for pair in sorted(newest)]
 
 
-def install_file(path: Path) -> InstalledPackage:
+def install_file(path: Path, pair: tuple[str, str] | None = None) -> InstalledPackage:
     """Install an `.argosmodel` file, atomically, also after `kill -9`.
 
+    Args:
+        path: the file.
+        pair: codes that it has to translate from and into. (default: any)
+
     Raises:
-        TranslationError: the file is no package, is not safe to unpack, or the folder can't be written.
+        TranslationError: the file is no package, is of another pair, is not safe to unpack, or the folder can't be
+            written.
     """
-    return _install(path, link="", expected=None)
+    return _install(path, link="", expected=pair)
 
 
 def install_pair(source: str, target: str, *, progress: bool | None = None) -> InstalledPackage:

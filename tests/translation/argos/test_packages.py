@@ -20,6 +20,7 @@ from polycap.errors import DownloadError, TranslationError
 from polycap.translation.argos.engine import ArgosEngine
 from polycap.translation.argos.packages import install_file, install_pair, installed_packages
 from polycap.translation.argos.settings import argos_setting, packages_folder
+from polycap.translation.choose import EngineChoice
 
 
 @pytest.fixture(autouse=True)
@@ -372,3 +373,12 @@ def test_the_real_packages_from_argos_own_index(server: Server, shared: Path, pa
     assert package.sha256 == sha256(archive.read_bytes()).hexdigest()
     assert visible(packages) == ["translate-en_de-0_1"]
     shutil.rmtree(packages)
+
+
+def test_a_package_of_another_pair_is_refused_before_it_is_installed(packages: Path, tmp_path: Path) -> None:
+    path = save(tmp_path, make_archive(package_files()))
+    with pytest.raises(TranslationError, match="xa"):
+        EngineChoice("argos", "xa", "xc").install_file(path)
+    assert not packages.exists() or visible(packages) == []
+    EngineChoice("argos", "xa", "xb").install_file(path)
+    assert visible(packages) == ["translate-xa_xb-1_0"]
