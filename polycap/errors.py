@@ -37,11 +37,15 @@ __all__ = [
     "TokenizerError",
     "TrainingError",
     "TranslationError",
+    "json_line",
     "one_line",
     "reason_of",
 ]
 
-_CONTROLS = {number: repr(chr(number))[1:-1] for number in (*range(32), *range(127, 160))}
+# Controls of terminals, line ends, and marks that show text in another order than it has.
+_UNSAFE = (*range(32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS = {number: repr(chr(number))[1:-1] for number in _UNSAFE}
+_JSON_CONTROLS = {number: f"\\u{number:04x}" for number in _UNSAFE if number >= 127}
 
 
 class PolycapError(Exception):
@@ -109,6 +113,11 @@ class BuildError(PolycapError):
 def one_line(text: object) -> str:
     """Escape control characters in `text`: a file's name may contain line ends or escape sequences of terminals."""
     return str(text).translate(_CONTROLS)
+
+
+def json_line(text: str) -> str:
+    """Escape the control characters that `json.dumps` leaves in a JSON text; its value stays the same."""
+    return text.translate(_JSON_CONTROLS)
 
 
 def reason_of(error: BaseException, *, named: bool = False) -> str:

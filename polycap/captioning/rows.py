@@ -47,7 +47,7 @@ def caption_rows(captions: "PhotoCaptions") -> list[AnswerRow]:
 def text_lines(captions: "Iterable[Caption]", *, name_language: bool) -> list[str]:
     """Return a line of text per candidate of each caption: photo, code if `name_language` is on, and text."""
     return [
-        "\t".join([one_line(photo_name(caption.photo)), *codes, candidate.text])
+        "\t".join(map(one_line, [photo_name(caption.photo), *codes, candidate.text]))
         for caption in captions
         for codes in [[caption.language.code] if name_language else []]
         for candidate in caption.candidates

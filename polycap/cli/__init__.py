@@ -5,8 +5,9 @@ import logging
 import os
 import re
 import sys
+from typing import Any
 
-from polycap.errors import PolycapError
+from polycap.errors import PolycapError, one_line
 
 __all__ = ["main", "name_options"]
 
@@ -29,7 +30,7 @@ def main() -> None:
     try:
         _run()
     except PolycapError as error:
-        sys.exit(f"polycap: {name_options(str(error))}")
+        sys.exit(f"polycap: {one_line(name_options(str(error)))}")
     except MemoryError:
         sys.exit(
             "polycap: not enough memory; close other programs, raise the limit (`ulimit -v`), or give fewer photos"
@@ -39,7 +40,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"polycap: {place}{error.strerror or error}")
+        sys.exit(f"polycap: {one_line(place)}{one_line(error.strerror or error)}")
     except KeyboardInterrupt:  # before typer catches it
         sys.exit(130)
 
@@ -50,10 +51,13 @@ def name_options(message: str) -> str:
 
 
 class _Formatter(logging.Formatter):
-    """Formatter of log lines that names options."""
+    """Formatter of log lines that names options, and escapes control characters in messages and tracebacks."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        return name_options(super().format(record))
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return one_line(name_options(super().formatMessage(record)))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return "\n".join(map(one_line, super().formatException(ei).split("\n")))
 
 
 def _set_encoding() -> None:

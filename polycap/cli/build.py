@@ -22,7 +22,7 @@ from polycap.cli.options import (
     photo_folder_option,
     settings_option,
 )
-from polycap.cli.output import print_json, print_note, print_scores
+from polycap.cli.output import print_json, print_line, print_lines, print_note, print_scores
 from polycap.errors import PolycapError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def build(options: BuildArguments) -> None:
 
 
 def _print_step(options: BuildArguments) -> "Callable[..., None] | None":
-    return None if options.as_json else lambda step, code="": typer.echo(code + step.line())
+    return None if options.as_json else lambda step, code="": print_line(code + step.line())
 
 
 def _print_builds(results: "dict[str, Build | PolycapError]", *, as_json: bool) -> None:
@@ -121,7 +121,7 @@ def _print_builds(results: "dict[str, Build | PolycapError]", *, as_json: bool) 
     else:
         for code, result in results.items():
             if not isinstance(result, PolycapError):
-                typer.echo(f"{code}:")
+                print_line(f"{code}:")
                 _print_build(result)
     for code, error in failed.items():
         print_note(str(error) if str(error).startswith(code) else f"{code}: {error}")
@@ -131,7 +131,7 @@ def _print_builds(results: "dict[str, Build | PolycapError]", *, as_json: bool) 
 def _print_build(result: "Build") -> None:
     if result.scores is not None:
         print_scores(result.scores)
-        typer.echo(result.pack)
+        print_line(result.pack)
 
 
 def status(
@@ -148,4 +148,4 @@ def status(
     if as_json:
         print_json([row.to_json() for row in rows])
     else:
-        typer.echo("\n".join(line for row in rows for line in row.lines()))
+        print_lines(line for row in rows for line in row.lines())

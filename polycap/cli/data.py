@@ -7,7 +7,7 @@ import typer
 
 from polycap.cli import name_options
 from polycap.cli.options import AsJson, CaptionFile, MaxMegapixels, PhotoFolder, limit_photos
-from polycap.cli.output import print_json
+from polycap.cli.output import print_json, print_line, print_lines
 from polycap.errors import DatasetError
 
 __all__ = ["data_check", "data_fetch"]
@@ -29,7 +29,7 @@ def data_check(
     if as_json:
         print_json(report.to_json())
     else:
-        typer.echo(name_options("\n".join(report.lines())))
+        print_lines(map(name_options, report.lines()))
     raise typer.Exit(1 if report.faults else 0)
 
 
@@ -43,4 +43,4 @@ def data_fetch(
     if name != "flickr8k":
         raise DatasetError(f"{name}: no such dataset to fetch; there is flickr8k")
     dataset = fetch_flickr8k(folder)
-    typer.echo(f"{folder}: {len(dataset.photos)} photos with captions; see `polycap data check {folder}`")
+    print_line(f"{folder}: {len(dataset.photos)} photos with captions; see `polycap data check {folder}`")

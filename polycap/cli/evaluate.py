@@ -9,7 +9,7 @@ import typer
 
 from polycap.cli.command import with_options
 from polycap.cli.options import AsJson, CaptionerArguments, CaptionFile, Data, PhotoFolder, read_dataset
-from polycap.cli.output import print_json, print_note, print_scores
+from polycap.cli.output import print_json, print_line, print_note, print_scores
 from polycap.errors import PolycapError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _evaluate_all(options: EvaluateArguments) -> None:
     else:
         for row in rows["languages"]:
             print_scores(row)
-            typer.echo()
+            print_line("")
         for line in concordance_lines(rows["concordance"]["means"]):
-            typer.echo(line)
+            print_line(line)
     print_note(f"the report is {compared.page}")

@@ -16,7 +16,7 @@ from polycap.cli.options import (
     RuntimeName,
     limit_photos,
 )
-from polycap.cli.output import print_notes
+from polycap.cli.output import print_line, print_notes
 
 __all__ = ["features"]
 
@@ -55,4 +55,4 @@ def features(options: FeaturesArguments) -> None:
     print_notes(f"{name}: {reason}" for name, reason in result.stores[0].faults.items())
     cells, channels = result.stores[0].shape
     shape = f"{cells} cells of {channels} channels each"
-    typer.echo(f"{options.out}: {len(dataset.photos)} photos, {len(result.stores)} views; {shape}")
+    print_line(f"{options.out}: {len(dataset.photos)} photos, {len(result.stores)} views; {shape}")

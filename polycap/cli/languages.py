@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.options import AsJson
-from polycap.cli.output import print_json, print_note, print_notes
+from polycap.cli.output import print_json, print_line, print_lines, print_note, print_notes
 
 __all__ = ["check", "list_languages", "new"]
 
@@ -37,7 +37,7 @@ def new(
     from polycap.contract import check_language, new_language
 
     folder = new_language(code, native_name, place=place, argos_index=argos_index)
-    typer.echo(folder)
+    print_line(folder)
     print_notes(f"to do: {fault}" for fault in check_language(folder, pack=False).faults)
     print_note(f"then: polycap check {folder}; export POLYCAP_LANGUAGES={folder.parent.resolve()}")
 
@@ -59,5 +59,5 @@ def check(
         print_json([report.to_json() for report in reports])
     else:
         for report in reports:
-            typer.echo("\n".join(report.lines()))
+            print_lines(report.lines())
     raise typer.Exit(any(report.faults for report in reports))

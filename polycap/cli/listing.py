@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from polycap.cli.output import print_json, print_note
+from polycap.cli.output import print_json, print_line, print_note
 from polycap.language import available_languages
 
 __all__ = ["print_available", "print_languages"]
@@ -50,4 +50,4 @@ def _own_name(status: str, row: dict[str, Any]) -> tuple[int, str]:
 
 def _print_row(row: dict[str, Any], status: str, more: str = "") -> None:
     names = f"{row['name'] or '':24} {row['native_name'] or ''}"
-    print(f"{row['code']:10} {status:10} {names}{more and '  '}{more}", flush=True)
+    print_line(f"{row['code']:10} {status:10} {names}{more and '  '}{more}")

@@ -7,17 +7,27 @@ from collections.abc import Iterable
 from typing import Any
 
 from polycap.cli import name_options
-from polycap.errors import one_line
+from polycap.errors import json_line, one_line
 
-__all__ = ["json_text", "name_as_bytes", "print_json", "print_note", "print_notes", "print_row", "print_scores"]
+__all__ = [
+    "json_text",
+    "name_as_bytes",
+    "print_json",
+    "print_line",
+    "print_lines",
+    "print_note",
+    "print_notes",
+    "print_row",
+    "print_scores",
+]
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
     """Return a value as JSON that stdout can write: in ASCII where its encoding, by PYTHONIOENCODING, is not UTF-8.
 
-    The bytes of a file's name that are not UTF-8 are escaped.
+    The bytes of a file's name that are not UTF-8 are escaped, and control characters that a terminal would obey.
     """
-    text = json.dumps(value, ensure_ascii=not _is_utf8(sys.stdout), indent=indent)
+    text = json_line(json.dumps(value, ensure_ascii=not _is_utf8(sys.stdout), indent=indent))
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -43,15 +53,25 @@ def print_json(value: Any) -> None:
     print(json_text(value, indent=2), flush=True)
 
 
+def print_line(text: object) -> None:
+    """Print a text as one line, with control characters escaped."""
+    print(one_line(text), flush=True)
+
+
+def print_lines(lines: Iterable[object]) -> None:
+    for line in lines:
+        print_line(line)
+
+
 def print_row(row: dict[str, Any]) -> None:
     for key, value in row.items():
-        print(f"{key:20} {value}", flush=True)
+        print_line(f"{key:20} {value}")
 
 
 def print_scores(row: dict[str, Any]) -> None:
     from polycap.evaluation.summary import summary_lines
 
-    print("\n".join(summary_lines(row)), flush=True)
+    print_lines(summary_lines(row))
 
 
 def print_note(message: str) -> None:

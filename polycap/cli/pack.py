@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.options import AsJson, EncoderFolder, PackFolder
-from polycap.cli.output import print_json, print_note, print_row
+from polycap.cli.output import print_json, print_line, print_note, print_row
 from polycap.errors import PolycapError
 
 __all__ = ["install", "pack", "uninstall"]
@@ -41,7 +41,7 @@ def pack(
         if as_json:
             print_json([row.model_dump(mode="json") for row in found.packs])
         else:
-            typer.echo(f"{index / 'index.json'}: {', '.join(row.code for row in found.packs)}")
+            print_line(f"{index / 'index.json'}: {', '.join(row.code for row in found.packs)}")
 
 
 def _write_pack(code: str, out: Path | None, pack: Path | None, encoder: Path | None, *, as_json: bool) -> None:
@@ -80,7 +80,7 @@ def install(
     if as_json:
         print_json(installed.to_json())
         return
-    typer.echo(installed.folder)
+    print_line(installed.folder)
     if not installed.changed:
         print_note(f"{installed.code}: this pack is installed already")
 
@@ -89,4 +89,4 @@ def uninstall(code: Annotated[str, typer.Argument(help="Language.")]) -> None:
     """Remove an installed pack. The pack of the language's folder, if there is one, is used again."""
     from polycap.pack.install import uninstall_pack
 
-    typer.echo(uninstall_pack(code))
+    print_line(uninstall_pack(code))

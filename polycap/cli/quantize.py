@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from polycap.cli.options import EncoderFolder, MaxMegapixels, limit_photos
-from polycap.cli.output import print_notes
+from polycap.cli.output import print_line, print_notes
 from polycap.errors import PhotoError
 from polycap.machine.extras import require_extra
 
@@ -40,4 +40,4 @@ def quantize(
     paths = [photo.path for photo in train] or [path for each in found for path in each.photos]
     result = quantize_encoder(paths, encoder)
     print_notes(result.faults)
-    typer.echo(f"{result.path}: int8, from {result.photos} photos")
+    print_line(f"{result.path}: int8, from {result.photos} photos")

@@ -52,6 +52,13 @@ class ServeArguments:
         list[str] | None,
         typer.Option(help="Site whose pages may send requests from a browser (CORS), https://….", show_default="none"),
     ] = None
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name of the service in addresses, such as that of a proxy in front of it.",
+            show_default="this machine's names where only it is listened to, else any",
+        ),
+    ] = None
 
     def limits(self) -> Limits:
         """Return the limits of the service."""
@@ -81,4 +88,5 @@ def serve(options: ServeArguments) -> None:
         ),
         limits=options.limits(),
         allow_origins=options.allow_origin or [],
+        allow_hosts=options.allow_host or [],
     )

@@ -17,6 +17,7 @@ from polycap.cli.options import (
     Settings,
     read_dataset,
 )
+from polycap.cli.output import print_line
 from polycap.errors import PolycapError
 from polycap.machine.extras import require_keras
 
@@ -73,7 +74,7 @@ def train(options: TrainArguments) -> None:
         encoder=options.encoder,
         terms=options.terms or (),
     )
-    typer.echo(pack)
+    print_line(pack)
 
 
 def _read(options: TrainArguments, language: "Language") -> "Dataset":

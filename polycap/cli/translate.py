@@ -8,7 +8,7 @@ import typer
 
 from polycap.cli.command import with_options
 from polycap.cli.options import AsJson, captions_option, read_dataset
-from polycap.cli.output import print_json
+from polycap.cli.output import print_json, print_lines
 from polycap.errors import PolycapError
 
 __all__ = ["translate"]
@@ -96,4 +96,4 @@ def translate(options: TranslateArguments) -> None:
     if options.as_json:
         print_json(result.to_json())
     else:
-        typer.echo("\n".join(result.lines()))
+        print_lines(result.lines())

@@ -8,6 +8,7 @@ import typer
 
 from polycap.cli.command import with_options
 from polycap.cli.options import Data, MaxMegapixels, Origin, PrecisionName, RuntimeName, Weights, limit_photos
+from polycap.cli.output import print_line
 from polycap.machine.extras import require_keras
 
 __all__ = ["tune_encoder"]
@@ -70,14 +71,14 @@ def tune_encoder(options: TuneEncoderArguments) -> None:
         runtime=open_runtime(options.runtime, precision=options.precision),
     )
     tuned = tune.tune_encoder(
-        load_dataset(options.data), captions, options.out, chosen, on_step=lambda step: typer.echo(step.line())
+        load_dataset(options.data), captions, options.out, chosen, on_step=lambda step: print_line(step.line())
     )
     for epoch in tuned.epochs:
-        typer.echo(
+        print_line(
             f"epoch {epoch['epoch']:.0f}: loss {epoch['loss']:.3f}, "
             f"mean average precision of words {epoch['mean_average_precision']:.3f}"
         )
     for row in tuned.scores:
-        typer.echo(f"{row['language']}: dev BLEU-4 {row['bleu4']:.2f}")
+        print_line(f"{row['language']}: dev BLEU-4 {row['bleu4']:.2f}")
     for folder in (*tuned.packs.values(), tuned.features, tuned.encoder):
-        typer.echo(folder)
+        print_line(folder)

@@ -4,7 +4,6 @@ A run may be killed at any moment and repeated: a download resumes, unpacked fil
 unpacked is not downloaded again.
 """
 
-import json
 import os
 import shutil
 import zipfile
@@ -16,7 +15,7 @@ from polycap.dataset.dataset import Dataset
 from polycap.dataset.load import load_dataset
 from polycap.dataset.terms import FLICKR8K_TERMS, write_terms
 from polycap.errors import DatasetError
-from polycap.files import make_folder, write_json
+from polycap.files import make_folder, parse_json, write_json
 from polycap.files.archive import ArchiveLimits, open_archive, safe_files
 from polycap.files.download import download
 from polycap.files.progress import progress_bar
@@ -79,7 +78,7 @@ def fetch_flickr8k(
 def _read_record(folder: Path) -> dict[str, dict[str, object]]:
     """Return the MD5 and the files of each unpacked archive, by its name; empty if the record can't be read."""
     try:
-        value = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        value = parse_json((folder / _RECORD).read_bytes())
     except (OSError, ValueError):
         return {}
     entries = value.items() if isinstance(value, dict) else ()

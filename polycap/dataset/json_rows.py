@@ -6,7 +6,6 @@
 - a list of the same objects as in JSON Lines, or captions by photo: `{"x.jpg": ["…", "…"]}`.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from polycap.dataset.dataset import DatasetFault
 from polycap.dataset.rows import NAMES, CaptionRow, is_origin, is_weight
 from polycap.errors import DatasetError
+from polycap.files.strangers import OWN_JSON_BYTES, parse_json
 
 __all__ = ["POLYCAP", "document_rows", "is_json_line", "line_rows"]
 
@@ -49,8 +49,8 @@ def document_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
         DatasetError: it is not JSON, or of none of the known kinds.
     """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(text, most_bytes=OWN_JSON_BYTES)
+    except ValueError as error:
         raise DatasetError(f"{path}: is not JSON ({error})") from error
     if isinstance(value, list):
         for number, item in enumerate(value):
@@ -74,8 +74,8 @@ def document_rows(path: Path, text: str) -> Iterator[CaptionRow | DatasetFault]:
 def _parse(line: str) -> Any:
     """Return the value of a line, or None if it is not JSON."""
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return parse_json(line)
+    except ValueError:
         return None
 
 

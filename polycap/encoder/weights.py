@@ -77,9 +77,9 @@ def find_weights(path: Path | None = None) -> Tensors:
             save_weights(tensors, cache_place() / CACHED)
             return tensors
     raise EncoderError(
-        "no source has the encoder's weights:\n  "
-        + "\n  ".join(reasons)
-        + f"\nGive a file by `encoder_weights` or {WEIGHTS_VARIABLE} (.safetensors, .h5, .keras or .whl)"
+        "no source has the encoder's weights: "
+        + "; ".join(reasons)
+        + f"; give a file by `encoder_weights` or {WEIGHTS_VARIABLE} (.safetensors, .h5, .keras or .whl)"
     )
 
 

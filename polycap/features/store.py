@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polycap.errors import FeatureStoreError
-from polycap.files import make_folder, read_json, write_json
+from polycap.files import make_folder, parse_json, read_json, write_json
 from polycap.files.hashes import UNREADABLE, sha256_file
+from polycap.files.strangers import OWN_JSON_BYTES
 
 __all__ = ["STORE_JSON", "FeatureStore", "StoreWriter", "require_precision"]
 
@@ -55,7 +56,7 @@ class FeatureStore:
         """
         if not (folder / STORE_JSON).is_file():
             raise FeatureStoreError(f"{folder}: no feature store here; make one with `polycap features`")
-        manifest = read_json(folder / STORE_JSON, FeatureStoreError)
+        manifest = read_json(folder / STORE_JSON, FeatureStoreError, most_bytes=OWN_JSON_BYTES)
         if manifest.get("schema") != SCHEMA:
             raise FeatureStoreError(f"{folder}: feature store of schema {manifest.get('schema')}; expected {SCHEMA}")
         missing = {"names", "shape", "encoder", "pca", "mirrored"} - manifest.keys()
@@ -181,7 +182,7 @@ class StoreWriter:
         }
         make_folder(folder)
         if (folder / STORE_JSON).is_file():
-            _check_same(folder, read_json(folder / STORE_JSON, FeatureStoreError), manifest)
+            _check_same(folder, read_json(folder / STORE_JSON, FeatureStoreError, most_bytes=OWN_JSON_BYTES), manifest)
         else:
             (folder / PROGRESS).unlink(missing_ok=True)
             _reserve(folder / FEATURES, len(names) * shape[0] * shape[1] * 2)
@@ -260,7 +261,7 @@ def _read_progress(folder: Path, names: Sequence[str]) -> _Progress:
         # a killed run may leave a last line that is no UTF-8 or no JSON
         for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
-                entry = json.loads(line)
+                entry = parse_json(line)
                 row, name = entry["row"], names[entry["row"]]
             except (ValueError, LookupError, TypeError):
                 continue

@@ -1,6 +1,6 @@
 """Files on disk: atomic writes, hashes, archives, downloads, locks."""
 
-from polycap.files.atomic import atomic_path, read_json, write_json, write_text
+from polycap.files.atomic import atomic_path, write_json, write_text
 from polycap.files.folders import (
     cache_folder,
     cache_place,
@@ -11,6 +11,7 @@ from polycap.files.folders import (
     path_variable,
 )
 from polycap.files.hashes import digest, sha256_file
+from polycap.files.strangers import parse_json, read_json
 
 __all__ = [
     "atomic_path",
@@ -21,6 +22,7 @@ __all__ = [
     "find_cached",
     "make_folder",
     "packs_folder",
+    "parse_json",
     "path_variable",
     "read_json",
     "sha256_file",

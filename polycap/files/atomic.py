@@ -1,4 +1,4 @@
-"""Atomic writes of files, text and JSON; reading of JSON."""
+"""Atomic writes of files, text and JSON."""
 
 import contextlib
 import errno
@@ -8,22 +8,33 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from polycap.errors import PolycapError
 from polycap.files.folders import make_folder
+from polycap.files.leftovers import DAY, sweep
 
-__all__ = ["atomic_path", "read_json", "write_json", "write_text"]
+__all__ = ["atomic_path", "require_replaceable", "write_json", "write_text"]
+
+
+def require_replaceable(path: Path) -> None:
+    """Raise an OSError if `path` is a device, a pipe or a socket."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "is no regular file, and would be destroyed; name another", str(path))
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success rename it to `path`, else remove it.
 
-    A reader sees the old file or the whole new one, never a part, also after `kill -9`.
+    A reader sees the old file or the whole new one, never a part, also after `kill -9`. A link stays: the file that it
+    names is replaced. Temporary files that killed processes left in the folder are removed after a day.
 
     Raises:
-        OSError: the file can't be written; the error names `path`.
+        OSError: the file can't be written, or `path` is a device or a pipe, which a rename would destroy; the error
+            names `path`.
     """
+    require_replaceable(path)
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     make_folder(path.parent)
+    sweep(path.parent, r"\..+\.[0-9a-f]{8}\.part", DAY)
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     # Open with the umask's permissions instead of chmod, which some file systems refuse.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -54,20 +65,3 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` as readable JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def read_json(path: Path, error_type: type[PolycapError]) -> dict[str, Any]:
-    """Return the JSON object in `path`.
-
-    Raises:
-        error_type: the file is missing, is not JSON, or is not an object.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise error_type(f"{path}: can't be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise error_type(f"{path}: is not JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise error_type(f"{path}: holds a {type(value).__name__}; expected a JSON object")
-    return value

@@ -16,6 +16,8 @@ from polycap.errors import DownloadError
 from polycap.files.folders import make_folder
 from polycap.files.locks import wait_for_lock
 from polycap.files.progress import progress_bar
+from polycap.files.redirects import redirect_hooks
+from polycap.files.strangers import parse_json
 
 __all__ = ["download"]
 
@@ -177,7 +179,7 @@ def _transfer(job: _Job) -> None:
 def _client(job: _Job, timeout: httpx.Timeout) -> httpx.Client:
     """Return a client; its certificates are read here."""
     try:
-        return httpx.Client(follow_redirects=True, timeout=timeout)
+        return httpx.Client(follow_redirects=True, timeout=timeout, event_hooks=redirect_hooks(job.url))
     except OSError as error:
         values = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
         named = [f"{name}={value}" for name, value in values.items() if value and not os.access(value, os.R_OK)]
@@ -218,7 +220,7 @@ def _resume_headers(job: _Job) -> tuple[int, dict[str, str]]:
 def _validator(job: _Job) -> str:
     """Return the entity tag or date with which the server sent the part; empty if unknown."""
     try:
-        info = json.loads(job.info.read_text(encoding="utf-8"))
+        info = parse_json(job.info.read_bytes())
         return str(info["validator"]) if info["url"] == job.url else ""
     except (OSError, ValueError, LookupError, TypeError):
         return ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polycap.files.atomic import write_text
+from polycap.files.strangers import OWN_JSON_BYTES, parse_json
 
 __all__ = ["UNREADABLE", "HashCache", "digest", "sha256_file"]
 
@@ -30,7 +31,7 @@ class HashCache:
         self._path = path
         self._changed = False
         try:
-            entries = json.loads(path.read_text(encoding="utf-8"))
+            entries = parse_json(path.read_bytes(), most_bytes=OWN_JSON_BYTES)
         except (OSError, ValueError):
             entries = {}
         self._entries: dict[str, list[object]] = entries if isinstance(entries, dict) else {}

@@ -6,6 +6,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from polycap.errors import one_line
+
 __all__ = ["print_above_bar", "progress_bar"]
 
 
@@ -47,7 +49,7 @@ def progress_bar(
 def print_above_bar(line: str) -> None:
     """Print a line on stderr, above a progress bar; nowhere if the process has no stderr."""
     if _has_stderr():  # tqdm would take stdout
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(one_line(line), file=sys.stderr)
 
 
 def _has_stderr() -> bool:

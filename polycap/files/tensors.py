@@ -1,11 +1,12 @@
 """Tensors of safetensors files, parsed from bytes that were read once."""
 
-import json
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
+
+from polycap.files.strangers import parse_json
 
 __all__ = ["parse_tensors"]
 
@@ -28,4 +29,4 @@ def parse_tensors(content: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, st
         if tensor.dtype != np.int8 and (tensor.dtype.kind != "f" or not np.isfinite(tensor).all()):
             raise ValueError(f"tensor {name!r:.60} has values that are no finite floats, and no int8")
     end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
-    return tensors, json.loads(content[_LENGTH_BYTES:end]).get("__metadata__", {})
+    return tensors, parse_json(content[_LENGTH_BYTES:end]).get("__metadata__", {})

@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from polycap.errors import LanguageError
+from polycap.files.strangers import read_toml
 from polycap.language.language import Language
 from polycap.language.settings import NO_ENGINES
 
@@ -83,12 +83,12 @@ def folder_name(folder: Path) -> str:
 def _read_toml(path: Path) -> tuple[dict[str, Any] | None, list[LanguageFault]]:
     """Return the table in a TOML file and no fault, or None and the fault."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")), []
+        return read_toml(path), []
     except FileNotFoundError:
         return None, [LanguageFault(str(path), "no such file", "a TOML file", "write it")]
     except OSError as error:
         return None, [LanguageFault(str(path), f"{error.strerror}", "a readable file", "check its permissions")]
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deeply
+    except ValueError as error:  # not UTF-8, not TOML, or above the limits
         return None, [LanguageFault(str(path), _short(error), "TOML in UTF-8", "correct it there")]
 
 

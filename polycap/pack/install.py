@@ -97,6 +97,8 @@ def install_pack(
         local = _local_language(manifest.language)
         _require_hooks(str(source), manifest, local)
         with _staging() as staging:
+            if _is_installed(folder, manifest, force=force):  # another process has installed it meanwhile
+                return InstalledPack(manifest.language, folder, **record, changed=False)
             new = staging / "new"
             if unpack_file(path, new) != manifest:
                 raise PackError(f"{source}: has changed meanwhile; try again")
@@ -133,6 +135,8 @@ def uninstall_pack(code: str) -> Path:
     if code not in codes:
         raise PackError(f"{code}: no pack is installed for it; installed: {', '.join(codes) or 'none'} ({folder})")
     with _staging() as staging:
+        if not (folder / code).exists():
+            raise PackError(f"{code}: another process has uninstalled it meanwhile")
         (folder / code).rename(staging / "new")
     return folder / code
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from polycap.encoder.artefact import open_encoder
 from polycap.errors import PackError
-from polycap.files import atomic_path, make_folder, sha256_file
+from polycap.files import atomic_path, make_folder, parse_json, sha256_file
 from polycap.files.archive import ArchiveLimits, extract, open_archive, safe_files
 from polycap.language import Language
 from polycap.pack.card import CARD_JSON, CARD_MD, DECODER, TOKENIZER, FileEntry
@@ -211,8 +211,8 @@ def _check_contents(path: Path, source: zipfile.ZipFile) -> tuple[Manifest, dict
 
 def _parse_manifest(path: Path, text: bytes) -> Manifest:
     try:
-        content: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content: Any = parse_json(text)
+    except ValueError as error:
         raise PackError(f"{path}: {MANIFEST_JSON} is not JSON ({error}); get the file again") from error
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != _SCHEMA:  # checked before the keys, which another schema may change

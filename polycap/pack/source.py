@@ -10,6 +10,7 @@ from urllib.request import url2pathname
 from polycap.errors import PackError
 from polycap.files import cache_place, digest, expand_home, sha256_file
 from polycap.files.download import download
+from polycap.files.leftovers import DAY, sweep
 from polycap.pack.pack_file import MOST_BYTES
 
 __all__ = ["open_source", "redacted"]
@@ -35,6 +36,7 @@ def open_source(source: str, sha256: str | None, *, progress: bool | None) -> It
     scheme = source.partition("://")[0].lower() if "://" in source else ""
     if scheme in ("http", "https"):
         path = cache_place("downloads") / f"{digest(source)}.polycap"
+        sweep(path.parent, r".+\.part(\.json)?", 30 * DAY)
         download(source, path, sha256=sha256, most_bytes=MOST_BYTES + _HEADERS_BYTES, progress=progress)
         try:
             yield path, sha256.lower() if sha256 else sha256_file(path)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from polycap.files import make_folder, write_text
+from polycap.files.atomic import require_replaceable
 
 __all__ = ["fill_template", "make_page_folder", "write_template"]
 
@@ -26,7 +27,9 @@ def make_page_folder(path: Path) -> None:
 
     Raises:
         PolycapError: it can't be made.
+        OSError: the page itself is a device or a pipe.
     """
+    require_replaceable(path)
     make_folder(path.parent)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 
@@ -17,9 +16,11 @@ from polycap.errors import PolycapError
 from polycap.language.own import accepted_language
 from polycap.language.tags import same_language
 from polycap.server.answers import CaptionAnswer, Health, LanguageRow, PhotoErrorAnswer, Problem
-from polycap.server.capacity import BusyError, Capacity
+from polycap.server.capacity import Capacity
+from polycap.server.errors import add_handlers, require_known
 from polycap.server.limits import Limits
 from polycap.server.page import Page
+from polycap.server.sites import SiteGuard
 from polycap.server.upload import FORM, PHOTOS, read_upload
 from polycap.server.worker import Worker
 
@@ -30,9 +31,6 @@ logger = logging.getLogger(__name__)
 ALL = "all"
 MAX_N_BEST = 64
 """Maximum number of candidates per caption: the maximum width of the search."""
-
-RETRY_AFTER = 2
-"""Value of the header Retry-After, seconds: about the duration of a batch."""
 
 
 @dataclass(frozen=True)
@@ -131,12 +129,15 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(service: Service, allow_origins: Sequence[str] = ()) -> FastAPI:
+def create_app(
+    service: Service, allow_origins: Sequence[str] = (), hosts: Sequence[str] = (), allow_hosts: Sequence[str] = ()
+) -> FastAPI:
     """Return the application.
 
     Args:
         service: state of the service, with a running worker.
         allow_origins: web sites whose pages may send requests (CORS). (default: none)
+        hosts, allow_hosts: as for `SiteGuard`. (default: none)
     """
     app = FastAPI(
         title="polycap",
@@ -148,8 +149,7 @@ def create_app(service: Service, allow_origins: Sequence[str] = ()) -> FastAPI:
     )
     app.include_router(_captions(service))
     app.include_router(_facts(service))
-    app.add_exception_handler(BusyError, _busy)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    add_handlers(app)
     if allow_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -157,6 +157,7 @@ def create_app(service: Service, allow_origins: Sequence[str] = ()) -> FastAPI:
             allow_methods=["GET", "POST"],
             expose_headers=["Retry-After"],
         )
+    app.add_middleware(SiteGuard, hosts=hosts, allow_hosts=allow_hosts, allow_origins=allow_origins)
     return app
 
 
@@ -179,8 +180,9 @@ def _captions(service: Service) -> APIRouter:
         The answer has an object per photo and language, in the order of the photos, and one with `error` for each
         photo that can't be read. The status is 422 if no photo can be read, else 200.
         """
+        require_known(request, ("language", "n_best", "name"))
         service.choose(language or [])  # before the photos are received
-        with capacity.reserve() as reservation:
+        with capacity.reserve(_peer(request)) as reservation:
             upload = await read_upload(request, service.limits, reservation, name)
             if not upload.photos:
                 raise HTTPException(422, f"no {PHOTOS}: send one or more files (curl -F {PHOTOS}=@dog.jpg)")
@@ -193,6 +195,12 @@ def _captions(service: Service) -> APIRouter:
         return JSONResponse(rows, 422 if all("error" in row for row in rows) else 200)
 
     return router
+
+
+def _peer(request: Request) -> str:
+    """Return the address of who asks; empty on this machine, where a proxy may ask for many."""
+    host = request.client.host if request.client else ""
+    return "" if host.startswith("127.") or host == "::1" else host
 
 
 async def _rows(answer: "Future[list[AnswerRow]]") -> list[AnswerRow]:
@@ -236,16 +244,3 @@ def _facts(service: Service) -> APIRouter:
         return HTMLResponse(page.html, headers=page.headers | {"Vary": "Accept-Language"})
 
     return router
-
-
-# --- errors, in the form of FastAPI's own ---
-
-
-async def _busy(_: Request, __: Exception) -> Response:
-    detail = f"too many photos wait; try again in {RETRY_AFTER} seconds"
-    return JSONResponse({"detail": detail}, 503, {"Retry-After": str(RETRY_AFTER)})
-
-
-async def _invalid(_: Request, error: Exception) -> Response:
-    faults = error.errors() if isinstance(error, RequestValidationError) else []
-    return JSONResponse({"detail": "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in faults)}, 422)

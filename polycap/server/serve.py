@@ -15,6 +15,8 @@ from polycap.captioning.options import CaptionerOptions
 from polycap.errors import PolycapError
 from polycap.server.app import Service, create_app
 from polycap.server.limits import DEFAULTS, Limits
+from polycap.server.protocol import raise_connections, timed_protocol
+from polycap.server.sites import loopback_hosts
 from polycap.server.worker import Worker
 
 __all__ = ["listen", "make_server", "open_service", "run_server"]
@@ -33,6 +35,7 @@ def run_server(
     options: CaptionerOptions | None = None,
     limits: Limits = DEFAULTS,
     allow_origins: Sequence[str] = (),
+    allow_hosts: Sequence[str] = (),
 ) -> None:
     """Serve captions until Ctrl-C or SIGTERM.
 
@@ -41,6 +44,8 @@ def run_server(
         port: port to listen on; 0 is any free port.
         languages, options, limits: as for `open_service`.
         allow_origins: web sites whose pages may send requests (CORS); "*" is all of them. (default: none)
+        allow_hosts: names of this service for its users, such as that of a proxy in front of it; "*" is all of them.
+            (default: none: on loopback this machine's, else all)
 
     Raises:
         PolycapError: the port is taken, or as for `open_service`.
@@ -49,7 +54,8 @@ def run_server(
         listen(host, port) as listener,  # first, so that a taken port is an error before anything is loaded
         open_service(languages, options, limits) as service,
     ):
-        server = make_server(create_app(service, allow_origins))
+        hosts = loopback_hosts(host, listener.getsockname()[0])
+        server = make_server(create_app(service, allow_origins, hosts, allow_hosts))
 
         def end(*_: object) -> None:
             server.should_exit = True
@@ -124,6 +130,8 @@ def make_server(app: FastAPI) -> uvicorn.Server:
         ws="none",
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
+        backlog=256,
+        http=timed_protocol(raise_connections()),
         workers=1,  # else uvicorn reads WEB_CONCURRENCY, which may be empty, or "auto"
     )
     return uvicorn.Server(config)

@@ -4,6 +4,8 @@ Starlette's own forms write large files to disk, and check sizes only at the end
 """
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from polycap.photos.load import PhotoBytes
 from polycap.server.capacity import Reservation
+from polycap.server.forms import part_names
 from polycap.server.limits import Limits
 
 if TYPE_CHECKING:
@@ -39,6 +42,13 @@ HEADER_BYTES = 8_000
 
 FRAMING_BYTES = 1_100_000
 """Maximum size of a form without its files, bytes: boundaries, headers, fields."""
+
+
+PATIENCE_S = 10.0
+"""Time that a body may take whatever its rate, seconds."""
+
+LEAST_RATE = 1_000
+"""Rate at which a body must arrive after that, on average, bytes per second."""
 
 
 @dataclass
@@ -68,6 +78,8 @@ async def read_upload(request: Request, limits: Limits, reservation: Reservation
         BusyError: the remaining capacity is less than the body.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
+    if kind.decode("latin-1") == FORM and not options.get(b"boundary"):
+        raise HTTPException(400, f"the type {FORM} names no boundary; leave the header to your client (curl -F)")
     try:
         async with asyncio.timeout(limits.seconds):
             if kind.decode("latin-1") == FORM:
@@ -84,14 +96,36 @@ async def read_upload(request: Request, limits: Limits, reservation: Reservation
     raise HTTPException(415, f"content type {received}: send {FORM} with {PHOTOS}, or an image with its type, image/…")
 
 
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body of a request.
+
+    Raises:
+        HTTPException: 408, it arrives at less than `LEAST_RATE`, after `PATIENCE_S` that all may take.
+    """
+    stream, start, received = request.stream(), time.monotonic(), 0
+    while True:
+        try:
+            async with asyncio.timeout(PATIENCE_S + received / LEAST_RATE - (time.monotonic() - start)):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise HTTPException(
+                408, f"the request arrives at less than {LEAST_RATE:,} bytes/s; send smaller photos"
+            ) from error
+        received += len(chunk)
+        yield chunk
+
+
 async def _read_image(request: Request, limits: Limits, reservation: Reservation, name: str) -> Upload:
     _check_declared(request, limits.photo_bytes, f"a photo of {limits.photo_mb} MB")
-    reservation.add(photos=1)
+    reservation.require(photos=1)
     data = bytearray()
-    async for chunk in request.stream():
+    async for chunk in _chunks(request):
         data += chunk
         _check_size(name, data, limits)
         reservation.add(size=len(chunk))
+    reservation.add(photos=1)
     return Upload([PhotoBytes(name, bytes(data))])
 
 
@@ -102,7 +136,7 @@ async def _read_form(request: Request, limits: Limits, reservation: Reservation,
     form = _Form(limits, reservation)
     try:
         parser = MultipartParser(boundary, form.callbacks)
-        async for chunk in request.stream():
+        async for chunk in _chunks(request):
             parser.write(chunk)
         parser.finalize()
     except FormParserError as error:
@@ -154,15 +188,15 @@ class _Form:
         self._header, self._value = bytearray(), bytearray()
 
     def _on_headers_finished(self) -> None:
-        _, options = parse_options_header(self._disposition)
+        self._name, file = part_names(self._disposition)
+        self._file = file or ""
         self._disposition, self._data = b"", bytearray()
-        self._name, self._file = (_decode(options.get(key, b"")) for key in (b"name", b"filename"))
         if self._name == PHOTOS:
-            if b"filename" not in options:
+            if file is None:
                 raise HTTPException(422, f"{PHOTOS}: is text; send files (curl -F {PHOTOS}=@dog.jpg)")
             if len(self.upload.photos) == self._limits.photos:
                 raise HTTPException(413, f"more than {self._limits.photos} photos in a request; send fewer at once")
-            self._reservation.add(photos=1)
+            self._reservation.require(photos=1)
         elif self._name not in FIELDS:
             names = ", ".join((PHOTOS, *FIELDS))
             raise HTTPException(422, f"unknown field {self._name!r}; there are {names}")
@@ -183,6 +217,7 @@ class _Form:
 
     def _on_part_end(self) -> None:
         if self._name == PHOTOS:
+            self._reservation.add(photos=1)  # a part that is not complete takes nobody's seat
             self.upload.photos.append(PhotoBytes(self._file, bytes(self._data)))
         else:
             self.upload.fields.append((self._name, _decode(self._data)))

@@ -6,6 +6,7 @@ to `123…!`, and cost BLEU against references that keep the characters as writt
 
 import io
 import logging
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ UNK: Final = 1
 BOS: Final = 2
 EOS: Final = 3
 _SPECIALS = 4
+_CONTROLS = frozenset({"Cc", "Zl", "Zp"})  # categories of Unicode
 _SILENT = 2  # SentencePiece's log level for errors only, which are raised as exceptions, too
 
 
@@ -72,7 +74,8 @@ class Tokenizer:
         """Load a tokenizer from the bytes of a SentencePiece model.
 
         Raises:
-            TokenizerError: the bytes are no SentencePiece model, or one with other special ids.
+            TokenizerError: the bytes are no SentencePiece model, or one with other special ids, or with pieces that
+                are bytes, no UTF-8, or hold control characters, which a terminal would obey.
         """
         import sentencepiece
 
@@ -89,6 +92,7 @@ class Tokenizer:
         if specials != [PAD, UNK, BOS, EOS] or processor.get_piece_size() <= _SPECIALS:
             message = f"a SentencePiece model with pad, unk, bos, eos = {specials}; expected {[PAD, UNK, BOS, EOS]}"
             raise TokenizerError(f"{message} and pieces beside them: train it with polycap")
+        _check_pieces(processor)
         return cls(processor, bytes(model))
 
     @classmethod
@@ -149,14 +153,29 @@ class Tokenizer:
         """Return the text of `token_ids`, without special tokens.
 
         Raises:
-            TokenizerError: an id is not in the vocabulary.
+            TokenizerError: an id is not in the vocabulary, or the text is no UTF-8.
         """
         ids = [int(token_id) for token_id in token_ids]
         size = self.vocab_size
         outside = [token_id for token_id in ids if not 0 <= token_id < size]
         if outside:
             raise TokenizerError(f"token id {outside[0]} is outside this tokenizer's 0 to {size - 1}")
-        return str(self._processor.decode([token_id for token_id in ids if token_id >= _SPECIALS]))
+        try:
+            return str(self._processor.decode([token_id for token_id in ids if token_id >= _SPECIALS]))
+        except UnicodeDecodeError as error:  # by a model's own rules of denormalisation
+            raise TokenizerError(f"the tokenizer gives no UTF-8 ({error}); get its pack again") from error
+
+
+def _check_pieces(processor: Any) -> None:
+    """Raise a TokenizerError if a piece is a byte, is no UTF-8, or holds control characters or line ends."""
+    for token_id in range(processor.get_piece_size()):
+        try:
+            piece = str(processor.id_to_piece(token_id))
+        except UnicodeDecodeError as error:
+            raise TokenizerError(f"a SentencePiece model whose piece {token_id} is no UTF-8 ({error})") from error
+        if processor.is_byte(token_id) or any(unicodedata.category(letter) in _CONTROLS for letter in piece):
+            kind = "a byte" if processor.is_byte(token_id) else f"{piece!r:.40}, with control characters"
+            raise TokenizerError(f"a SentencePiece model whose piece {token_id} is {kind}: train it with polycap")
 
 
 def _trainer_options(settings: TokenizerSettings) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from polycap.errors import TranslationError
-from polycap.files import make_folder, read_json, write_json
+from polycap.files import make_folder, parse_json, read_json, write_json
 from polycap.files.locks import exclusive
 from polycap.translation.engine import Translation
 
@@ -91,7 +91,7 @@ class Journal:
         """Yield all translations, in the order of the captions; one chunk at a time is in memory."""
         self._file.seek(0)
         for line in self._file:
-            for text, score, unknown, *words in json.loads(line):
+            for text, score, unknown, *words in parse_json(line):
                 yield Translation(text, score, unknown, *map(tuple, words))
 
     def _start_or_check(self, identity: str, chunk: int) -> int:
@@ -135,8 +135,8 @@ def _is_chunk(line: bytes, expected: int) -> bool:
     if not line.endswith(b"\n"):
         return False
     try:
-        rows = json.loads(line)
-    except (ValueError, RecursionError):
+        rows = parse_json(line)
+    except ValueError:
         return False
     return isinstance(rows, list) and len(rows) == expected and all(_is_translation(row) for row in rows)
 

@@ -1,11 +1,11 @@
 """Samples of a translation, kept and dropped, for a speaker of the language to judge."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from polycap.files.strangers import parse_json
 from polycap.translation.translate import TranslationReport
 
 __all__ = ["TranslatedPair", "aligned_lines", "dropped_examples", "sample_of"]
@@ -70,5 +70,5 @@ def _evenly(pairs: Iterator[TranslatedPair], total: int, count: int) -> list[Tra
 def _read_pairs(path: Path) -> Iterator[TranslatedPair]:
     with path.open(encoding="utf-8") as stream:
         for line in stream:
-            row = json.loads(line)
+            row = parse_json(line)
             yield TranslatedPair(**{key: value for key, value in row.items() if key not in ("origin", "weight")})

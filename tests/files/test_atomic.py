@@ -118,3 +118,38 @@ def test_bytes_that_are_no_utf_8_are_written_as_escapes(tmp_path: Path) -> None:
     assert (tmp_path / "page.txt").read_text(encoding="utf-8") == r"é caf\udce9.jpg"
     write_json(tmp_path / "names.json", {name: "é"})
     assert read_json(tmp_path / "names.json", PolycapError) == {name: "é"}
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    link, target = tmp_path / "page.html", tmp_path / "there" / "page.html"
+    link.symlink_to(target)
+    for text in ("new", "newer"):  # the first write makes the file that the link names
+        write_text(link, text)
+        assert link.is_symlink()
+        assert target.read_text() == text
+    assert [path.name for path in target.parent.iterdir()] == ["page.html"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_device_or_pipe_is_not_replaced(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/null")
+    for path in (pipe, link):
+        with pytest.raises(OSError, match="is no regular file") as caught:
+            write_text(path, "text")
+        assert caught.value.filename == str(path)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == [link, pipe]
+
+
+def test_leftovers_of_killed_writes_are_swept_after_a_day(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / name for name in (".a.txt.0123abcd.part", ".b.txt.0123abce.part", "c.part"))
+    for path in (old, new, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (1, 1))
+    write_text(tmp_path / "d.txt", "text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, other.name, "d.txt"]

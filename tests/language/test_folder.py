@@ -451,3 +451,13 @@ def test_no_content_makes_a_traceback(tmp_path: Path, content: bytes) -> None:
     (folder / "language.toml").write_bytes(content)
     (folder / "samples.toml").write_bytes(content)
     assert not check_without_traceback(folder)
+
+
+@pytest.mark.parametrize("key", ["a." * 1_100 + "a = 1", f"a = {'[' * 2_000}", "a." * 20_000 + "a = 1"])
+def test_hostile_toml_is_one_fault(tmp_path: Path, key: str) -> None:
+    (tmp_path / "language.toml").write_text(key, encoding="utf-8")
+
+    language, faults = read_language(tmp_path)
+
+    assert language is None
+    assert "more than 16" in str(faults[0])

@@ -163,3 +163,20 @@ def test_all_english_train_captions(shared: Path) -> None:
     batch = trained.encode_batch(texts)
     assert not any(UNK in ids for ids in batch)
     assert [trained.decode(ids) for ids in batch[::100]] == texts[::100]
+
+
+@pytest.mark.parametrize(
+    ("piece", "reason"),
+    [
+        (b"\xff\xfe\xfd", "no UTF-8"),
+        (b"\x1b[2", r"'▁\\x1b\[2', with control characters"),
+        (b"\xe2\x80\xa8", r"'▁\\u2028', with control characters"),
+    ],
+)
+def test_pieces_that_a_terminal_would_obey_are_refused(piece: bytes, reason: str) -> None:
+    model = Tokenizer.train(["xyz"] * 20 + ["ab"], TokenizerSettings(vocab_size=16, model_type="word"))._model
+    marked = "▁xyz".encode()
+    assert marked in model
+
+    with pytest.raises(TokenizerError, match=rf"piece \d+ is {reason}"):
+        Tokenizer.from_bytes(model.replace(marked, "▁".encode() + piece))

@@ -4,7 +4,6 @@ The file is a zip archive of one folder with `metadata.json`, a CTranslate2 mode
 or `bpe.model`. All entries are checked before any is written, which Argos does not do.
 """
 
-import json
 import re
 import zipfile
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from typing import Any
 
 from polycap.errors import TranslationError
 from polycap.files.archive import ArchiveLimits, extract, open_archive, safe_files
+from polycap.files.strangers import parse_json
 
 __all__ = ["METADATA", "TOKENIZERS", "PackageFacts", "read_facts", "unpack", "version_key"]
 
@@ -73,8 +73,8 @@ def read_facts(text: str | bytes, where: str) -> PackageFacts:
         TranslationError: the text is not the metadata of a translation package.
     """
     try:
-        facts: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        facts: Any = parse_json(text)
+    except ValueError as error:
         raise TranslationError(f"{where}: is not JSON ({error}); get the package again") from error
     if not isinstance(facts, dict) or facts.get("type", "translate") != "translate":
         raise TranslationError(f"{where}: is not the metadata of a translation package; name another file")

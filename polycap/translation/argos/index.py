@@ -4,13 +4,13 @@ Some of Argos' codes are its own (`pb` is Brazilian Portuguese, `zt` traditional
 by name.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from polycap.errors import DownloadError, LanguageError, reason_of
+from polycap.files.strangers import parse_json
 from polycap.translation.argos.settings import argos_setting
 
 __all__ = ["ArgosPackage", "find_target", "index_source", "read_index"]
@@ -64,7 +64,7 @@ def read_index(source: str | Path | None = None) -> list[ArgosPackage]:
     where = str(source or index_source())
     text = _download(where) if where.startswith(("http://", "https://")) else _read_file(Path(where))
     try:
-        return [_package(entry) for entry in json.loads(text)]
+        return [_package(entry) for entry in parse_json(text)]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DownloadError(f"{where}: is no index of Argos packages ({type(error).__name__}: {error})") from error
 
@@ -112,8 +112,11 @@ def _package(entry: dict[str, Any]) -> ArgosPackage:
 def _download(url: str) -> str:
     import httpx
 
+    from polycap.files.redirects import redirect_hooks
+
     try:
-        response = httpx.get(url, timeout=TIMEOUT_S, follow_redirects=True).raise_for_status()
+        with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True, event_hooks=redirect_hooks(url)) as client:
+            response = client.get(url).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:  # the last two: an invalid proxy
         raise DownloadError(f"{url}: can't be downloaded ({reason_of(error, named=True)})") from error
     return response.text

@@ -6,7 +6,6 @@ translated in batches, in Argos one by one.
 Reference: `argostranslate.translate.apply_packaged_translation`, version 1.12.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from polycap.errors import TranslationError
+from polycap.files.strangers import parse_json
 from polycap.machine.extras import missing_package
 from polycap.machine.fork import keep_in_forks, require_same_process
 from polycap.machine.processor import core_count
@@ -170,7 +170,7 @@ def _source_vocabulary(folder: Path) -> frozenset[str]:
     for name in ("shared_vocabulary", "source_vocabulary"):
         try:
             if (folder / f"{name}.json").is_file():
-                return frozenset(map(str, json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))))
+                return frozenset(map(str, parse_json((folder / f"{name}.json").read_bytes())))
             if (folder / f"{name}.txt").is_file():
                 return frozenset((folder / f"{name}.txt").read_text(encoding="utf-8").split("\n"))
         except (OSError, ValueError, TypeError) as error:

@@ -3,12 +3,11 @@
 `argostranslate.settings` is not used, since its import creates three folders in the user's home.
 """
 
-import json
 import os
 from pathlib import Path
 
 from polycap.errors import PolycapError
-from polycap.files import expand_home, path_variable
+from polycap.files import expand_home, parse_json, path_variable
 
 __all__ = ["argos_setting", "packages_folder"]
 
@@ -21,7 +20,7 @@ def argos_setting(name: str) -> str | None:
     if value is not None:
         return value
     try:
-        settings = json.loads((_folder("XDG_CONFIG_HOME", ".config") / "settings.json").read_text(encoding="utf-8"))
+        settings = parse_json((_folder("XDG_CONFIG_HOME", ".config") / "settings.json").read_bytes())
     except (OSError, ValueError, PolycapError):  # no file, or no home folder
         return None
     setting = settings.get(name) if isinstance(settings, dict) else None

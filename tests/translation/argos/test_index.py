@@ -10,6 +10,7 @@ import pytest
 
 from polycap.errors import DownloadError, PolycapError
 from polycap.translation.argos.index import find_target, index_source, read_index
+from polycap.translation.argos.model import _source_vocabulary
 
 ENTRY = {
     **{"from_code": "en", "from_name": "English", "to_code": "de", "to_name": "German"},
@@ -81,3 +82,13 @@ def test_the_real_index(shared: Path) -> None:
         assert (found.from_code, found.to_code) == ("en", target), code
     for code in ("en", "gsw", "sr", "nn", "kk", "zh-Latn", "az-Cyrl", "art-x-zorb"):
         assert find_target(packages, code) is None, code
+
+
+def test_an_index_or_vocabulary_of_brackets_is_one_sentence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("index.json", "shared_vocabulary.json"):
+        (tmp_path / name).write_text("[" * 100_000, encoding="utf-8")
+
+    with pytest.raises(DownloadError, match="nested more than 64 deep"):
+        read_index(tmp_path / "index.json")
+    assert _source_vocabulary(tmp_path) == frozenset()
+    assert "nested more than 64 deep" in caplog.text
