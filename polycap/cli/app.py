@@ -8,6 +8,7 @@ from polycap.cli.build import build, status
 from polycap.cli.caption import caption
 from polycap.cli.command import Command
 from polycap.cli.data import data_check, data_fetch
+from polycap.cli.doctor import doctor
 from polycap.cli.evaluate import evaluate
 from polycap.cli.features import features
 from polycap.cli.languages import check, list_languages, new
@@ -53,6 +54,7 @@ app.command("serve", cls=Command)(serve)
 app.command("languages", cls=Command)(list_languages)
 app.command("new", cls=Command)(new)
 app.command("check", cls=Command)(check)
+app.command("doctor", cls=Command)(doctor)
 app.command("build", cls=Command)(build)
 app.command("status", cls=Command)(status)
 app.command("evaluate", cls=Command)(evaluate)
