@@ -8,7 +8,15 @@ from pathlib import Path
 
 from polycap.machine.cgroup import processor_quota
 
-__all__ = ["core_count", "has_amx", "has_avx2", "has_bfloat16_products", "has_fast_bfloat16", "processor"]
+__all__ = [
+    "affinity_count",
+    "core_count",
+    "has_amx",
+    "has_avx2",
+    "has_bfloat16_products",
+    "has_fast_bfloat16",
+    "processor",
+]
 
 
 def has_fast_bfloat16() -> bool:
@@ -54,6 +62,10 @@ def processor() -> str:
 
 def core_count() -> int:
     """Return the number of cores that this process may use, by its affinity and its control group's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = processor_quota()
+    cores, quota = affinity_count(), processor_quota()
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def affinity_count() -> int:
+    """Return the number of cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

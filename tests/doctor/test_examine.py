@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,23 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Only the languages of the tests, no packages of Argos, and a runtime."""
     monkeypatch.setattr("polycap.language.registry._built_in", lambda _: iter(()))
     monkeypatch.setenv("ARGOS_PACKAGES_DIR", str(tmp_path / "argos"))
+    monkeypatch.setattr("polycap.translation.apertium._program", lambda: None)
 
 
-def faults() -> list[Finding]:
-    return [finding for finding in examine() if finding.state == "fault"]
+def look(*modules: str) -> list[Finding]:
+    """The findings of some modules of the room; without any, of all."""
+    if not modules:
+        return list(examine())
+    checks = [(module, name) for module in modules for name in CHECKS[module]]
+    return [each for module, name in checks for each in getattr(import_module(f"polycap.doctor.{module}"), name)()]
 
 
-def find(area: str, name: str) -> Finding:
-    [finding] = [each for each in examine() if (each.area, each.name) == (area, name)]
+def faults(*modules: str) -> list[Finding]:
+    return [finding for finding in look(*modules) if finding.state == "fault"]
+
+
+def find(area: str, name: str, *modules: str) -> Finding:
+    [finding] = [each for each in look(*modules) if (each.area, each.name) == (area, name)]
     return finding
 
 
@@ -44,8 +54,8 @@ def test_a_sound_installation_has_no_faults(pack_file: Path, large_encoder: Enco
     findings = list(examine())
     assert [each for each in findings if each.state == "fault"] == []
     assert list(dict.fromkeys(each.area for each in findings)) == AREAS
-    assert find("encoder", large_encoder.identity).state == "ok"
-    assert find("language", CODE) == works("language", CODE, "trained; its hashes are right")
+    assert find("encoder", large_encoder.identity, "languages").state == "ok"
+    assert find("language", CODE, "languages") == works("language", CODE, "trained; its hashes are right")
 
 
 def test_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +71,7 @@ def test_a_pack_that_has_changed_is_a_fault(pack_file: Path) -> None:
     content = bytearray(decoder.read_bytes())
     content[-1] ^= 1
     decoder.write_bytes(content)
-    [found] = faults()
+    [found] = faults("languages")
     assert (found.area, found.name) == ("language", CODE)
     assert f"{decoder}: its bytes are not those that its card names" in found.detail
     assert found.fix.startswith(f"`polycap uninstall {CODE}`, and install it again")
@@ -75,16 +85,16 @@ def test_an_encoder_that_has_changed_is_one_fault(
     with (folder / "encoder.safetensors").open("r+b") as stream:
         stream.write(b"\1")
     monkeypatch.setenv("POLYCAP_ENCODER", str(folder))
-    [found] = faults()
+    [found] = faults("languages")
     assert (found.area, found.fix) == ("encoder", "install polycap again, or correct POLYCAP_ENCODER")
-    assert find("language", CODE).detail == "its pack needs the encoder, which is broken"
+    assert find("language", CODE, "languages").detail == "its pack needs the encoder, which is broken"
 
 
 def test_a_broken_language_folder_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_language(tmp_path)
     (folder / "language.toml").write_text("code = ", encoding="utf-8")
     monkeypatch.setenv("POLYCAP_LANGUAGES", str(tmp_path))
-    [found] = faults()
+    [found] = faults("languages")
     assert (found.area, found.name) == ("language", CODE)
     assert found.fix.startswith(f"mend or remove {folder}")
 
@@ -104,16 +114,16 @@ def test_an_untrained_language_says_what_it_lacks(
         with (make_language(tmp_path, code) / "language.toml").open("a", encoding="utf-8") as stream:
             stream.write(f"\n{more}")
     monkeypatch.setenv("POLYCAP_LANGUAGES", str(tmp_path))
-    found = find("language", CODE)
+    found = find("language", CODE, "languages")
     assert found.state == "note"
     assert found.detail.startswith(state)
 
 
 def test_a_cached_pack_file_is_hashed_again(pack_file: Path) -> None:
     _, folder = open_pack_file(pack_file, Registry.discover())
-    assert faults() == []
+    assert faults("caches") == []
     (folder / "tokenizer.model").write_bytes(b"broken")
-    [found] = faults()
+    [found] = faults("caches")
     assert found.fix == f"delete {folder.parent.parent}; the pack file is unpacked again"
 
 
@@ -133,7 +143,7 @@ def test_graphs_that_are_not_whole_are_faults(kind: str, files: dict[str, str], 
     for name, content in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(content)
-    found = faults()
+    found = faults("caches")
     assert [each.detail[: len(reason)] for each in found] == ([reason] if reason else [])
     assert all(each.fix == f"delete {folder}; it is made again when it is needed" for each in found)
 
@@ -157,21 +167,21 @@ def test_a_variable_that_is_wrong_is_one_fault(
     variable: str, value: str, area: str, fix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
-    assert [(found.area, found.fix) for found in faults()] == [(area, fix)]
+    assert [(found.area, found.fix) for found in faults("environment", "places", "caches")] == [(area, fix)]
 
 
 @pytest.mark.parametrize(("megabytes", "state"), [(200, "fault"), (500, "note"), (5000, "ok")])
 def test_memory_against_what_the_stages_take(megabytes: int, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("polycap.doctor.places.available_memory", lambda: megabytes * 1_000_000)
-    assert find("memory", "available").state == state
+    assert find("memory", "available", "places").state == state
 
 
 def test_a_disk_that_has_no_room_for_the_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 10**8, 10**8))
-    [found] = faults()
+    [found] = faults("places")
     assert (found.area, found.name) == ("disk", "cache")
     assert found.detail.startswith("100 MB free in ")
-    assert find("disk", "here").state == "note"
+    assert find("disk", "here", "places").state == "note"
 
 
 def test_a_missing_package_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
