@@ -137,7 +137,7 @@ def _options() -> list[tuple[str, Any, str]]:
         (
             "--seconds",
             float,
-            f"for killed: seconds until a kill, at most; for beside: seconds of captioning (default: {standard.seconds:g})",
+            f"for killed: seconds until a kill, at most; for beside: of each run (default: {standard.seconds:g})",
         ),
         ("--sizes", _sizes, f"for flat: numbers of photos (default: {sizes})"),
         ("--out", Path, f"for flat: the folder of its picture and table (default: {standard.out})"),
