@@ -15,21 +15,17 @@ import pytest
 from PIL import Image
 
 from mutations import mutate
-from packs import make_parts
 from polycap.dataset.readers import read_captions
-from polycap.encoder.artefact import EncoderArtefact, open_encoder
+from polycap.encoder.artefact import encoder_folder, open_encoder
 from polycap.encoder.encoder_card import read_encoder_card
 from polycap.errors import PolycapError, one_line
 from polycap.files import sha256_file, write_json
+from polycap.language import Language, Registry
 from polycap.language.folder import read_language
 from polycap.pack.card import read_card
 from polycap.pack.pack import load_pack
-from polycap.pack.pack_file import read_manifest, unpack_file
+from polycap.pack.pack_file import read_manifest, unpack_file, write_pack_file
 from polycap.photos.load import load_photo
-from polycap.text.tokenizer import Tokenizer
-from tiny import CODE, KINDS, make_language
-
-pytest_plugins = ["tiny_fixtures", "pack_fixtures"]
 
 LIMIT_S = 5.0
 
@@ -39,6 +35,12 @@ Read = Callable[[Path], object]
 @pytest.fixture
 def count(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--mutations"))
+
+
+@pytest.fixture
+def language() -> Language:
+    """A trained language, of those that are shipped."""
+    return next(language for language in Registry.discover().languages if language.status == "trained")
 
 
 def fuzz(path: Path, read: Read, count: int, *, end: int | None = None, prepare: Read = bool) -> None:
@@ -70,7 +72,7 @@ def fuzz(path: Path, read: Read, count: int, *, end: int | None = None, prepare:
 CAPTIONS = {
     "token.txt": "a.jpg#0\ta red circle\na.jpg#1\tein blauer Kreis\nb.jpg#0\t一个圆\n",
     "table.csv": 'image,caption\na.jpg,"a red, circle"\nb.jpg,"a ""blue"" bar"\n',
-    "lines.jsonl": '{"photo": "a.jpg", "caption": "a red circle", "origin": "human"}\n{"photo": "b.jpg", "caption": "x"}\n',
+    "lines.jsonl": '{"photo": "a.jpg", "caption": "a red circle", "origin": "human"}\n{"photo": "b.jpg"}\n',
     "karpathy.json": json.dumps(
         {"images": [{"filename": "a.jpg", "split": "train", "sentences": [{"raw": "a red circle"}]}]}
     ),
@@ -86,19 +88,19 @@ def test_caption_files(name: str, count: int, tmp_path: Path) -> None:
 # --- languages ---
 
 
-def test_language_tables(count: int, tmp_path: Path) -> None:
-    folder = make_language(tmp_path)
-    fuzz(folder / "language.toml", lambda path: read_language(path.parent, code=CODE), count)
+def test_language_tables(language: Language, count: int, tmp_path: Path) -> None:
+    folder = tmp_path / language.code
+    folder.mkdir()
+    path = Path(shutil.copy(language.folder / "language.toml", folder))
+    fuzz(path, lambda path: read_language(path.parent, code=language.code), count)
 
 
 # --- packs ---
 
 
 @pytest.fixture
-def pack(tiny_tokenizer: Tokenizer, tmp_path: Path) -> Path:
-    parts = make_parts(KINDS[0], tiny_tokenizer, tmp_path / "encoder")
-    parts.save(tmp_path / "pack")
-    return tmp_path / "pack"
+def pack(language: Language, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(language.pack_folder, tmp_path / "pack"))
 
 
 def rehash(path: Path) -> None:
@@ -114,13 +116,13 @@ def test_cards_of_packs(pack: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "end"), [("decoder.safetensors", 600), ("tokenizer.model", None)])
-def test_files_of_packs(name: str, end: int | None, pack: Path, count: int, tmp_path: Path) -> None:
-    encoder = open_encoder(tmp_path / "encoder")
+def test_files_of_packs(name: str, end: int | None, pack: Path, count: int) -> None:
+    encoder = open_encoder()
     fuzz(pack / name, lambda path: load_pack(path.parent, encoder), count, end=end, prepare=rehash)
 
 
-def test_pack_files(pack_file: Path, count: int, tmp_path: Path) -> None:
-    path = shutil.copy(pack_file, tmp_path / "mutated.polycap")
+def test_pack_files(language: Language, count: int, tmp_path: Path) -> None:
+    path = write_pack_file(language, tmp_path / "mutated.polycap").path
     out = tmp_path / "place" / "out"
 
     def read(path: Path) -> None:
@@ -128,11 +130,11 @@ def test_pack_files(pack_file: Path, count: int, tmp_path: Path) -> None:
         unpack_file(path, out)
 
     fuzz(path, read, count, prepare=lambda _: shutil.rmtree(out, ignore_errors=True))
-    assert {each.name for each in tmp_path.iterdir()} <= {"mutated.polycap", "place", "encoder"}
+    assert {each.name for each in tmp_path.iterdir()} <= {"mutated.polycap", "place"}
 
 
-def test_cards_of_encoders(large_encoder: EncoderArtefact, count: int, tmp_path: Path) -> None:
-    path = shutil.copy(large_encoder.folder / "card.json", tmp_path / "card.json")
+def test_cards_of_encoders(count: int, tmp_path: Path) -> None:
+    path = Path(shutil.copy(encoder_folder() / "card.json", tmp_path / "card.json"))
     fuzz(path, lambda path: read_encoder_card(path.parent), count)
 
 

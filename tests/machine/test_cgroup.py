@@ -1,5 +1,6 @@
 """Tests of polycap/machine/cgroup.py and memory.py: limits as containers set them, in both versions of groups."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def place(
         path.write_text(f"{content}\n")
     monkeypatch.setattr(cgroup, "_MEMBERSHIP", folder / "membership")
     monkeypatch.setattr(cgroup, "_ROOT", folder / "groups")
-    monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
 
 
 @pytest.mark.parametrize(
