@@ -56,8 +56,9 @@ LONGEST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--language de` checks that language's folder alone; see contract/test_check.py."""
+    """`--language de` checks that language's folder alone, see contract/test_check.py; `--mutations`: test_fuzz.py."""
     parser.addoption("--language", action="append", metavar="CODE", help="check this language's folder (repeatable)")
+    parser.addoption("--mutations", type=int, default=25, metavar="NUMBER", help="mutations of each kind of file")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -37,11 +37,12 @@ runtime      errors files machine photos encoder language decoder pack
 training     errors files machine text metrics dataset encoder language features decoder pack
 captioning   errors machine photos text encoder pages language translation pack runtime
 contract     errors files text metrics language translation pack runtime
+doctor       errors files machine encoder language translation pack runtime
 evaluation   errors files photos metrics dataset pages language features pack captioning
 pipeline     errors files machine dataset encoder language features translation pack runtime training evaluation
 __init__     errors photos metrics dataset encoder language features translation pack runtime training captioning evaluation pipeline
 server       errors machine photos pages language captioning __init__
-cli          errors machine photos dataset language pack runtime captioning contract evaluation pipeline __init__ server
+cli          errors machine photos dataset language pack runtime captioning contract doctor evaluation pipeline __init__ server
 __main__     cli
 """  # noqa: E501
 ROOMS = {line.split()[0]: set(line.split()[1:]) - {"—"} for line in TABLE.strip().splitlines()}

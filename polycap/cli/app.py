@@ -8,6 +8,7 @@ from polycap.cli.build import build, status
 from polycap.cli.caption import caption
 from polycap.cli.command import Command, doc_of
 from polycap.cli.data import data_check, data_fetch
+from polycap.cli.doctor import doctor
 from polycap.cli.evaluate import evaluate
 from polycap.cli.features import features
 from polycap.cli.languages import check, list_languages, new
@@ -53,6 +54,7 @@ app.command("serve", cls=Command, help=doc_of(serve))(serve)
 app.command("languages", cls=Command, help=doc_of(list_languages))(list_languages)
 app.command("new", cls=Command, help=doc_of(new))(new)
 app.command("check", cls=Command, help=doc_of(check))(check)
+app.command("doctor", cls=Command, help=doc_of(doctor))(doctor)
 app.command("build", cls=Command, help=doc_of(build))(build)
 app.command("status", cls=Command, help=doc_of(status))(status)
 app.command("evaluate", cls=Command, help=doc_of(evaluate))(evaluate)

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from polycap.encoder.encoder_card import ENCODER_CARD, EncoderCard, read_encoder_card
 from polycap.encoder.identity import encoder_identity
@@ -32,7 +31,8 @@ from polycap.encoder.layers import SHAPES
 from polycap.encoder.pca import FeaturePCA, join_blocks
 from polycap.encoder.weight_files import Tensors, tensors_hash
 from polycap.errors import EncoderError
-from polycap.files import atomic_path, digest, make_folder, path_variable, sha256_file, write_json
+from polycap.files import digest, make_folder, path_variable, sha256_file, write_json
+from polycap.files.tensors import save_tensors
 
 __all__ = [
     "ENCODER_FILE",
@@ -212,8 +212,7 @@ def save_artefact(
     layers = to_int8(photo_layers or {}, output_axes(photo_layers or {}))
     parts = {_XCEPTION: xception, _PCA: _store_pca(pca), _PHOTO_LAYERS: layers, _PHOTOS: _store_photos(distribution)}
     stored = {f"{prefix}{name}": tensor for prefix, part in parts.items() for name, tensor in part.items()}
-    with atomic_path(path) as temporary:
-        save_file(stored, temporary)
+    save_tensors(path, stored)
     entries = {
         "tensors": tensors_hash(list(from_int8(xception).values())),
         "pca": pca.identity if pca else None,

@@ -13,10 +13,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
-from polycap.files import atomic_path
-from polycap.files.tensors import parse_tensors
+from polycap.files.tensors import parse_tensors, save_tensors
 
 __all__ = ["Stored", "dequantize", "from_int8", "load_int8", "output_axes", "quantize", "save_int8", "to_int8"]
 
@@ -96,8 +94,7 @@ def from_int8(stored: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float3
 
 def save_int8(path: Path, weights: Mapping[str, NDArray[Any]], axes: Mapping[str, int]) -> None:
     """Write weights to a safetensors file, atomically; arguments as for `to_int8`."""
-    with atomic_path(path) as temporary:
-        save_file(to_int8(weights, axes), temporary)
+    save_tensors(path, to_int8(weights, axes))
 
 
 def load_int8(content: bytes) -> dict[str, NDArray[np.float32]]:

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import save_file
 
 from polycap.errors import FeatureStoreError
-from polycap.files import atomic_path
-from polycap.files.tensors import parse_tensors
+from polycap.files.tensors import parse_tensors, save_tensors
 
 __all__ = ["PCA_FILE", "FeaturePCA", "block_places", "join_blocks"]
 
@@ -85,8 +83,7 @@ class FeaturePCA:
         for number, (rows, columns) in enumerate(self.places):
             name = f"basis{number}" if len(self.blocks) > 1 else "basis"
             tensors[name] = np.ascontiguousarray(basis[rows, columns])
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata={"variance": repr(self.variance)})
+        save_tensors(path, tensors, {"variance": repr(self.variance)})
 
     @classmethod
     def load(cls, path: Path) -> "FeaturePCA":

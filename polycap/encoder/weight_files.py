@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from polycap.encoder.layers import LAYERS, PARAMETERS, SHAPES
 from polycap.errors import EncoderError, reason_of
-from polycap.files import atomic_path
+from polycap.files.tensors import save_tensors
 
 __all__ = ["Tensors", "read_weights", "save_weights", "tensors_hash"]
 
@@ -57,8 +57,7 @@ def read_weights(path: Path) -> Tensors:
 
 def save_weights(tensors: Tensors, path: Path) -> None:
     """Write the tensors as safetensors, atomically; the format that `read_weights` reads fastest."""
-    with atomic_path(path) as temporary:
-        save_file({f"{index:03d}": tensor for index, tensor in enumerate(tensors)}, temporary)
+    save_tensors(path, {f"{index:03d}": tensor for index, tensor in enumerate(tensors)})
 
 
 def tensors_hash(tensors: Tensors) -> str:

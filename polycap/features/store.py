@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from polycap.errors import FeatureStoreError
 from polycap.files import make_folder, parse_json, read_json, write_json
 from polycap.files.hashes import UNREADABLE, sha256_file
+from polycap.files.space import allocate
 from polycap.files.strangers import OWN_JSON_BYTES
 
 __all__ = ["STORE_JSON", "FeatureStore", "StoreWriter", "require_precision"]
@@ -189,10 +190,12 @@ class StoreWriter:
             write_json(folder / STORE_JSON, manifest)
         self.folder = folder
         self.names = list(names)
-        self._features = _map(folder, manifest, "r+")
+        self._features = _map(folder, manifest, "r+")  # which checks the size
         self._contents = contents or [None] * len(names)
         self._earlier = _read_progress(folder, self.names)
         self.missing = [row for row, content in enumerate(self._contents) if not self._earlier.has(row, content)]
+        if self.missing:  # a store of an early version may be sparse
+            _allocate(folder / FEATURES, self._features.nbytes)
         _end_last_line(folder / PROGRESS)
 
     def write(self, features: Mapping[int, NDArray[Any]], faults: Mapping[int, str]) -> None:
@@ -216,12 +219,26 @@ class StoreWriter:
 
 
 def _reserve(path: Path, size: int) -> None:
-    """Create a sparse file of this size; first check the space, since a memory map on a full disk raises SIGBUS."""
+    """Create a file of this size, with its space; first check that there is enough."""
     free = shutil.disk_usage(path.parent).free
     if free < size:
         raise FeatureStoreError(f"{path}: needs {size:,} bytes, but {free:,} are free; choose another disk")
     with path.open("wb") as stream:
         stream.truncate(size)
+    _allocate(path, size)
+
+
+def _allocate(path: Path, size: int) -> None:
+    """Take the space of the features.
+
+    Raises:
+        FeatureStoreError: the disk is full.
+    """
+    try:
+        allocate(path, size)
+    except OSError as error:
+        reason = f"{path}: needs {size:,} bytes, which can't be taken ({error.strerror})"
+        raise FeatureStoreError(f"{reason}; choose another disk") from error
 
 
 def _map(folder: Path, manifest: Mapping[str, Any], mode: Any) -> np.memmap[Any, np.dtype[np.float16]]:

@@ -38,12 +38,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     # Open with the umask's permissions instead of chmod, which some file systems refuse.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    mode = temporary.stat().st_mode
     try:
         yield temporary
-        if temporary.stat().st_mode != mode:  # safetensors puts a file of its own in place, which others can't read
-            with contextlib.suppress(OSError):
-                temporary.chmod(mode)
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)

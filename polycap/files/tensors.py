@@ -1,17 +1,33 @@
-"""Tensors of safetensors files, parsed from bytes that were read once."""
+"""Tensors of safetensors files: written as one, parsed from bytes that were read once."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load
+from safetensors.numpy import load, save
 
+from polycap.files.atomic import atomic_path
 from polycap.files.strangers import parse_json
 
-__all__ = ["parse_tensors"]
+__all__ = ["parse_tensors", "save_tensors"]
 
 _LENGTH_BYTES = 8
 """Size of the header's length at the start of the file, bytes."""
+
+
+def save_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, atomically.
+
+    The bytes are written here: `safetensors.numpy.save_file` raises no OSError on a full disk, and its file has other
+    permissions.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save(dict(tensors), metadata))
 
 
 def parse_tensors(content: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

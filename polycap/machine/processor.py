@@ -1,11 +1,22 @@
 """Processor: model, cores, and instruction sets."""
 
+import math
 import os
 import platform
 from functools import cache
 from pathlib import Path
 
-__all__ = ["core_count", "has_amx", "has_avx2", "has_bfloat16_products", "has_fast_bfloat16", "processor"]
+from polycap.machine.cgroup import processor_quota
+
+__all__ = [
+    "affinity_count",
+    "core_count",
+    "has_amx",
+    "has_avx2",
+    "has_bfloat16_products",
+    "has_fast_bfloat16",
+    "processor",
+]
 
 
 def has_fast_bfloat16() -> bool:
@@ -50,7 +61,11 @@ def processor() -> str:
 
 
 def core_count() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return the number of cores that this process may use, by its affinity and its control group's quota."""
+    cores, quota = affinity_count(), processor_quota()
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def affinity_count() -> int:
+    """Return the number of cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

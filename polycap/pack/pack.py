@@ -36,7 +36,7 @@ from polycap.text.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from polycap.decoder.base import Decoder
 
-__all__ = ["Pack", "load_pack", "save_pack"]
+__all__ = ["Pack", "check_files", "load_pack", "save_pack"]
 
 Part = TypeVar("Part")
 
@@ -156,7 +156,7 @@ def load_pack(folder: Path, encoder: EncoderArtefact | None = None) -> Pack:
     card = read_card(folder)
     encoder = encoder or open_encoder()
     card.require_encoder(encoder, folder)
-    contents = {name: _read_file(folder / name, entry) for name, entry in card.files.items()}
+    contents = check_files(folder, card)
     tokenizer = _parse(folder / TOKENIZER, contents, Tokenizer.from_bytes)
     if tokenizer.identity != card.tokenizer:
         raise PackError(f"{folder}: its tokenizer is not the one that {CARD_JSON} names; install the pack again")
@@ -167,6 +167,15 @@ def load_pack(folder: Path, encoder: EncoderArtefact | None = None) -> Pack:
     shapes = {name: weight.shape for name, weight in weights.items()}
     _check_shapes(folder / DECODER, shapes, _own_shapes(card.decoder))
     return Pack(folder, card, tokenizer, encoder, weights)
+
+
+def check_files(folder: Path, card: Card) -> dict[str, bytes]:
+    """Read a pack's files, check sizes and hashes against its card, and return the contents by name.
+
+    Raises:
+        PackError: a file is missing, truncated or changed.
+    """
+    return {name: _read_file(folder / name, entry) for name, entry in card.files.items()}
 
 
 def _own_shapes(settings: DecoderSettings) -> Shapes:

@@ -26,7 +26,7 @@ from polycap.errors import CaptionRuntimeError, reason_of
 from polycap.language.settings import DecodingSettings
 from polycap.machine.extras import missing_package
 from polycap.machine.fork import keep_in_forks, require_same_process
-from polycap.machine.processor import has_fast_bfloat16
+from polycap.machine.processor import affinity_count, core_count, has_fast_bfloat16
 from polycap.machine.telemetry import import_openvino
 from polycap.runtime.encoder_graphs import EncoderGraphs, middle_flow_graph
 from polycap.runtime.graphs import Graph, find_graph
@@ -38,7 +38,7 @@ from polycap.runtime.search_graphs import SearchGraphs
 if TYPE_CHECKING:
     from polycap.pack.pack import Pack
 
-__all__ = ["OpenVINORuntime", "require_openvino"]
+__all__ = ["OpenVINORuntime", "require_openvino", "thread_settings"]
 
 
 _loading = threading.Lock()
@@ -286,7 +286,20 @@ def _load_core() -> Any:
     # Use an array once in this thread: the Python binding looks up NumPy's interface at its first array, and two
     # threads that do so at the same time deadlock (OpenVINO 2026.4).
     _ = openvino.Tensor(np.zeros(1, dtype=np.float32)).data
-    return keep_in_forks(openvino.Core())
+    core = openvino.Core()
+    core.set_property("CPU", thread_settings())
+    return keep_in_forks(core)
+
+
+def thread_settings() -> dict[str, Any]:
+    """Return OpenVINO's settings of threads.
+
+    They are not pinned to cores: by default OpenVINO pins those of each process to the same ones, the first. It goes by
+    the process' affinity, and does not know a control group's quota: threads beyond it would wait for its next period.
+    """
+    cores = core_count()
+    limit = {"INFERENCE_NUM_THREADS": cores} if cores < affinity_count() else {}
+    return {"ENABLE_CPU_PINNING": False, **limit}
 
 
 def _precision(requested: str) -> str:

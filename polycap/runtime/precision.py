@@ -3,8 +3,19 @@
 import os
 
 from polycap.errors import CaptionRuntimeError
+from polycap.machine.processor import has_fast_bfloat16
 
-__all__ = ["AUTO", "BF16", "F32", "FPMATH", "INT8", "PRECISIONS", "PRECISION_VARIABLE", "choose_precision"]
+__all__ = [
+    "AUTO",
+    "BF16",
+    "F32",
+    "FPMATH",
+    "INT8",
+    "PRECISIONS",
+    "PRECISION_VARIABLE",
+    "choose_precision",
+    "expected_precision",
+]
 
 PRECISION_VARIABLE = "POLYCAP_PRECISION"
 FPMATH = "ONEDNN_DEFAULT_FPMATH_MODE"
@@ -30,3 +41,12 @@ def choose_precision(name: str | None = None) -> str:
         where = "`precision`" if name else PRECISION_VARIABLE
         raise CaptionRuntimeError(f"{where} {chosen}: no such precision; there are {AUTO}, {', '.join(PRECISIONS)}")
     return F32 if chosen == AUTO and os.environ.get(FPMATH) == "STRICT" else chosen
+
+
+def expected_precision() -> str:
+    """Return the precision that a captioner without settings of its own computes in here, as `choose_precision`.
+
+    Loads no runtime: it goes by the processor.
+    """
+    chosen = choose_precision()
+    return chosen if chosen != AUTO else BF16 if has_fast_bfloat16() else F32

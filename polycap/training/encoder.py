@@ -27,14 +27,14 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from polycap.dataset import Photo
 from polycap.encoder.weight_files import Tensors, save_weights, tensors_hash
 from polycap.errors import TrainingError
 from polycap.features.store import FeatureStore
-from polycap.files import atomic_path, digest, make_folder, write_json, write_text
+from polycap.files import digest, make_folder, write_json, write_text
 from polycap.files.progress import progress_bar
+from polycap.files.tensors import save_tensors
 from polycap.language import Language
 from polycap.machine.backend import allow_bfloat16
 from polycap.training.callbacks import save_arrays
@@ -177,8 +177,7 @@ class _Run:
         """Write the results."""
         save_weights(self._trainer.tuned_tensors(self._settings.share), self._folder / TUNED_WEIGHTS)
         write_json(self._folder / "words.json", [list(word) for word in self._words.words])
-        with atomic_path(self._folder / "words.safetensors") as temporary:
-            save_file(self._trainer.classifier(), temporary)
+        save_tensors(self._folder / "words.safetensors", self._trainer.classifier())
         return TunedExitFlow(self._folder / TUNED_WEIGHTS, tuple(self._position.epochs))
 
     def _step(self) -> None:

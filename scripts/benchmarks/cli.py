@@ -17,7 +17,7 @@ from polycap.errors import PolycapError
 __all__ = ["main"]
 
 ALL = "all"
-OTHERS = ("language", "threads", "flat", "runtimes", "killed", "hostile")
+OTHERS = ("language", "threads", "flat", "runtimes", "killed", "hostile", "beside")
 DESCRIPTION = """Measure polycap on this machine.
 
 features, caption, train, translate and startup compare polycap with what a tutorial's code does, in the same run:
@@ -27,6 +27,7 @@ seconds of each stage; nothing but a temporary folder is written to. `threads` m
 from several, and counts those that raise, that give other captions, and that never end. `flat` draws time and memory
 over the number of photos. `runtimes` compares the captions of OpenVINO and Keras, `killed` checks that a translation
 that is killed resumes, `hostile` measures memory and time of decoding large photos and malicious files.
+`beside` captions in two processes at the same time, and passes if they reach 0.9 of the speed of one.
 
 With --against those five and threads compare polycap of this checkout with polycap of another one: each side is that
 checkout's own, in an environment and a process of its own, and turns alternate. The ratio of medians has a 95 %
@@ -133,7 +134,11 @@ def _options() -> list[tuple[str, Any, str]]:
         ("--seed", int, f"for language: seed of the training (default: {standard.seed})"),
         ("--repeats", _at_least_one, f"turns of each side (default: {standard.repeats}; with --against {REPEATS})"),
         ("--kills", int, f"for killed: kills (default: {standard.kills})"),
-        ("--seconds", float, f"for killed: seconds until a kill, at most (default: {standard.seconds:g})"),
+        (
+            "--seconds",
+            float,
+            f"for killed: seconds until a kill, at most; for beside: of each run (default: {standard.seconds:g})",
+        ),
         ("--sizes", _sizes, f"for flat: numbers of photos (default: {sizes})"),
         ("--out", Path, f"for flat: the folder of its picture and table (default: {standard.out})"),
     ]

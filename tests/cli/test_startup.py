@@ -14,7 +14,9 @@ pytest_plugins = ["tiny_fixtures"]
 # --- what is loaded when ---
 
 
-@pytest.mark.parametrize("command", [["--help"], ["languages"], ["languages", "--json"], ["caption", "--help"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["languages"], ["languages", "--json"], ["caption", "--help"], ["doctor", "--help"]]
+)
 def test_light_commands(command: list[str]) -> None:
     spy = f"import sys, atexit; atexit.register(lambda: print([m for m in {HEAVY} if m in sys.modules]))\n{RUN}"
     done = python("-c", spy, *command)

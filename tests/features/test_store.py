@@ -1,6 +1,8 @@
 """Tests of polycap/features/store.py: resumption after `kill -9`, and broken stores."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -202,3 +204,40 @@ def test_photos_that_were_replaced_are_named(tmp_path: Path) -> None:
     assert store.replaced(paths) == []
     paths["b.jpg"].write_bytes(b"another photo")
     assert store.replaced(paths) == ["b.jpg"]
+
+
+@pytest.mark.parametrize("resumed", [False, True], ids=["a new store", "an early version's, sparse"])
+def test_a_store_takes_its_space_before_the_first_photo(tmp_path: Path, resumed: bool) -> None:
+    """What another program takes of the disk afterwards can't kill it."""
+    features = tmp_path / "store" / "features.f16"
+    large = {**MADE, "shape": (100, 1000)}
+    StoreWriter(tmp_path / "store", **large)
+    size = features.stat().st_size
+    if resumed:
+        features.unlink()
+        with features.open("wb") as stream:
+            stream.truncate(size)
+        StoreWriter(tmp_path / "store", **large)
+    assert features.stat().st_size == size == 2 * 100 * 1000 * 2
+    assert features.stat().st_blocks * 512 >= size
+
+
+@pytest.mark.parametrize("name", ["EOPNOTSUPP", "ENOSYS", "EINVAL"])
+def test_a_file_system_that_can_take_no_space_has_a_sparse_store(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", failing(getattr(errno, name)))
+    assert StoreWriter(tmp_path / "store", **MADE).missing == [0, 1]
+
+
+def test_a_disk_that_was_filled_meanwhile_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", failing(errno.ENOSPC))
+    with pytest.raises(FeatureStoreError, match=r"needs 96 bytes, .*No space left on device.*choose another disk"):
+        StoreWriter(tmp_path / "store", **MADE)
+
+
+def failing(number: int) -> Any:
+    def fail(*_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail

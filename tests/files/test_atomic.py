@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from polycap.errors import DatasetError, PolycapError
 from polycap.files import atomic_path, read_json, write_json, write_text
+from polycap.files.tensors import save_tensors
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -77,8 +77,7 @@ def test_a_killed_write_keeps_the_old_file(tmp_path: Path) -> None:
 def test_what_is_written_has_the_permissions_that_files_get_here(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("")
     write_text(tmp_path / "ours", "")
-    with atomic_path(tmp_path / "array") as temporary:
-        save_file({"zeros": np.zeros(2)}, temporary)
+    save_tensors(tmp_path / "array", {"zeros": np.zeros(2)})
     for name in ("ours", "array"):
         assert (tmp_path / name).stat().st_mode == (tmp_path / "plain").stat().st_mode
 

@@ -25,7 +25,7 @@ from polycap.features.store import FeatureStore
 from polycap.language.settings import DecodingSettings
 from polycap.pack.pack import Pack, load_pack, save_pack
 from polycap.photos.load import load_photo
-from polycap.runtime import trace
+from polycap.runtime import openvino_runtime, trace
 from polycap.runtime.bytecode import module_digest
 from polycap.runtime.choose import open_runtime
 from polycap.runtime.graphs import DECIDING
@@ -427,3 +427,18 @@ def test_the_modules_that_decide_a_graph_are_all_that_trace_it(kind: str, functi
         if name not in OTHERS:
             todo |= imports((package / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8"))
     assert found - OTHERS == set(DECIDING[kind])
+
+
+# --- threads ---
+
+
+def test_threads_are_not_pinned_to_cores() -> None:
+    """Several processes would be pinned to the same ones."""
+    assert openvino_runtime._core().get_property("CPU", "ENABLE_CPU_PINNING") is False
+
+
+def test_threads_are_as_many_as_the_quota_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_runtime, "affinity_count", lambda: 8)
+    for cores, expected in ((8, {}), (3, {"INFERENCE_NUM_THREADS": 3})):
+        monkeypatch.setattr(openvino_runtime, "core_count", lambda cores=cores: cores)
+        assert openvino_runtime.thread_settings() == {"ENABLE_CPU_PINNING": False, **expected}

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors.numpy import save_file
-
 from polycap.encoder.artefact import EncoderArtefact
 from polycap.encoder.pca import PCA_FILE, FeaturePCA
 from polycap.features.store import FeatureStore
-from polycap.files import atomic_path, digest
+from polycap.files import digest
+from polycap.files.tensors import save_tensors
 from polycap.pipeline.plan import StageResult
 from polycap.pipeline.record import Values
 from polycap.pipeline.tuning.features import FeaturesStage
@@ -56,8 +55,7 @@ class DecodersStage(TuningStage):
         encoder = job.encoder(FeaturePCA.load(features / PCA_FILE))
         recipes = {each.code: each.recipe for each in job.languages}
         layers = train_side_by_side(training_inputs(job, encoder, features), place, recipes, progress=job.progress)
-        with atomic_path(place / PHOTO_LAYERS) as temporary:
-            save_file(layers, temporary)
+        save_tensors(place / PHOTO_LAYERS, layers)
         trained = [place / each.code / TRAINED for each in job.languages]
         return StageResult({"decoders": place.name}, [place / PHOTO_LAYERS, *trained])
 
