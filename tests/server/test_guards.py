@@ -233,7 +233,7 @@ def test_answers_are_in_polycaps_words() -> None:
 class QuickWorker:
     """Answers each photo with its name."""
 
-    def submit(self, photos: Sequence[Any], codes: Sequence[str], n_best: int) -> "Future[list[dict[str, Any]]]":
+    def submit(self, photos: Sequence[Any], codes: Sequence[str], _: int) -> "Future[list[dict[str, Any]]]":
         answer: Future[list[dict[str, Any]]] = Future()
         answer.set_result([{"photo": photo.name, "language": code} for photo in photos for code in codes])
         return answer
@@ -244,7 +244,8 @@ def test_slow_senders_take_nobodys_seat() -> None:
     limits = Limits(photos=3, max_photos_in_memory=3, seconds=2)
     service = Service(worker, [{"code": "en", "status": "trained"}], ["en"], ["en"], "en", limits, "1", "keras")
     part = b'--xyz\r\nContent-Disposition: form-data; name="photos"; filename="%d.jpg"\r\n\r\nabc'
-    head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\nContent-Type: multipart/form-data; boundary=xyz\r\n\r\n"
+    kind = "multipart/form-data; boundary=xyz"
+    head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\nContent-Type: {kind}\r\n\r\n"
     photos = [("photos", (f"{number}.jpg", b"abc")) for number in range(3)]
     with running(service) as client, ExitStack() as stack:
         address = (client.base_url.host, client.base_url.port or 0)
