@@ -147,7 +147,9 @@ def serving(place: Stranger) -> Iterator[str]:
         assert process.stderr
         line = process.stderr.readline()
         found = re.match(r"polycap: (http://127\.0\.0\.1:\d+); ", line)
-        assert found, line + process.stderr.read()
+        if not found:
+            process.kill()
+        assert found, line
         try:
             yield found[1]
         finally:

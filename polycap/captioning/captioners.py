@@ -81,6 +81,7 @@ class Captioners:
         try:
             read_card(language.pack_folder).require_encoder(self._first.pack.encoder, language.pack_folder)
         except PolycapError as error:
-            logger.warning("%s: left out: %s", language.code, error)
+            level = logging.DEBUG if self.named else logging.WARNING  # who names languages asked for no others
+            logger.log(level, "%s: left out: %s", language.code, error)
             return False
         return True

@@ -14,6 +14,7 @@ import pytest
 from polycap.errors import DatasetError, PolycapError
 from polycap.files import atomic_path, read_json, write_json, write_text
 from polycap.files.tensors import save_tensors
+from polycap.pages.template import make_page_folder
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -139,6 +140,8 @@ def test_a_device_or_pipe_is_not_replaced(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="is no regular file") as caught:
             write_text(path, "text")
         assert caught.value.filename == str(path)
+        with pytest.raises(OSError, match="is no regular file"):  # of `--html`, before the work
+            make_page_folder(path)
     assert pipe.is_fifo()
     assert link.is_symlink()
     assert sorted(tmp_path.iterdir()) == [link, pipe]

@@ -3,6 +3,7 @@
 import shutil
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from polycap.encoder.identity import CELLS, CHANNELS
 from polycap.errors import BuildError, LanguageError, PackError
 from polycap.files import packs_folder
 from polycap.language import available_languages, get_language, load_language
+from polycap.pack import install
 from polycap.pack.install import install_pack, uninstall_pack
 from polycap.pack.pack import load_pack
 from polycap.pack.pack_file import write_pack_file
@@ -24,6 +26,21 @@ pytest_plugins = ["tiny_fixtures", "pack_fixtures"]
 
 
 # --- installed ---
+
+
+def test_two_installs_at_once_decide_inside_the_lock(pack_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one found no pack before it waited for the first."""
+    first = install_pack(pack_file)
+    is_installed, calls = install._is_installed, []
+
+    def late(*arguments: Any, **options: Any) -> bool:
+        calls.append(arguments)
+        return len(calls) > 1 and is_installed(*arguments, **options)
+
+    monkeypatch.setattr(install, "_is_installed", late)
+    before = first.folder.stat()
+    assert install_pack(pack_file).changed is False
+    assert (len(calls), first.folder.stat().st_ino) == (2, before.st_ino)
 
 
 def test_a_language_that_is_not_there(pack_file: Path, maker: Path) -> None:

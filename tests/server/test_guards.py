@@ -5,7 +5,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from fastapi import FastAPI, HTTPException, Request
 from starlette.responses import PlainTextResponse
 
 from polycap.server import upload
+from polycap.server.app import Service
 from polycap.server.capacity import BusyError, Capacity
 from polycap.server.errors import add_handlers, require_known
 from polycap.server.forms import part_names
@@ -23,6 +25,7 @@ from polycap.server.protocol import raise_connections, timed_protocol
 from polycap.server.serve import listen
 from polycap.server.sites import SiteGuard, loopback_hosts
 from polycap.server.upload import read_upload
+from services import URL, running
 
 LOCAL = loopback_hosts("127.0.0.1", "127.0.0.1")
 
@@ -222,3 +225,39 @@ def test_answers_are_in_polycaps_words() -> None:
         (422, "unknown parameter 'lang'; there are language, n_best"),
         (404, "unknown language 'xx'"),
     ]
+
+
+# --- the service, with a worker that answers at once ---
+
+
+class QuickWorker:
+    """Answers each photo with its name."""
+
+    def submit(self, photos: Sequence[Any], codes: Sequence[str], _: int) -> "Future[list[dict[str, Any]]]":
+        answer: Future[list[dict[str, Any]]] = Future()
+        answer.set_result([{"photo": photo.name, "language": code} for photo in photos for code in codes])
+        return answer
+
+
+def test_slow_senders_take_nobodys_seat() -> None:
+    worker: Any = QuickWorker()
+    limits = Limits(photos=3, max_photos_in_memory=3, seconds=2)
+    service = Service(worker, [{"code": "en", "status": "trained"}], ["en"], ["en"], "en", limits, "1", "keras")
+    part = b'--xyz\r\nContent-Disposition: form-data; name="photos"; filename="%d.jpg"\r\n\r\nabc'
+    kind = "multipart/form-data; boundary=xyz"
+    head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\nContent-Type: {kind}\r\n\r\n"
+    photos = [("photos", (f"{number}.jpg", b"abc")) for number in range(3)]
+    with running(service) as client, ExitStack() as stack:
+        address = (client.base_url.host, client.base_url.port or 0)
+        slow = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(20)]
+        for connection in slow:
+            connection.sendall(head.encode() + part % 1)
+        answer = client.post(f"{URL}/", files=photos)
+        assert [row["photo"] for row in answer.json()] == ["0.jpg", "1.jpg", "2.jpg"]
+        for connection in slow:
+            assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
+        assert client.post(URL, files=photos, headers={"origin": "https://evil.example"}).status_code == 403
+        assert "unknown parameter 'x'" in client.post(URL, files=photos, params={"x": 1}).json()["detail"]
+        for kind in ("multipart/form-data", "multipart/form-data; boundary="):
+            answer = client.post(URL, content=b"x", headers={"content-type": kind})
+            assert (answer.status_code, "names no boundary" in answer.json()["detail"]) == (400, True)
