@@ -4,9 +4,11 @@ import errno
 import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from polycap.encoder.int8 import save_int8
@@ -45,7 +47,7 @@ def test_a_file_that_finds_no_space(writer: Callable[[Path], object], tmp_path: 
 
 
 def test_the_bytes_are_those_of_safetensors(tmp_path: Path) -> None:
-    tensors = {"b": ARRAY.reshape(100, 100), "a": ARRAY.astype(np.float16)}
+    tensors: dict[str, NDArray[Any]] = {"b": ARRAY.reshape(100, 100), "a": ARRAY.astype(np.float16)}
     save_tensors(tmp_path / "ours", tensors, {"variance": "0.5"})
     save_file(tensors, tmp_path / "theirs", {"variance": "0.5"})
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
