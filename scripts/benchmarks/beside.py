@@ -33,7 +33,7 @@ def rows(options: Options) -> list[dict[str, Any]]:
         together = _rates(pools, seconds)
     ratio = sum(together) / sum(alone)
     row = {"bench": "beside", "alone": _short(sum(alone)), "together": _short(sum(together)), "unit": "photos/s"}
-    row |= {"each": [_short(rate) for rate in together], "ratio": round(ratio, 3), "passes": ratio >= LEAST}
+    row |= {"each": [_short(rate) for rate in together], "share_of_one": round(ratio, 3), "passes": ratio >= LEAST}
     return [row | {"processes": PROCESSES, "seconds": seconds, "cores": core_count()}]
 
 

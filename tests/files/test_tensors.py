@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from polycap.encoder.int8 import save_int8
@@ -46,7 +47,7 @@ def test_a_file_that_finds_no_space(writer: Callable[[Path], object], tmp_path: 
 
 
 def test_the_bytes_are_those_of_safetensors(tmp_path: Path) -> None:
-    tensors: dict[str, Any] = {"b": ARRAY.reshape(100, 100), "a": ARRAY.astype(np.float16)}
+    tensors: dict[str, NDArray[Any]] = {"b": ARRAY.reshape(100, 100), "a": ARRAY.astype(np.float16)}
     save_tensors(tmp_path / "ours", tensors, {"variance": "0.5"})
     save_file(tensors, tmp_path / "theirs", {"variance": "0.5"})
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
