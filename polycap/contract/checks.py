@@ -84,8 +84,8 @@ def check_normalization(language: Language) -> Iterator[LanguageFault]:
         if language.normalize(once) != once:
             received = f"{once!r}, which becomes {language.normalize(once)!r}"
             yield LanguageFault(_sample(language, index), received, "a text that does not change", fix)
-        if "İ" in unicodedata.normalize("NFC", sample) and "i\u0307" in once:
-            received, fix_casing = f"{once!r}, where İ has become two letters", 'write casing = "turkic"'
+        if language.text.casing == "default" and "İ" in unicodedata.normalize("NFC", sample):
+            received, fix_casing = f"{once!r}, of a text with İ", 'write casing = "turkic"'
             yield LanguageFault(_toml(language, "text.casing"), received, "i for İ, and ı for I", fix_casing)
         expected = letters_in(_without_stripping(language, sample))
         if letters_in(once) != expected:

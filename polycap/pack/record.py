@@ -21,10 +21,10 @@ def write_card(folder: Path, card: Card) -> None:
 def record_scores(folder: Path, scores: dict[str, Any]) -> None:
     """Record scores in a pack's card, replacing those of the same split, origin of references and normalisation.
 
-    The histogram `lengths` is left out: it is for reports.
+    The histogram `lengths` and `reasons` are left out: they are for reports.
     """
     card = read_card(folder)
-    scores = {name: value for name, value in scores.items() if name != "lengths"}
+    scores = {name: value for name, value in scores.items() if name not in ("lengths", "reasons")}
 
     def subject(row: dict[str, Any]) -> tuple[Any, ...]:
         return row["split"], row["references_origin"], row["signature"].rsplit("text:", 1)[-1]

@@ -228,7 +228,7 @@ def captions_to_translate(
         if not sources:
             raise BuildError(
                 f"{language.code}: translated from captions of {code}, of which there are none in {built}: "
-                f"build {code} with this `work` first, or `polycap translate {language.code} --captions FILE`"
+                f"build {code} with this `work` first, or give `captions` to `polycap translate {language.code}`"
             )
     captioned, faults = with_sources(dataset, sources)
     for fault in faults[:3]:

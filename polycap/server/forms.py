@@ -1,4 +1,4 @@
-"""What the headers of a form and of its parts say: boundary, names of fields and of files."""
+"""Headers of the parts of a form: names of fields and of files."""
 
 import re
 from urllib.parse import unquote_to_bytes
@@ -9,7 +9,7 @@ __all__ = ["part_names"]
 
 _EXTENDED = re.compile(rb";\s*filename\*\s*=\s*\"?(?P<charset>[\w-]+)'[^']*'(?P<name>[^;\"\s]*)", re.IGNORECASE)
 _ESCAPED = {b"%22": b'"', b"%0D": b"\r", b"%0A": b"\n"}
-"""What browsers escape in the name of a file, and nothing else; see the HTML standard, multipart/form-data."""
+"""Escapes of browsers in the name of a file; there are no others, see the HTML standard, multipart/form-data."""
 
 
 def part_names(disposition: bytes) -> tuple[str, str | None]:

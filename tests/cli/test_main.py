@@ -321,7 +321,7 @@ def test_output_that_finds_no_room() -> None:
 def test_a_notice_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a command that looks for languages twice: the one to translate into, and the one to translate from."""
     monkeypatch.setenv("POLYCAP_LANGUAGES", str(tmp_path / "nowhere"))
-    done = python("-c", RUN, "translate", "it", "--package", tmp_path / "none.argosmodel")
+    done = python("-c", RUN, "translate", "pl", "--package", tmp_path / "none.argosmodel")
     notice, fault = done.stderr.splitlines()
     assert "nowhere, which is no folder" in notice
     assert "none.argosmodel: no such file" in fault

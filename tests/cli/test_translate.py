@@ -26,7 +26,7 @@ class Engine:
     def open(self, source, target):
         print("opened", source, target)
         return Translator()
-    def install_file(self, path):
+    def install_file(self, path, pair):
         print("installed", path)
     def install_pair(self, source, target):
         print("fetched", source, target)

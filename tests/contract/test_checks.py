@@ -124,7 +124,7 @@ def test_turkish_needs_its_casing(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, "tr", samples=TURKISH)
     faults = faults_of(folder, "normalization")
     assert len(faults) == 2  # of the samples with İ
-    assert "language.toml:text.casing: received 'i̇ki çocuk parkta" in faults[0]
+    assert "language.toml:text.casing: received 'iki çocuk parkta" in faults[0]
     assert faults[0].endswith('fix: write casing = "turkic"')
     shutil.rmtree(folder)
     assert faults_of(make_folder(tmp_path, "tr", samples=TURKISH, tables='[text]\ncasing = "turkic"')) == []

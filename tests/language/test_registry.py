@@ -194,7 +194,7 @@ def test_an_unknown_code_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert "trained: " in message
     assert f"`polycap new {code}` makes a folder for it" in message
     assert "en" in message.split("trained: ")[1].split(";")[0].split(", ")
-    assert "ja" in message.split("not trained yet: ")[1].split(";")[0].split(", ")
+    assert "ko" in message.split("not trained yet: ")[1].split(";")[0].split(", ")
     assert f"{tmp_path} (POLYCAP_LANGUAGES)" in message
     assert "entry points polycap.languages" in message
     assert ("did you mean" in message) == bool(meant)

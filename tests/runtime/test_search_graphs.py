@@ -26,6 +26,13 @@ OTHER = FIRST.model_copy(update={"min_length": 4, "length_penalty": 1.2, "minimu
 
 
 @pytest.fixture
+def cache(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own: in the shared one a search may be compiled already."""
+    monkeypatch.setenv("POLYCAP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
 def packs(tmp_path: Path, tiny_tokenizer: Tokenizer) -> list[Pack]:
     """Two packs of decoders of the same sizes, but for the vocabulary."""
     small = Tokenizer.train(["a b c d e f g h i j k"] * 20, TokenizerSettings(vocab_size=24))

@@ -47,7 +47,8 @@ def test_the_objects_of_the_command(
         assert [list(row) for row in answer.json()] == [list(row) for row in expected]
         assert client.post(URL, files=sent, params={"language": f"{RTL},{CODE}", "n_best": 2}).json() == expected
         model = TypeAdapter(list[CaptionAnswer | PhotoErrorAnswer])
-        assert model.dump_python(model.validate_python(expected, strict=True)) == expected
+        parsed = model.validate_python(expected, strict=True)
+        assert model.dump_python(parsed, exclude_unset=True) == expected
     assert len(expected) == 4
     assert "above the limit of 50 megapixels" in answer.text
 
