@@ -28,8 +28,10 @@ OTHER = FIRST.model_copy(update={"min_length": 4, "length_penalty": 1.2, "minimu
 @pytest.fixture
 def cache(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own: in the shared one a search may be compiled already."""
-    monkeypatch.setenv("POLYCAP_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+    own = tmp_path / "cache"
+    assert own != cache
+    monkeypatch.setenv("POLYCAP_CACHE", str(own))
+    return own
 
 
 @pytest.fixture
