@@ -17,7 +17,7 @@ def list_languages(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the languages, the trained ones first, each group by the languages' own names."""
+    """List the languages, the trained ones first."""
     from polycap.cli.listing import print_available, print_languages
 
     (print_available if available else print_languages)(as_json=as_json)
