@@ -74,6 +74,7 @@ class PackIndex(_Row):
     """Index of pack files.
 
     Attributes:
+        schema_version: version of the form, key `schema` in the file.
         packs: the pack files, sorted by code.
         place: folder or URL of the index, which its pack files are beside.
     """
