@@ -55,7 +55,7 @@ def test_languages_for_people(world: World, tmp_path: Path, monkeypatch: pytest.
     assert lines["qad"] == ["broken"]
     groups = [words[0] for words in lines.values()]
     assert groups == sorted(groups, key=["trained", "untrained", "broken"].index)
-    assert list(lines).index("sv") < list(lines).index("cs")  # Svenska, Čeština
+    assert list(lines).index("de") < list(lines).index("cs")  # Deutsch, Čeština
     assert all(line.startswith("polycap: qad: ") for line in found.err.splitlines())
     assert "language.toml:code" in found.err
     status = {row["code"]: row["status"] for row in json.loads(run_polycap("languages", "--json").out)}
