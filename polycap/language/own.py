@@ -5,14 +5,12 @@ import re
 from collections.abc import Iterable
 
 from polycap.language.registry import Registry
+from polycap.language.tags import CLOSE, closest_code
 
 __all__ = ["LANGUAGE_VARIABLE", "accepted_language", "best_match", "own_language"]
 
 LANGUAGE_VARIABLE = "POLYCAP_LANGUAGE"
 LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
-MAX_DISTANCE = 10
-"""Distance of CLDR up to which a language stands for another: Brazilian for European Portuguese (5), German for Swiss
-German (8), but not French for Occitan (20), nor simplified for traditional Chinese."""
 
 
 def own_language(registry: Registry | None = None) -> tuple[str | None, str]:
@@ -80,12 +78,4 @@ def best_match(tag: str, codes: Iterable[str]) -> str | None:
         codes: the codes to choose from.
     """
     codes = list(codes)
-    if tag in codes:
-        return tag
-    import langcodes  # takes longer to load than all else here
-
-    try:
-        found, _ = langcodes.closest_match(tag, codes, max_distance=MAX_DISTANCE)
-    except ValueError:  # not a tag, such as "*"
-        return None
-    return found if found in codes else None
+    return tag if tag in codes else closest_code(tag, codes, CLOSE)

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Mapping
 
-__all__ = ["nearest_code", "same_language"]
+__all__ = ["CLOSE", "closest_code", "nearest_code", "same_language"]
 
 SHORTEST = 4
 """Length of a name in Latin letters that is looked for by spelling: shorter ones are like too many codes."""
@@ -19,7 +19,7 @@ def same_language(tag: str, codes: Iterable[str]) -> str | None:
         tag: a tag as people write it, such as "zh-CN", "zh_Hans", "deu", "iw", "pt" or "nb-NO".
         codes: the codes to choose from.
     """
-    code = _closest(tag, codes, CLOSE)
+    code = closest_code(tag, codes, CLOSE)
     return code if code is not None and _is_same(tag, code) else None
 
 
@@ -32,7 +32,7 @@ def nearest_code(text: str, names: Mapping[str, Iterable[str]]) -> str | None:
     """
     if _is_tag(text):
         other_script = (code for code in names if _is_tag(code) and _is_same(text, code))
-        return _closest(text, names, CLOSE) or next(other_script, None) or _closest(text, names, NEAR)
+        return closest_code(text, names, CLOSE) or next(other_script, None) or closest_code(text, names, NEAR)
     spellings = {name.casefold(): code for code, found in names.items() for name in (*found, code)}
     query = _hyphens(text).casefold()
     if query.isascii() and len(query) < SHORTEST:
@@ -64,8 +64,14 @@ def _is_tag(tag: str) -> bool:
     return tag.isascii() and langcodes.tag_is_valid(_hyphens(tag))
 
 
-def _closest(tag: str, codes: Iterable[str], distance: int) -> str | None:
-    """Return the code of the closest language up to a distance, in the script that the tag's readers read."""
+def closest_code(tag: str, codes: Iterable[str], distance: int) -> str | None:
+    """Return the code of the closest language up to a distance of CLDR, in the script that the tag's readers read.
+
+    Args:
+        tag: a tag as people write it; None is returned for a text that is none.
+        codes: the codes to choose from.
+        distance: greatest distance, such as `CLOSE`.
+    """
     if not _is_tag(tag):
         return None
     import langcodes
